@@ -1,0 +1,2 @@
+//! The local network.
+fn main() {}

@@ -1,0 +1,222 @@
+//! What the manager orders. The shell drains these after every input and carries them out in order.
+
+use libp2p_identity::PeerId;
+use multiaddr::Multiaddr;
+
+use super::event::{ConnId, DialId, Direction, RequirementId, Source};
+use super::reason::{Cause, DialFailure, HealthReason, Outcome, Reason};
+
+/// Why somebody is dialed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DialWhy {
+    /// A requirement is below its target.
+    Need(RequirementId),
+    /// The user asked for it, or pinned the peer.
+    Requested,
+    /// A bootstrap peer that the ladder released (4.11); the number is the rung.
+    Bootstrap(u8),
+    /// A peer that was lost and is tried again.
+    Redial,
+    /// A single probe while everything fails (4.8).
+    Probe,
+    /// To take over from a bootstrap peer (4.11).
+    HandOff,
+}
+
+/// An order to the shell, or news for it to pass on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Dial one address of one peer, once. Ends in `Connected` or `DialFailed` with the same id.
+    Dial {
+        /// Its name.
+        dial: DialId,
+        /// Whom.
+        peer: PeerId,
+        /// Where, without `/p2p/…`.
+        route: Multiaddr,
+        /// When to give up.
+        timeout_ms: u32,
+        /// Why.
+        why: DialWhy,
+    },
+    /// Give up a dial. Acts only while the peer is not connected.
+    CancelDial {
+        /// Which.
+        dial: DialId,
+    },
+    /// Close one connection. `Closed` follows.
+    Close {
+        /// Which.
+        conn: ConnId,
+        /// Why.
+        reason: Reason,
+    },
+    /// Ping on one connection. `Pong` or `PingFailed` follows.
+    Ping {
+        /// Where.
+        conn: ConnId,
+        /// When to give up.
+        timeout_ms: u32,
+    },
+    /// Candidates are missing: look up (more of) the record trees.
+    Discover,
+    /// Ask this peer for others. `PeerExchangeDone` follows.
+    QueryPeers {
+        /// On which connection.
+        conn: ConnId,
+        /// Whom.
+        peer: PeerId,
+        /// How many records to ask for.
+        count: u32,
+    },
+    /// Tell the user.
+    Notify(Notice),
+}
+
+/// Which line a requirement crossed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Crossed {
+    /// From below `min` to at least `min`.
+    MinReached,
+    /// From at least `min` to below it.
+    MinLost,
+    /// From below `target` to at least `target`.
+    TargetReached,
+    /// From at least `target` to below it.
+    TargetLost,
+}
+
+/// How well a requirement, or the whole node, does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Health {
+    /// Below `min`.
+    Unmet,
+    /// At least `min`, below `target`.
+    Minimal,
+    /// At least `target`.
+    Met,
+}
+
+/// What failed, for `peer:fail`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failed {
+    /// A dial.
+    Dial {
+        /// Where.
+        route: Multiaddr,
+        /// How.
+        failure: DialFailure,
+    },
+    /// A request.
+    Request {
+        /// For which requirement.
+        requirement: RequirementId,
+        /// How.
+        outcome: Outcome,
+    },
+}
+
+/// News. Each becomes one event of the npm API (api.md, "Events").
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// `peer:discovery`: a peer became known for the first time.
+    Discovered {
+        /// Whom.
+        peer: PeerId,
+        /// Who said so.
+        source: Source,
+        /// What it is said to serve.
+        claims: Vec<RequirementId>,
+    },
+    /// `peer:connect`.
+    Connected {
+        /// Whom.
+        peer: PeerId,
+        /// Where.
+        route: Multiaddr,
+        /// Who opened it.
+        direction: Direction,
+    },
+    /// `peer:identify`.
+    Identified {
+        /// Whom.
+        peer: PeerId,
+        /// What it accepts.
+        protocols: Vec<String>,
+        /// What it calls itself.
+        agent: String,
+    },
+    /// `peer:disconnect`: the last connection to a peer ended.
+    Disconnected {
+        /// Whom.
+        peer: PeerId,
+        /// Who ended it.
+        cause: Cause,
+        /// Why.
+        reason: Reason,
+        /// We ordered it, or the remote closed cleanly.
+        deliberate: bool,
+        /// How long it had lasted.
+        uptime_ms: u64,
+        /// Whether it will be dialed again without anybody asking.
+        will_reconnect: bool,
+    },
+    /// `peer:reconnect`: a peer that was lost is connected again. Comes after its `Connected`.
+    Reconnected {
+        /// Whom.
+        peer: PeerId,
+        /// How long it was away.
+        down_ms: u64,
+        /// Dials that it took.
+        attempts: u32,
+    },
+    /// `peer:replace`: another peer took over a requirement.
+    Replaced {
+        /// Who is gone, or no longer serves.
+        lost: PeerId,
+        /// Who serves now.
+        gained: PeerId,
+        /// What.
+        requirement: RequirementId,
+        /// From the loss to the takeover; 0 when the new one served before the old one went.
+        gap_ms: u64,
+    },
+    /// `peer:fail`.
+    Failed {
+        /// Whom.
+        peer: PeerId,
+        /// What.
+        failed: Failed,
+        /// When the peer is tried again at the earliest, in wall-clock milliseconds, if that is known.
+        retry_at_wall_ms: Option<u64>,
+    },
+    /// `peer:ban`.
+    Banned {
+        /// Whom.
+        peer: PeerId,
+        /// Why.
+        reason: Reason,
+    },
+    /// `requirement:change`.
+    RequirementChanged {
+        /// Which.
+        requirement: RequirementId,
+        /// How many peers serve it now.
+        have: u8,
+        /// Its minimum.
+        min: u8,
+        /// Its target.
+        target: u8,
+        /// Which line was crossed.
+        crossed: Crossed,
+    },
+    /// `health:change`.
+    HealthChanged {
+        /// Before.
+        old: Health,
+        /// Now.
+        new: Health,
+        /// Why.
+        reason: HealthReason,
+    },
+}
