@@ -8,12 +8,16 @@
 //! | [`enr`] | a signed node record, its Waku keys, a builder | EIP-778, 31/WAKU2-ENR |
 //! | [`ws_url`] | a multiaddr as the URL that a browser's WebSocket takes | multiaddr, WHATWG URL |
 //! | [`dialable`] | which addresses a page may dial | browsers' mixed content rules |
+//! | [`enrtree`] | tree URL, signed root, entries, a zone builder | EIP-1459 |
+//! | [`dns`] | queries and answers of DNS over HTTPS, in both forms | RFC 1035, RFC 8484 |
 //!
 //! Everything that is read comes from strangers, so every reader is bounded and returns an error with a fixed name
 //! instead of panicking.
 
 pub mod dialable;
+pub mod dns;
 pub mod enr;
+pub mod enrtree;
 pub mod ws_url;
 
 use sha3::{Digest, Keccak256};
