@@ -129,3 +129,61 @@ fn without_mistyped(bytes: &[u8], fields: &[Field]) -> Option<Vec<u8>> {
     }
     Some(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::protocols::lightpush::v3::Request;
+    use crate::protocols::message::WakuMessage;
+    use crate::protocols::metadata::Metadata;
+
+    use super::*;
+
+    /// Payload "x", topic "t".
+    const MESSAGE: [u8; 6] = [0x0a, 1, b'x', 0x12, 1, b't'];
+
+    #[test]
+    fn a_known_field_of_a_wrong_wire_type_is_skipped() {
+        // version (3) as bytes, timestamp (10) as 8 fixed bytes.
+        let mut bytes = vec![0x1a, 2, 9, 9, 0x51, 1, 2, 3, 4, 5, 6, 7, 8];
+        bytes.extend(MESSAGE);
+        let message = WakuMessage::decode(&bytes).unwrap();
+        assert_eq!(message.payload(), b"x");
+        assert_eq!(message.version, None);
+        assert_eq!(message.timestamp, None);
+    }
+
+    #[test]
+    fn a_required_field_of_a_wrong_wire_type_is_missing() {
+        assert_eq!(
+            WakuMessage::decode(&[0x08, 1, 0x12, 1, b't']),
+            Err(DecodeError::Missing("payload"))
+        );
+    }
+
+    #[test]
+    fn the_rule_holds_inside_nested_messages() {
+        let mut inner = vec![0x1a, 2, 9, 9];
+        inner.extend(MESSAGE);
+        let mut bytes = vec![0x0a, 1, b'i', 0xaa, 0x01, inner.len() as u8];
+        bytes.extend(inner);
+        let request = Request::decode(&bytes).unwrap();
+        assert_eq!(request.request_id, "i");
+        assert_eq!(request.message.unwrap().payload(), b"x");
+    }
+
+    #[test]
+    fn the_last_of_a_repeated_scalar_wins() {
+        let mut bytes = MESSAGE.to_vec();
+        bytes.extend([0x18, 1, 0x18, 2]);
+        assert_eq!(WakuMessage::decode(&bytes).unwrap().version, Some(2));
+    }
+
+    #[test]
+    fn bytes_that_are_not_protobuf_are_malformed() {
+        for bytes in [&[0x0a, 5, 1][..], &[0x08], &[0x0b], &[0x07], &[0x00, 0]] {
+            assert_eq!(Metadata::decode(bytes), Err(DecodeError::Malformed));
+        }
+        let text = [0x0a, 1, b'x', 0x12, 1, 0xff];
+        assert_eq!(WakuMessage::decode(&text), Err(DecodeError::Malformed));
+    }
+}

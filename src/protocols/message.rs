@@ -205,3 +205,83 @@ impl FromStr for MessageHash {
         Self::try_from(&bytes[..])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message() -> WakuMessage {
+        WakuMessage::new("/app/1/name/proto", vec![1], 1)
+    }
+
+    #[test]
+    fn what_servers_would_refuse_is_not_sent() {
+        assert_eq!(message().check_outgoing(MAX_SIZE), Ok(()));
+        let check = |change: fn(&mut WakuMessage)| {
+            let mut message = message();
+            change(&mut message);
+            message.check_outgoing(MAX_SIZE)
+        };
+        assert_eq!(
+            check(|m| m.payload = Some(Vec::new())),
+            Err(MessageError::EmptyPayload)
+        );
+        assert_eq!(check(|m| m.payload = None), Err(MessageError::EmptyPayload));
+        assert_eq!(
+            check(|m| m.content_topic = None),
+            Err(MessageError::EmptyContentTopic)
+        );
+        assert_eq!(check(|m| m.meta = Some(vec![0; 64])), Ok(()));
+        assert_eq!(
+            check(|m| m.meta = Some(vec![0; 65])),
+            Err(MessageError::MetaTooLong)
+        );
+        for timestamp in [None, Some(0), Some(-1)] {
+            let mut message = message();
+            message.timestamp = timestamp;
+            assert_eq!(
+                message.check_outgoing(MAX_SIZE),
+                Err(MessageError::NoTimestamp)
+            );
+            assert_eq!(message.check_incoming(MAX_SIZE), Ok(()));
+        }
+    }
+
+    #[test]
+    fn the_limit_is_on_the_encoded_message() {
+        let mut message = message();
+        message.payload = Some(vec![0; MAX_SIZE]);
+        let over = message.size() - MAX_SIZE;
+        message.payload = Some(vec![0; MAX_SIZE - over]);
+        assert_eq!(message.size(), MAX_SIZE);
+        assert_eq!(message.check_outgoing(MAX_SIZE), Ok(()));
+        message.payload = Some(vec![0; MAX_SIZE - over + 1]);
+        assert_eq!(
+            message.check_outgoing(MAX_SIZE),
+            Err(MessageError::TooLarge {
+                size: MAX_SIZE + 1,
+                limit: MAX_SIZE
+            })
+        );
+    }
+
+    #[test]
+    fn the_hash_depends_on_the_shard_and_not_on_the_version() {
+        let hash = message().hash("/waku/2/rs/1/0");
+        assert_ne!(hash, message().hash("/waku/2/rs/1/1"));
+        let mut other = message();
+        other.version = Some(1);
+        other.ephemeral = Some(true);
+        assert_eq!(hash, other.hash("/waku/2/rs/1/0"));
+    }
+
+    #[test]
+    fn a_hash_reads_as_it_prints() {
+        let hash = message().hash("/waku/2/rs/1/0");
+        let text = hash.to_string();
+        assert!(text.starts_with("0x") && text.len() == 66);
+        assert_eq!(text.parse(), Ok(hash));
+        assert_eq!(text[2..].to_uppercase().parse(), Ok(hash));
+        assert_eq!("0x12".parse::<MessageHash>(), Err(HashError));
+    }
+}

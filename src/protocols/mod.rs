@@ -11,6 +11,10 @@
 //! | [`message`] | `WakuMessage` and its deterministic hash |
 //! | [`topic`], [`network`] | content topics, pubsub topics, sharding |
 //! | [`metadata`], [`peer_exchange`], [`lightpush`], [`filter`], [`store`] | one protocol each |
+//! | [`verdict`] | what a failed request means: for the request, for the peer, for the caller |
+//!
+//! Every request protocol has one entry point for an answer, called `interpret`; ends that give no answer (timeout,
+//! reset, …) go through [`Verdict::of_end`].
 
 pub mod codec;
 pub mod filter;
@@ -24,9 +28,13 @@ pub mod peer_exchange;
 pub mod store;
 pub mod topic;
 pub mod varint;
+pub mod verdict;
 
 pub use codec::DecodeError;
 pub use frame::{FrameDecoder, FrameError};
 pub use message::{MessageError, MessageHash, WakuMessage};
 pub use network::{Network, ShardError};
 pub use topic::{ContentTopic, PubsubTopic};
+pub use verdict::{
+    End, ExactClass, FailureClass, PeerAction, Protocol, Retry, Ruling, ShowCaller, Verdict,
+};
