@@ -1,0 +1,1 @@
+//! Properties of the readers of the Waku request protocols.
