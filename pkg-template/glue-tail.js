@@ -1,4 +1,5 @@
-// What assembly puts at the end of the factory around wasm-bindgen's glue. `wasm` and `__wbg_get_imports` are the glue's.
+// What assembly puts at the end of the factory around wasm-bindgen's glue. `wasm` and `__wbg_get_imports` are the glue's;
+// `entries` names what callers call, and `held` lists what the wasm holds of JavaScript: assembly makes both.
 
 /** Set by the first exception that escapes from the wasm: its frames are gone without having cleaned up. */
 let dead = false;
@@ -18,7 +19,7 @@ function die(error) {
 
 // Errors that Rust returns come as values. So whatever is thrown through here is a trap, or an error of the browser's that
 // unwound frames of the wasm: both are the end of the instance. After that, calls do nothing: timers and sockets may still
-// have some in store. An entry of the event loop's ends here quietly, since it is told of as a crash; a caller gets the error.
+// have some in store. A caller gets the error; what the event loop called ends quietly, since it is told of as a crash.
 const guardExport = (name, call) => (...args) => {
   if (dead) return 0;
   depth++;
@@ -26,7 +27,7 @@ const guardExport = (name, call) => (...args) => {
     return call(...args);
   } catch (error) {
     die(error);
-    if (depth > 1 || !name.startsWith("__")) throw error;
+    if (depth > 1 || entries.includes(name)) throw error;
     return 0;
   } finally {
     depth--;

@@ -40,6 +40,7 @@ export function wrapGlue(glue, tail) {
     "export async function instantiate(module, onTrap) {",
     inner.trim(),
     "",
+    `const entries = ${JSON.stringify(names)};`,
     held,
     "",
     tail.trim(),

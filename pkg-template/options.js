@@ -91,6 +91,9 @@ function fail(option, should, value) {
   throw new LightNodeError("invalid-options", `${option} should be ${should}, ${not}`, { option });
 }
 
+/** Objects that are arguments themselves: their keys are named without them. */
+const ARGUMENTS = ["options", "message", "query"];
+
 /**
  * A plain object with no keys but those named.
  *
@@ -104,7 +107,7 @@ function checkKeys(option, value, keys) {
   if (typeof value !== "object" || value === null || Array.isArray(value)) fail(option, `an object with ${keys.join(", ")}`, value);
   for (const key of Object.keys(value)) {
     if (keys.includes(key)) continue;
-    const path = option === "options" ? key : `${option}.${key}`;
+    const path = ARGUMENTS.includes(option) ? key : `${option}.${key}`;
     throw new LightNodeError("invalid-options", `unknown option ${path}: ${option} takes ${keys.join(", ")}`, { option: path });
   }
   return value;
