@@ -9,14 +9,12 @@ export class LightNodeError extends Error {
    * @param {string} message
    * @param {{ cause?: unknown, peer?: string, address?: string, option?: string }} [details]
    */
-  constructor(code, message, details = {}) {
-    super(message, "cause" in details ? { cause: details.cause } : undefined);
+  constructor(code, message, { cause, ...where } = {}) {
+    super(message, cause === undefined ? undefined : { cause });
     this.name = "LightNodeError";
     /** @type {ErrorCode} */
     this.code = code;
-    for (const field of /** @type {const} */ (["peer", "address", "option"])) {
-      if (details[field] !== undefined) this[field] = details[field];
-    }
+    Object.assign(this, where);
   }
 }
 
@@ -28,6 +26,6 @@ export class LightNodeError extends Error {
  */
 export function fromWasm(error) {
   if (error === null || typeof error !== "object" || error instanceof Error || !("code" in error)) return error;
-  const { code, message, cause, ...rest } = /** @type {{ code: ErrorCode, message: string, cause?: unknown }} */ (error);
-  return new LightNodeError(code, message, cause === undefined ? rest : { ...rest, cause });
+  const { code, message, ...details } = /** @type {{ code: ErrorCode, message: string, cause?: unknown }} */ (error);
+  return new LightNodeError(code, message, details);
 }

@@ -27,7 +27,7 @@ export async function init(source) {
  * @returns {Promise<Instance>}
  */
 export async function load() {
-  if (typeof WebSocket === "undefined" || (typeof window === "undefined" && typeof WorkerGlobalScope === "undefined")) {
+  if (typeof WebSocket === "undefined" || !("window" in globalThis || "WorkerGlobalScope" in globalThis)) {
     throw new LightNodeError("unsupported", "lightkeeper runs in a browser: call this in a page or a worker, not in Node.js or while rendering on a server");
   }
   const before = current;
@@ -53,24 +53,22 @@ function compileOnce(source) {
 }
 
 /**
- * @param {Source} source
+ * @param {Source} [source]
  * @returns {Promise<WebAssembly.Module>}
  */
 async function compile(source = new URL("./lightkeeper_bg.wasm", import.meta.url)) {
   if (source instanceof WebAssembly.Module) return source;
   let from = "the given source";
   try {
-    if (typeof source === "string" || source instanceof URL) {
-      from = String(source);
-      source = await fetch(source);
-    }
-    if (!(source instanceof Response)) return await WebAssembly.compile(source);
-    from = source.url || from;
-    if (!source.ok) throw new Error(`HTTP status ${source.status}`);
+    if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) return await WebAssembly.compile(source);
+    if (!(source instanceof Response)) from = String(source);
+    const response = source instanceof Response ? source : await fetch(source);
+    from = response.url || from;
+    if (!response.ok) throw new Error(`HTTP status ${response.status}`);
     // Browsers refuse to compile a stream of any other type, and not every server knows this one.
-    const type = source.headers.get("content-type");
-    if (type?.trim().toLowerCase() === "application/wasm") return await WebAssembly.compileStreaming(source);
-    const bytes = await source.arrayBuffer();
+    const type = response.headers.get("content-type");
+    if (type?.trim().toLowerCase() === "application/wasm") return await WebAssembly.compileStreaming(response);
+    const bytes = await response.arrayBuffer();
     if (!isWasm(bytes)) throw new Error(`the answer is ${type ?? "something"} and no wasm; serve lightkeeper_bg.wasm there, or say where it is with init(url)`);
     return await WebAssembly.compile(bytes);
   } catch (cause) {

@@ -367,6 +367,7 @@ export class LightNode extends EventTarget {
    * @param {object} params
    * @param {AbortSignal} [signal]
    * @param {(ok: any) => unknown} [onReply]
+   * @returns {Promise<any>}
    */
   async #request(method, params, signal, onReply) {
     this.#throwIfOver();
