@@ -69,11 +69,11 @@ async function compile(source = new URL("./lightkeeper_bg.wasm", import.meta.url
     const type = response.headers.get("content-type");
     if (type?.trim().toLowerCase() === "application/wasm") return await WebAssembly.compileStreaming(response);
     const bytes = await response.arrayBuffer();
-    if (!isWasm(bytes)) throw new Error(`the answer is ${type ?? "something"} and no wasm; serve lightkeeper_bg.wasm there, or say where it is with init(url)`);
+    if (!isWasm(bytes)) throw new Error(`the answer is ${type ?? "something"} and no wasm`);
     return await WebAssembly.compile(bytes);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new LightNodeError("unsupported", `could not load the wasm from ${from}: ${why}`, { cause });
+    throw new LightNodeError("unsupported", `could not load the wasm from ${from}: ${why}. Serve lightkeeper_bg.wasm there, or say where it is with init(url).`, { cause });
   }
 }
 
