@@ -1,0 +1,104 @@
+/** The health line, the requirements and the counters. */
+
+import { perform, errorSlot } from "./actions.js";
+import { byId, h, icon, keyed, setAttribute, setAttributes, setText } from "./dom.js";
+import { duration, healthWords, SERVICES, serviceTitle } from "./words.js";
+
+/**
+ * @typedef {import("lightkeeper").RequirementStatus} RequirementStatus
+ * @typedef {import("./session.js").Session} Session
+ * @typedef {import("./session.js").Snapshot} Snapshot
+ */
+
+/** More slots than this are not drawn; the number beside them is exact. */
+const MAX_SLOTS = 8;
+
+/** @type {Record<string, string>} */
+const STATE_WORDS = { met: "complete", minimal: "enough to work with", unmet: "too few" };
+
+/** @param {string} service */
+export const serviceIcon = (service) => icon(service in SERVICES ? service : "peerExchange");
+
+export class StatusView {
+  #session;
+  #error = errorSlot("requirement-error");
+
+  /** @param {Session} session */
+  constructor(session) {
+    this.#session = session;
+    byId("requirement-error").append(this.#error);
+  }
+
+  /** @param {Snapshot} snapshot */
+  render({ health, peers, stats, running }) {
+    const words = healthWords(health);
+    setAttributes(byId("health"), { "data-state": health.state, "data-reason": health.reason });
+    setText(byId("health-title"), words.title);
+    setText(byId("health-text"), words.text);
+    const after = this.#session.readyAfterMs;
+    setText(byId("ready-after"), running && after !== undefined ? `complete after ${duration(after)}` : "");
+
+    keyed(byId("requirements"), health.requirements, ({ name }) => name, (first) => this.#requirement(first));
+
+    const connected = peers.filter(({ state }) => state === "connected").length;
+    this.#counters(connected, peers.length, stats);
+  }
+
+  /**
+   * @param {number} connected
+   * @param {number} known
+   * @param {Record<string, number>} stats
+   */
+  #counters(connected, known, stats) {
+    const all = { connections: connected, known, dials: stats.dials, dialFailures: stats.dialFailures, replacements: stats.replacements };
+    const titles = { connections: "connections", known: "peers known", dials: "calls made", dialFailures: "calls failed", replacements: "takeovers" };
+    const shown = /** @type {[keyof typeof titles, number | undefined][]} */ (Object.entries(all)).filter(([, value]) => value !== undefined);
+    keyed(byId("stats"), shown, ([name]) => name, ([name]) => {
+      const value = h("dd", { class: "number" });
+      const root = h("div", {}, h("dt", {}, titles[name]), value);
+      return { root, update: ([, count]) => setText(value, String(count)) };
+    });
+    for (const [name, value] of shown) setAttribute(byId("stats"), `data-${name.toLowerCase()}`, value);
+  }
+
+  /** @param {RequirementStatus} first */
+  #requirement({ name }) {
+    const slots = h("span", { class: "slots", "aria-hidden": "true" });
+    const count = h("span", { class: "count number" });
+    const word = h("span", { class: "quiet" });
+    let current = { min: 0, target: 0 };
+    /** @param {number} step */
+    const button = (step) => {
+      const label = `${step < 0 ? "Fewer" : "More"} peers for “${serviceTitle(name)}”`;
+      const element = h("button", { type: "button", class: "step", "aria-label": label, title: label, "data-testid": `req-${name}-${step < 0 ? "less" : "more"}` }, step < 0 ? "−" : "+");
+      element.addEventListener("click", () =>
+        perform(element, this.#error, () => {
+          const target = Math.max(0, current.target + step);
+          this.#session.node.setRequirement(name, { min: Math.min(current.min, target), target });
+          this.#session.changed();
+        }));
+      return element;
+    };
+    const root = h("li", { "data-testid": `req-${name}`, "data-service": name, title: SERVICES[name]?.about ?? name },
+      h("span", { class: "badge solid" }, serviceIcon(name)),
+      h("span", { class: "name" }, h("strong", {}, serviceTitle(name)), h("code", { class: "quiet" }, name)),
+      slots, count,
+      h("span", { class: "steps" }, button(-1), button(1)),
+      word);
+    return {
+      root,
+      /** @param {RequirementStatus} row */
+      update: (row) => {
+        current = row;
+        setAttributes(root, { "data-have": row.have, "data-min": row.min, "data-target": row.target, "data-state": row.state });
+        setText(count, `${row.have} of ${row.target}`);
+        setText(word, `${STATE_WORDS[row.state] ?? row.state}; minimum ${row.min}`);
+        const wanted = Array.from({ length: Math.min(MAX_SLOTS, Math.max(row.have, row.target)) }, (_, index) => index);
+        keyed(slots, wanted, String, () => {
+          const slot = h("i");
+          return { root: slot, update: (index) => setAttribute(slot, "class", `${index < row.have ? "full" : ""}${index < row.target ? "" : " extra"}`) };
+        });
+      },
+    };
+  }
+}
