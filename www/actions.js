@@ -29,7 +29,7 @@ export function showError(slot, error) {
   const advice = ERRORS[code];
   slot.dataset.code = code;
   slot.replaceChildren(h("code", {}, code), ` ${message}`);
-  if (advice) slot.append(h("span", { class: "advice" }, ` ${advice}`));
+  if (advice) slot.append(`${/[.!?]$/.test(message) ? "" : "."} ${advice}`);
 }
 
 /**

@@ -6,7 +6,7 @@
  */
 
 import { errorSlot, perform, showError } from "./actions.js";
-import { byId, oncePerFrame, setAttribute, setAttributes, setText } from "./dom.js";
+import { byId, oncePerFrame, setAttribute, setText } from "./dom.js";
 import { FleetApi } from "./fleet.js";
 import { FleetView } from "./fleet-view.js";
 import { LogView } from "./log.js";
@@ -89,7 +89,7 @@ async function main() {
     setText(byId("self"), session.peerId ? shortId(session.peerId) : "nobody yet");
     setAttribute(byId("self"), "title", session.peerId);
     setText(toggle, !session.hasNode ? "Make a node" : running ? "Stop the node" : "Start the node");
-    setAttributes(toggle, { "data-testid": !session.hasNode ? "node-create" : running ? "node-stop" : "node-start" });
+    setAttribute(toggle, "data-running", running);
     byId("crash").hidden = session.crash === undefined;
     setText(byId("crash-text"), session.crash === undefined ? "" : `The node crashed and is gone: ${session.crash}`);
     document.body.classList.toggle("crashed", session.crash !== undefined);

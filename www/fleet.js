@@ -70,9 +70,9 @@ export class FleetApi {
       body: body === undefined ? undefined : JSON.stringify(body),
       cache: "no-store",
     });
-    const text = await response.text();
-    if (!response.ok) throw new FleetError(text.trim() || response.statusText, response.status);
-    return text ? JSON.parse(text) : undefined;
+    const answer = await response.json().catch(() => undefined);
+    if (!response.ok) throw new FleetError(answer?.error ?? response.statusText, response.status);
+    return answer;
   }
 
   /** @returns {Promise<Fleet>} */

@@ -16,7 +16,6 @@ const TONES = {
   "peer:connect": "good",
   "peer:reconnect": "good",
   "peer:replace": "good",
-  "peer:disconnect": "bad",
   "peer:fail": "bad",
   "peer:ban": "bad",
   "filter:gap": "bad",
@@ -80,7 +79,7 @@ export class LogView {
   #row(event) {
     const { type, detail, at } = event;
     const root = h("li",
-      { "data-testid": "event", "data-type": type, "data-peer": detail?.peerId ?? detail?.gained, "data-reason": detail?.reason ?? detail?.kind, "data-tone": TONES[type] },
+      { "data-testid": "event", "data-type": type, "data-peer": detail?.peerId ?? detail?.gained, "data-reason": detail?.reason ?? detail?.kind, "data-tone": type === "peer:disconnect" && !detail.deliberate ? "bad" : TONES[type] },
       h("time", { class: "number quiet", datetime: new Date(at).toISOString() }, `${clock(at)}.${String(at % 1000).padStart(3, "0")}`),
       h("code", {}, type),
       h("span", {}, this.#sentence(event)));

@@ -141,18 +141,21 @@ export class MessagesView {
     const entry = { id: this.#nextId++, topic, subscription };
     this.#subscriptions.add(entry);
     this.#session.changed();
-    subscription.closed.then((reason) => {
+    /** @param {string} reason */
+    const end = (reason) => {
       entry.ended = reason;
       this.#session.changed();
-    });
+    };
+    subscription.closed.then(end, () => end("crashed"));
   }
 
   /** Fetches messages of the topic from a store peer. */
   async history() {
     let count = 0;
-    for await (const message of this.#session.node.store.query({ contentTopics: [this.topic], ...this.#shardOption })) {
+    const query = { contentTopics: [this.topic], order: /** @type {const} */ ("descending"), limit: HISTORY, ...this.#shardOption };
+    for await (const message of this.#session.node.store.query(query)) {
       this.#received("store", message);
-      if (++count === HISTORY) break;
+      count++;
     }
     this.#note(count ? `${count} from the history.` : "The history has nothing of this topic.");
   }

@@ -93,7 +93,7 @@ export class PeersView {
       cell("age", "For", "number"),
       cell("rtt", "RTT", "number"),
       cell("score", "Score", "number"),
-      cell("reason", "Last trouble"),
+      cell("reason", "Last reason"),
       cell("actions", "", "actions"));
     cells.services.append(services);
     cells.state.append(state);
@@ -117,7 +117,7 @@ export class PeersView {
         setText(cells.age, peer.connectedAt !== undefined && peer.state === "connected" ? duration(Math.max(0, Date.now() - peer.connectedAt)) : "");
         setText(cells.rtt, peer.rttMs === undefined ? "" : duration(peer.rttMs));
         setText(cells.score, String(peer.score));
-        setText(cells.reason, trouble(peer));
+        setText(cells.reason, lastReason(peer));
         const offered = inOrder([...new Set([...peer.services, ...peer.serving])]);
         const marks = offered.map((service) => ({ service, serves: peer.serving.includes(service) }));
         keyed(services, marks, ({ service }) => service, badge);
@@ -153,7 +153,7 @@ function badge({ service }) {
 }
 
 /** @param {PeerInfo} peer */
-function trouble({ lastReason, nextTryAt }) {
+function lastReason({ lastReason, nextTryAt }) {
   const reason = lastReason ? (REASONS[lastReason] ?? lastReason) : "";
   return nextTryAt !== undefined && nextTryAt > Date.now() ? `${reason}${reason ? "; " : ""}again at ${clock(nextTryAt)}` : reason;
 }

@@ -93,10 +93,13 @@ export class StatusView {
         setAttributes(root, { "data-have": row.have, "data-min": row.min, "data-target": row.target, "data-state": row.state });
         setText(count, `${row.have} of ${row.target}`);
         setText(word, `${STATE_WORDS[row.state] ?? row.state}; minimum ${row.min}`);
-        const wanted = Array.from({ length: Math.min(MAX_SLOTS, Math.max(row.have, row.target)) }, (_, index) => index);
-        keyed(slots, wanted, String, () => {
+        const drawn = Array.from({ length: Math.min(MAX_SLOTS, Math.max(row.have, row.target)) }, (_, index) => ({
+          index,
+          look: [index < row.have && "full", index >= row.target && "extra"].filter(Boolean).join(" "),
+        }));
+        keyed(slots, drawn, ({ index }) => String(index), () => {
           const slot = h("i");
-          return { root: slot, update: (index) => setAttribute(slot, "class", `${index < row.have ? "full" : ""}${index < row.target ? "" : " extra"}`) };
+          return { root: slot, update: ({ look }) => setAttribute(slot, "class", look) };
         });
       },
     };

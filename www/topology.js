@@ -26,13 +26,31 @@ const DISC_STEP = 21;
 /** Width of a letter of a label: enough for any system font, since an SVG text cannot size the pill around it. */
 const LETTER = 7.1;
 /** Room for a peer's label at the edge. */
-const MARGIN = { x: 46, y: 50 };
+const MARGIN = { x: 52, y: 50 };
+/** Closer than this, a peer's label would lie on the page's own; on a narrow screen the distances shrink towards it. */
+const CLEARANCE = 94;
 
 /** @param {number} angle degrees @param {number} radius */
 const polar = (angle, radius) => `rotate(${angle}deg) translateX(${radius}px)`;
 
 /** What the picture shows of the services: those it takes messages by, or gets them from. */
 const DRAWN = ["lightPush", "filter", "store"];
+
+/**
+ * A service of a peer: filled while it serves this page.
+ * @param {{ service: string }} first
+ */
+function disc({ service }) {
+  const root = s("g", { class: "disc", "data-service": service },
+    s("title", {}, SERVICES[service].title),
+    s("circle", { r: DISC }),
+    s("use", { href: `#icon-${service}`, x: -6.5, y: -6.5, width: 13, height: 13 }));
+  return {
+    root,
+    /** @param {{ serves: boolean, x: number }} look */
+    update: ({ serves, x }) => setAttributes(root, { transform: `translate(${x} -23)`, "data-serving": serves }),
+  };
+}
 
 export class Topology {
   #svg = byId("topology");
@@ -57,9 +75,9 @@ export class Topology {
       this.#links,
       this.#pulses,
       s("g", { class: "center" },
-        s("circle", { class: "glow", r: 46 }),
+        s("circle", { class: "glow", r: 40 }),
         s("circle", { class: "lamp", r: 20 }),
-        s("text", { y: 40 }, "this page")),
+        s("text", { y: 37 }, "this page")),
       this.#peers);
     new ResizeObserver(([{ contentRect }]) => {
       this.#size = { width: Math.max(280, contentRect.width), height: Math.max(280, contentRect.height) };
@@ -88,7 +106,8 @@ export class Topology {
     this.#places.clear();
     drawn.forEach(({ peerId, state }, index) => {
       const angle = -90 + (360 * index) / drawn.length;
-      this.#places.set(peerId, { angle, radius: this.#edge(angle) * (DISTANCE[state] ?? 1) });
+      const edge = this.#edge(angle);
+      this.#places.set(peerId, { angle, radius: Math.max(edge * (DISTANCE[state] ?? 1), Math.min(edge, CLEARANCE)) });
     });
     const named = drawn.length <= MAX_NAMED;
     keyed(this.#links, drawn, ({ peerId }) => peerId, () => this.#link());
@@ -150,20 +169,13 @@ export class Topology {
         setAttributes(root, { "data-state": peer.state, "data-serving": peer.serving.join(" ") });
         setText(title, `${name}: ${STATES[peer.state] ?? peer.state}`);
         setText(state, peer.state === "connected" ? "" : (STATES[peer.state] ?? peer.state));
-        const discs = DRAWN.filter((service) => peer.services.includes(service) || peer.serving.includes(service));
-        keyed(services, discs, (service) => service, (service) => {
-          const disc = s("g", { class: "disc", "data-service": service },
-            s("title", {}, SERVICES[service].title),
-            s("circle", { r: DISC }),
-            s("use", { href: `#icon-${service}`, x: -6.5, y: -6.5, width: 13, height: 13 }));
-          return {
-            root: disc,
-            update: () => {
-              const x = (discs.indexOf(service) - (discs.length - 1) / 2) * DISC_STEP;
-              setAttributes(disc, { transform: `translate(${x} -23)`, "data-serving": peer.serving.includes(service) });
-            },
-          };
-        });
+        const offered = DRAWN.filter((service) => peer.services.includes(service) || peer.serving.includes(service));
+        const discs = offered.map((service, index) => ({
+          service,
+          serves: peer.serving.includes(service),
+          x: (index - (offered.length - 1) / 2) * DISC_STEP,
+        }));
+        keyed(services, discs, ({ service }) => service, disc);
       },
     };
   }

@@ -37,7 +37,7 @@ export class TriesView {
     this.#fleet = fleet;
     this.#nameOf = nameOf;
     this.#rows = [
-      this.#row("try-message", "Say something.", "It goes out through two peers, and comes back from another.", () => this.#say()),
+      this.#row("try-message", "Say something.", "You send it through one peer, and hear it back by subscription.", () => this.#say()),
       this.#row("try-lose", "Lose a peer.", fleet ? "It is switched off without a word. Another takes over, usually before you can look." : "Hang up on one. Another takes over.", () => this.#lose()),
       this.#row("try-dark", fleet ? "Switch off the whole network." : "Stop the node.", "Then bring it back, and watch the page find its way again.", () => this.#toggle()),
     ];

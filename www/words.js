@@ -76,6 +76,7 @@ export const REASONS = {
   "limit-reached": "no room for more connections",
   "pin-limit": "no room for more peers to keep at any cost",
   "unknown-peer": "never heard of it",
+  crashed: "the node crashed",
 };
 
 /** Who ended a connection. @type {Record<string, string>} */
