@@ -46,15 +46,18 @@ byId("node-error").append(nodeError);
 /** Names of the fleet's nodes; strangers have the end of their id. @param {string} peerId */
 const nameOf = (peerId) => session.fleet?.nodes.find((node) => node.peerId === peerId)?.name ?? shortId(peerId);
 
-/** Makes the node; what is wrong with its options is shown, with a button to try again. */
+/** A node could not be made. */
+let failed = false;
+
+/** Makes the first node; what is wrong with its options is shown, with a button to try again. */
 async function create() {
   try {
     await session.create();
   } catch (error) {
+    failed = true;
     showError(nodeError, error);
-    if (!session.hasNode) setText(byId("health-text"), "There is no node: see the error above.");
+    session.changed();
   }
-  session.changed();
 }
 
 async function main() {
@@ -90,10 +93,11 @@ async function main() {
     setAttribute(byId("self"), "title", session.peerId);
     setText(toggle, !session.hasNode ? "Make a node" : running ? "Stop the node" : "Start the node");
     setAttribute(toggle, "data-running", running);
+    toggle.hidden = session.crash !== undefined;
     byId("crash").hidden = session.crash === undefined;
     setText(byId("crash-text"), session.crash === undefined ? "" : `The node crashed and is gone: ${session.crash}`);
     document.body.classList.toggle("crashed", session.crash !== undefined);
-    if (session.hasNode) status.render(snapshot);
+    if (session.hasNode || failed) status.render(snapshot);
     topology.render(snapshot);
     peers.render(snapshot);
     messages.render();

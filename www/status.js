@@ -2,7 +2,7 @@
 
 import { perform, errorSlot } from "./actions.js";
 import { byId, h, icon, keyed, setAttribute, setAttributes, setText } from "./dom.js";
-import { duration, healthWords, SERVICES, serviceTitle } from "./words.js";
+import { capital, duration, healthWords, SERVICES, serviceTitle } from "./words.js";
 
 /**
  * @typedef {import("lightkeeper").RequirementStatus} RequirementStatus
@@ -15,6 +15,9 @@ const MAX_SLOTS = 8;
 
 /** @type {Record<string, string>} */
 const STATE_WORDS = { met: "complete", minimal: "enough to work with", unmet: "too few" };
+
+const NO_NODE = { title: "No node", text: "None could be made: see above." };
+const CRASHED = { title: "Crashed", text: "Below is the last that the node said." };
 
 /** @param {string} service */
 export const serviceIcon = (service) => icon(service in SERVICES ? service : "peerExchange");
@@ -31,8 +34,9 @@ export class StatusView {
 
   /** @param {Snapshot} snapshot */
   render({ health, peers, stats, running }) {
-    const words = healthWords(health);
-    setAttributes(byId("health"), { "data-state": health.state, "data-reason": health.reason });
+    const gone = !this.#session.hasNode ? NO_NODE : this.#session.crash !== undefined ? CRASHED : undefined;
+    const words = gone ?? healthWords(health);
+    setAttributes(byId("health"), { "data-state": gone ? "unmet" : health.state, "data-reason": gone ? undefined : health.reason });
     setText(byId("health-title"), words.title);
     setText(byId("health-text"), words.text);
     const after = this.#session.readyAfterMs;
@@ -64,8 +68,8 @@ export class StatusView {
   /** @param {RequirementStatus} first */
   #requirement({ name }) {
     const slots = h("span", { class: "slots", "aria-hidden": "true" });
-    const count = h("span", { class: "count number" });
-    const word = h("span", { class: "quiet" });
+    const count = h("span");
+    const word = h("span", { class: "hidden" });
     let current = { min: 0, target: 0 };
     /** @param {number} step */
     const button = (step) => {
@@ -79,12 +83,11 @@ export class StatusView {
         }));
       return element;
     };
-    const root = h("li", { "data-testid": `req-${name}`, "data-service": name, title: SERVICES[name]?.about ?? name },
+    const root = h("li", { "data-testid": `req-${name}`, "data-service": name },
       h("span", { class: "badge solid" }, serviceIcon(name)),
       h("span", { class: "name" }, h("strong", {}, serviceTitle(name)), h("code", { class: "quiet" }, name)),
-      slots, count,
-      h("span", { class: "steps" }, button(-1), button(1)),
-      word);
+      slots, h("span", { class: "count number" }, count, word),
+      h("span", { class: "steps" }, button(-1), button(1)));
     return {
       root,
       /** @param {RequirementStatus} row */
@@ -92,7 +95,8 @@ export class StatusView {
         current = row;
         setAttributes(root, { "data-have": row.have, "data-min": row.min, "data-target": row.target, "data-state": row.state });
         setText(count, `${row.have} of ${row.target}`);
-        setText(word, `${STATE_WORDS[row.state] ?? row.state}; minimum ${row.min}`);
+        setText(word, `: ${STATE_WORDS[row.state] ?? row.state}; minimum ${row.min}`);
+        setAttribute(root, "title", `${capital(SERVICES[name]?.about ?? name)}: ${row.have} of ${row.target}, minimum ${row.min}`);
         const drawn = Array.from({ length: Math.min(MAX_SLOTS, Math.max(row.have, row.target)) }, (_, index) => ({
           index,
           look: [index < row.have && "full", index >= row.target && "extra"].filter(Boolean).join(" "),

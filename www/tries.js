@@ -37,9 +37,9 @@ export class TriesView {
     this.#fleet = fleet;
     this.#nameOf = nameOf;
     this.#rows = [
-      this.#row("try-message", "Say something.", "You send it through one peer, and hear it back by subscription.", () => this.#say()),
-      this.#row("try-lose", "Lose a peer.", fleet ? "It is switched off without a word. Another takes over, usually before you can look." : "Hang up on one. Another takes over.", () => this.#lose()),
-      this.#row("try-dark", fleet ? "Switch off the whole network." : "Stop the node.", "Then bring it back, and watch the page find its way again.", () => this.#toggle()),
+      this.#row("try-message", "Say something.", "It goes out through one peer, and you hear it back.", () => this.#say()),
+      this.#row("try-lose", "Lose a peer.", fleet ? "One goes off; another takes over." : "Hang up on one; another takes over.", () => this.#lose()),
+      this.#row("try-dark", fleet ? "Lose them all." : "Stop the node.", fleet ? "Then bring the network back." : "Then start it again.", () => this.#toggle()),
     ];
     byId("tries").append(...this.#rows.map(({ root }) => root));
     session.addEventListener("node-event", (event) => this.#observe(/** @type {CustomEvent} */ (event).detail));
