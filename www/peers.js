@@ -13,14 +13,8 @@ import { clock, duration, REASONS, SERVICES, STATES } from "./words.js";
 /** Rows at most; a public network has thousands. */
 const MAX_ROWS = 100;
 const ORDER = ["connected", "closing", "dialing", "known", "cooling", "parked", "banned"];
-/** Services worth a badge: a peer that only introduces others has that one. */
-const BADGES = ["lightPush", "filter", "store", "peerExchange"];
-
-/** @param {string[]} services those with a badge first, in their order */
-function inOrder(services) {
-  const rank = (/** @type {string} */ service) => (BADGES.includes(service) ? BADGES.indexOf(service) : BADGES.length);
-  return [...services].sort((a, b) => rank(a) - rank(b));
-}
+/** Services, in the order of their badges. */
+const BADGES = /** @type {const} */ (["lightPush", "filter", "store"]);
 
 export class PeersView {
   #session;
@@ -118,7 +112,7 @@ export class PeersView {
         setText(cells.rtt, peer.rttMs === undefined ? "" : duration(peer.rttMs));
         setText(cells.score, String(peer.score));
         setText(cells.reason, lastReason(peer));
-        const offered = inOrder([...new Set([...peer.services, ...peer.serving])]);
+        const offered = BADGES.filter((service) => peer.services.includes(service) || peer.serving.includes(service));
         const marks = offered.map((service) => ({ service, serves: peer.serving.includes(service) }));
         keyed(services, marks, ({ service }) => service, badge);
 
@@ -135,7 +129,7 @@ export class PeersView {
 
 /**
  * A service of a peer: solid while it serves this page, hollow while it is only said to.
- * @param {{ service: string }} first
+ * @param {{ service: string, serves: boolean }} first
  */
 function badge({ service }) {
   const root = h("li", { class: "badge", "data-service": service }, serviceIcon(service), h("span", {}, SERVICES[service]?.badge ?? service));
@@ -143,7 +137,7 @@ function badge({ service }) {
   root.append(note);
   return {
     root,
-    /** @param {{ serves: boolean }} mark */
+    /** @param {{ service: string, serves: boolean }} mark */
     update: ({ serves }) => {
       root.classList.toggle("solid", serves);
       setAttribute(root, "title", serves ? "serves this page" : "offers it, not in use");

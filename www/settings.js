@@ -61,16 +61,14 @@ export function readSettings(search) {
  */
 export function nodeOptions(settings, fleet) {
   const clusterId = settings.clusterId ?? fleet?.network.clusterId ?? 1;
-  /** @type {LightNodeOptions} */
-  const options = {
+  const bootstrap = settings.bootstrap ?? (fleet && [fleet.enrtree]);
+  const resolvers = settings.resolvers ?? (fleet && [fleet.resolver]);
+  return {
     network: settings.shards
       ? { clusterId, shards: settings.shards }
       : { clusterId, numShardsInCluster: fleet?.network.numShardsInCluster ?? DEFAULT_SHARDS },
+    ...(bootstrap && { bootstrap }),
+    ...(resolvers && { resolvers }),
+    ...(settings.require && { require: settings.require }),
   };
-  const bootstrap = settings.bootstrap ?? (fleet && [fleet.enrtree]);
-  const resolvers = settings.resolvers ?? (fleet && [fleet.resolver]);
-  if (bootstrap) options.bootstrap = bootstrap;
-  if (resolvers) options.resolvers = resolvers;
-  if (settings.require) options.require = settings.require;
-  return options;
 }

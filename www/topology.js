@@ -33,12 +33,12 @@ const CLEARANCE = 94;
 /** @param {number} angle degrees @param {number} radius */
 const polar = (angle, radius) => `rotate(${angle}deg) translateX(${radius}px)`;
 
-/** What the picture shows of the services: those it takes messages by, or gets them from. */
-const DRAWN = ["lightPush", "filter", "store"];
+/** Services, in the order of their discs. */
+const DRAWN = /** @type {const} */ (["lightPush", "filter", "store"]);
 
 /**
  * A service of a peer: filled while it serves this page.
- * @param {{ service: string }} first
+ * @param {{ service: string, serves: boolean, x: number }} first
  */
 function disc({ service }) {
   const root = s("g", { class: "disc", "data-service": service },
@@ -47,7 +47,7 @@ function disc({ service }) {
     s("use", { href: `#icon-${service}`, x: -6.5, y: -6.5, width: 13, height: 13 }));
   return {
     root,
-    /** @param {{ serves: boolean, x: number }} look */
+    /** @param {{ service: string, serves: boolean, x: number }} look */
     update: ({ serves, x }) => setAttributes(root, { transform: `translate(${x} -23)`, "data-serving": serves }),
   };
 }

@@ -36,8 +36,6 @@ export const STATES = {
 const SOURCES = {
   dns: "the DNS tree",
   "peer-exchange": "another peer",
-  rendezvous: "a rendezvous point",
-  saved: "an earlier visit",
   static: "the options",
   foreign: "an unexpected connection",
 };
@@ -140,10 +138,10 @@ export const ERRORS = {
 
 /** Groups of events that the log can be narrowed to. @type {Record<string, { title: string, types: string[] }>} */
 export const EVENT_GROUPS = {
-  connections: { title: "Connections", types: ["peer:connect", "peer:identify", "peer:disconnect", "peer:reconnect", "peer:replace", "peer:prune", "network:change"] },
-  services: { title: "Requirements and health", types: ["requirement:change", "health:change", "peer:replace", "filter:gap", "relay:reserve", "relay:lost"] },
+  connections: { title: "Connections", types: ["peer:connect", "peer:identify", "peer:disconnect", "peer:reconnect", "peer:replace"] },
+  services: { title: "Requirements and health", types: ["requirement:change", "health:change", "peer:replace", "filter:gap"] },
   discovery: { title: "Discovery", types: ["peer:discovery"] },
-  trouble: { title: "Trouble", types: ["peer:fail", "peer:disconnect", "peer:ban", "filter:gap", "clock:skew", "node:crash"] },
+  trouble: { title: "Trouble", types: ["peer:fail", "peer:disconnect", "peer:ban", "filter:gap", "node:crash"] },
 };
 
 /** Every event that a node may send. */
@@ -222,18 +220,13 @@ const SENTENCES = {
   "peer:fail": ({ peerId, kind, protocol, willRetryAt }, nameOf) =>
     `${nameOf(peerId)}: ${FAILURES[kind] ?? kind}${protocol ? ` (${serviceTitle(serviceOf(protocol) ?? protocol)})` : ""}.${nextTry(willRetryAt)}`,
   "peer:ban": ({ peerId, reason }, nameOf) => `${nameOf(peerId)} is banned: ${REASONS[reason] ?? reason}.`,
-  "peer:prune": ({ peerId, reason }, nameOf) => `${nameOf(peerId)} was let go: ${REASONS[reason] ?? reason}.`,
   "requirement:change": ({ name, have, min, target }) =>
     `“${serviceTitle(name)}” has ${have} of ${target} peers: ${have >= target ? "its target" : have >= min ? "at least its minimum" : "too few"}.`,
   "health:change": ({ old, new: now, reason }) =>
     `${HEALTH_STATES[old] ?? old} → ${HEALTH_STATES[now] ?? now}: ${HEALTH_REASONS[reason] ?? reason}`,
-  "network:change": ({ state, cause }) => `This computer's network is ${state}${cause ? ` (${cause})` : ""}.`,
   "filter:gap": ({ contentTopics = [], from, to, cause, filled }) =>
     `Messages of ${contentTopics.join(", ")} may have been missed${to > from ? ` for ${duration(to - from)}` : ""}` +
-    `${cause ? `: ${REASONS[cause] ?? cause}` : ""}.${filled ? " They were fetched from the history." : ""}`,
-  "relay:reserve": ({ relay }, nameOf) => `${nameOf(relay)} relays for this page.`,
-  "relay:lost": ({ relay }, nameOf) => `${nameOf(relay)} no longer relays for this page.`,
-  "clock:skew": ({ skewMs }) => `This computer's clock is ${duration(Math.abs(skewMs))} ${skewMs > 0 ? "ahead" : "behind"}.`,
+    `${cause ? `: ${REASONS[cause] ?? FAILURES[cause] ?? cause}` : ""}.${filled ? " They were fetched from the history." : ""}`,
   "node:crash": ({ message }) => `The node crashed: ${message}`,
 };
 
