@@ -68,7 +68,7 @@ demoTest("a stopped node has no connection, and started again it is ready once m
     node.lightPush.send({ contentTopic: "/lightkeeper/1/stopped/proto", payload: new Uint8Array(1) }).then(() => "sent", (/** @type {any} */ error) => error.code),
   );
   assert.equal(refused, "not-started");
-  await demo.at("node-stop").click();
+  await demo.at("node-start").click();
   await demo.ready();
 });
 
