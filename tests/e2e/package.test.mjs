@@ -151,6 +151,7 @@ pageTest("a hundred nodes made, ready and closed leave no socket, no timer and a
   };
   // Caches and code that is compiled late are not growth.
   await cycles(10);
+  assert.ok((await page.evaluate(() => globalThis.watch.wasmBytes())) > 0, "the wasm's memory is not seen");
   const before = await heap();
   await cycles(100);
   await page.waitForFunction(() => globalThis.watch.timers() === 0 && globalThis.watch.intervals() === 0, undefined, { polling: 100 });
@@ -313,6 +314,7 @@ test("a crash is one event and typed rejections, on all nodes of the page, and a
     if (result.thrown) assert.deepEqual(result.thrown, ["LightNodeError", "crashed"]);
     for (const each of [result.during, ...result.after]) assert.deepEqual(each, ["LightNodeError", "crashed"]);
     assert.equal(result.accepted, 1);
+    assert.equal(result.code, "done");
     // The sockets of the crashed instance do not stay open behind its back.
     await socketsClosed(watched);
   } finally {
