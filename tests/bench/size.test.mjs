@@ -10,7 +10,7 @@ test("a function belongs to the crate that is first in its path", () => {
     "core[a1b2c3]::fmt::write": "core",
     "_ZN4core3fmt5write17h0123456789abcdefE": "core",
     "_ZN65_$LT$yamux..Error$u20$as$u20$core..fmt..Debug$GT$3fmt17h0123456789abcdefE": "yamux",
-    "_RNvMs_NtCs9ltgdHTiPiY_4yamux10connectionNtB4_5Error4code": "yamux",
+    "_RNvMs_NtCs9ltgdHTiPiY_5yamux10connectionNtB4_5Error4code": "yamux",
     "memcpy": "(glue and others)",
   };
   for (const [name, crate] of Object.entries(names)) assert.equal(crateOf(name), crate, name);
