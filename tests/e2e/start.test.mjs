@@ -63,7 +63,7 @@ demoTest("a stopped node has no connection, and started again it is ready once m
   for (const { detail } of await demo.eventsOf("peer:disconnect")) {
     assert.deepEqual({ cause: detail.cause, reason: detail.reason, deliberate: detail.deliberate }, { cause: "local", reason: "stopped", deliberate: true });
   }
-  for (const node of await fleet.nodes()) assert.equal(node.connections, 0, node.name);
+  await fleet.deserted();
   const refused = await demo.withNode((node) =>
     node.lightPush.send({ contentTopic: "/lightkeeper/1/stopped/proto", payload: new Uint8Array(1) }).then(() => "sent", (/** @type {any} */ error) => error.code),
   );

@@ -117,7 +117,7 @@ async function replaces(demo, name) {
 
 async function eventually(demo, what, ask) {
   const end = Date.now() + LIMIT_MS;
-  for (let last; ; await new Promise((resolve) => setTimeout(resolve, 500))) {
+  for (let last; ; await new Promise((resolve) => setTimeout(resolve, 1_500))) {
     try {
       return await ask();
     } catch (error) {

@@ -1,7 +1,11 @@
 /** The local network: starts it on ports of its own and speaks its control API. */
 import { existsSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { FLEET_BIN, PKG_DIR, WWW_DIR } from "./paths.mjs";
 import { start } from "./process.mjs";
+
+/** How long a test waits for something that must come. */
+const LIMIT_MS = 60_000;
 
 /**
  * One node, as the control API describes it.
@@ -59,6 +63,17 @@ export class Fleet {
     const node = (await this.nodes()).find((each) => each.peerId === peerId);
     if (!node) throw new Error(`no node of the fleet has the peer id ${peerId}`);
     return node;
+  }
+
+  /** Until every node has seen its last connection end: the far side learns of a close a moment later. */
+  async deserted() {
+    const end = Date.now() + LIMIT_MS;
+    for (;;) {
+      const busy = (await this.nodes()).filter(({ connections }) => connections > 0);
+      if (busy.length === 0) return;
+      if (Date.now() > end) throw new Error(`still connected: ${busy.map(({ name, connections }) => `${name} ${connections}`).join(", ")}`);
+      await sleep(100);
+    }
   }
 
   /**
