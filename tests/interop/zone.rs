@@ -4,7 +4,7 @@
 //! `cargo run --example zone --features fleet -- enr:… enr:…` prints `ready ENRTREE-URL RESOLVER-URL`, and ends when
 //! standard input does or on a signal.
 
-use std::{error::Error, net::Ipv4Addr, sync::Arc};
+use std::{error::Error, io, net::Ipv4Addr, sync::Arc};
 
 use axum::{
     Router,
@@ -19,7 +19,7 @@ use lightkeeper::discovery::{
     dns::{self, RCODE_NO_ERROR, RCODE_NXDOMAIN, TYPE_TXT},
     enrtree::builder::{Zone, build_zone},
 };
-use tokio::{io::AsyncReadExt, net::TcpListener};
+use tokio::{net::TcpListener, sync::oneshot};
 use tower_http::cors::CorsLayer;
 
 /// Any key will do: the page is told the public one.
@@ -48,12 +48,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 async fn end_of_input() {
-    let mut byte = [0];
-    while matches!(tokio::io::stdin().read(&mut byte).await, Ok(1)) {}
+    let (ended, end) = oneshot::channel();
+    // A read of standard input cannot be cancelled: a thread of its own keeps nothing else from ending.
+    std::thread::spawn(move || {
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        let _ = ended.send(());
+    });
+    let _ = end.await;
 }
 
 async fn by_get(State(zone): State<Arc<Zone>>, RawQuery(query): RawQuery) -> Response {
-    let value = query.as_deref().and_then(|query| query.strip_prefix("dns=")).unwrap_or_default();
+    let value = query
+        .as_deref()
+        .and_then(|query| query.strip_prefix("dns="))
+        .unwrap_or_default();
     match dns::parse_get_param(value) {
         Ok(message) => answer(&zone, &message),
         Err(error) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
@@ -66,12 +74,20 @@ async fn by_post(State(zone): State<Arc<Zone>>, message: Bytes) -> Response {
 
 fn answer(zone: &Zone, query: &[u8]) -> Response {
     let answer = dns::decode_query(query).and_then(|question| {
-        let texts = zone.lookup(&question.name).filter(|_| question.qtype == TYPE_TXT);
-        let rcode = if texts.is_some() { RCODE_NO_ERROR } else { RCODE_NXDOMAIN };
+        let texts = zone
+            .lookup(&question.name)
+            .filter(|_| question.qtype == TYPE_TXT);
+        let rcode = if texts.is_some() {
+            RCODE_NO_ERROR
+        } else {
+            RCODE_NXDOMAIN
+        };
         dns::encode_response(&question, rcode, texts.unwrap_or_default(), TTL_S)
     });
     match answer {
-        Ok(message) => ([(header::CONTENT_TYPE, "application/dns-message")], message).into_response(),
+        Ok(message) => {
+            ([(header::CONTENT_TYPE, "application/dns-message")], message).into_response()
+        }
         Err(error) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
     }
 }
