@@ -21,7 +21,7 @@ const send = (demo, timeoutMs = 10_000) =>
 /** Until the resolver has been asked, and what it said has had time to be believed. */
 async function resolverAsked(fleet) {
   const end = Date.now() + LIMIT_MS;
-  while (!fleet.seen.some(({ node }) => node === "resolver")) {
+  while (!fleet.seen.some(({ node, kind }) => node === "resolver" && kind === "request")) {
     assert.ok(Date.now() < end, "the resolver was never asked");
     await sleep(50);
   }
