@@ -10,6 +10,7 @@
 //! | [`dialable`] | which addresses a page may dial | browsers' mixed content rules |
 //! | [`enrtree`] | tree URL, signed root, entries, a zone builder | EIP-1459 |
 //! | [`dns`] | queries and answers of DNS over HTTPS, in both forms | RFC 1035, RFC 8484 |
+//! | [`walk`] | the tree walk as a machine: queries out, answers in, records out | EIP-1459 |
 //!
 //! Everything that is read comes from strangers, so every reader is bounded and returns an error with a fixed name
 //! instead of panicking.
@@ -18,6 +19,7 @@ pub mod dialable;
 pub mod dns;
 pub mod enr;
 pub mod enrtree;
+pub mod walk;
 pub mod ws_url;
 
 use sha3::{Digest, Keccak256};

@@ -180,6 +180,13 @@ impl Entry {
         }
         Err(EntryError::Unknown)
     }
+
+    /// Whether a text among the TXT records of a name is meant as an entry, as opposed to whatever else the name bears.
+    pub(in crate::discovery) fn looks_like(text: &str) -> bool {
+        [BRANCH_PREFIX, enr::PREFIX, URL_PREFIX]
+            .iter()
+            .any(|prefix| text.starts_with(prefix))
+    }
 }
 
 impl std::fmt::Display for Entry {

@@ -1,0 +1,281 @@
+//! The part of the streams behaviour that lives with one connection.
+
+use std::collections::VecDeque;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use libp2p::StreamProtocol;
+use libp2p::swarm::handler::{
+    ConnectionEvent, DialUpgradeError, FullyNegotiatedInbound, FullyNegotiatedOutbound,
+};
+use libp2p::swarm::{
+    ConnectionHandler, ConnectionHandlerEvent, StreamUpgradeError, SubstreamProtocol,
+};
+
+use super::stream::{Slot, Slots, Stream};
+use super::upgrade::Protocols;
+use super::{Config, OpenError, StreamRequest, ping};
+
+/// Inbound ping streams that a connection may have open: what a responder accepts (libp2p-basics.md, section 7).
+const MAX_INBOUND_PINGS: usize = 2;
+
+/// What the behaviour asks of the handler.
+#[derive(Debug)]
+pub enum Command {
+    /// Open a stream.
+    Open {
+        /// Its name.
+        request: StreamRequest,
+        /// The protocols, preferred first.
+        protocols: Vec<StreamProtocol>,
+    },
+    /// Send a ping.
+    Ping {
+        /// When to give up.
+        timeout: Duration,
+    },
+}
+
+/// What the handler tells the behaviour.
+#[derive(Debug)]
+pub enum Report {
+    /// A stream is open.
+    Opened {
+        /// Its name.
+        request: StreamRequest,
+        /// What was agreed on.
+        protocol: StreamProtocol,
+        /// The stream.
+        stream: Stream,
+    },
+    /// A stream could not be opened.
+    OpenFailed {
+        /// Its name.
+        request: StreamRequest,
+        /// Why.
+        error: OpenError,
+    },
+    /// The peer opened a stream.
+    Inbound {
+        /// For what.
+        protocol: StreamProtocol,
+        /// The stream.
+        stream: Stream,
+    },
+    /// The peer opened one too many.
+    InboundOverflow {
+        /// For what.
+        protocol: StreamProtocol,
+    },
+    /// A ping came back.
+    Pong {
+        /// Round trip.
+        rtt: Duration,
+    },
+    /// A ping did not come back.
+    PingFailed,
+}
+
+/// What an outbound stream is for.
+#[derive(Debug)]
+pub enum Purpose {
+    /// A request of the behaviour.
+    Request(StreamRequest, Slot),
+    /// A ping with this timeout.
+    Ping(Duration),
+}
+
+type ToBehaviour = ConnectionHandlerEvent<Protocols, Purpose, Report>;
+
+/// See the module's documentation.
+pub struct Handler {
+    listen: Vec<StreamProtocol>,
+    inbound: Vec<(StreamProtocol, Slots)>,
+    outbound: Slots,
+    open_timeout: Duration,
+    queue: VecDeque<ToBehaviour>,
+    /// Inbound pings being answered. Bounded by [`MAX_INBOUND_PINGS`].
+    answering: FuturesUnordered<BoxFuture<'static, std::io::Result<()>>>,
+    /// Our ping under way, from the order to the echo.
+    pinging: Pinging,
+    waker: Option<Waker>,
+}
+
+enum Pinging {
+    Idle,
+    Opening,
+    Waiting(BoxFuture<'static, std::io::Result<Duration>>),
+}
+
+impl Handler {
+    pub(super) fn new(config: &Config) -> Self {
+        let mut listen: Vec<_> = config.inbound.iter().map(|p| p.name.clone()).collect();
+        listen.push(ping::PROTOCOL);
+        Self {
+            listen,
+            inbound: config
+                .inbound
+                .iter()
+                .map(|p| (p.name.clone(), Slots::new(p.max_streams)))
+                .collect(),
+            outbound: Slots::new(config.max_outbound),
+            open_timeout: config.open_timeout,
+            queue: VecDeque::new(),
+            answering: FuturesUnordered::new(),
+            pinging: Pinging::Idle,
+            waker: None,
+        }
+    }
+
+    fn report(&mut self, report: Report) {
+        self.queue
+            .push_back(ConnectionHandlerEvent::NotifyBehaviour(report));
+        self.wake();
+    }
+
+    fn request(&mut self, protocols: Vec<StreamProtocol>, purpose: Purpose) {
+        self.queue
+            .push_back(ConnectionHandlerEvent::OutboundSubstreamRequest {
+                protocol: SubstreamProtocol::new(Protocols(protocols), purpose)
+                    .with_timeout(self.open_timeout),
+            });
+        self.wake();
+    }
+
+    fn wake(&mut self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    fn on_inbound(&mut self, stream: libp2p::Stream, protocol: StreamProtocol) {
+        if protocol == ping::PROTOCOL {
+            // One more than allowed is dropped, which resets it.
+            if self.answering.len() < MAX_INBOUND_PINGS {
+                self.answering.push(Box::pin(ping::answer(stream)));
+                self.wake();
+            }
+            return;
+        }
+        let slot = self
+            .inbound
+            .iter()
+            .find(|(name, _)| *name == protocol)
+            .and_then(|(_, slots)| slots.take());
+        self.report(match slot {
+            Some(slot) => Report::Inbound {
+                protocol,
+                stream: Stream::new(stream, slot),
+            },
+            None => Report::InboundOverflow { protocol },
+        });
+    }
+}
+
+impl ConnectionHandler for Handler {
+    type FromBehaviour = Command;
+    type ToBehaviour = Report;
+    type InboundProtocol = Protocols;
+    type OutboundProtocol = Protocols;
+    type InboundOpenInfo = ();
+    type OutboundOpenInfo = Purpose;
+
+    fn listen_protocol(&self) -> SubstreamProtocol<Protocols> {
+        SubstreamProtocol::new(Protocols(self.listen.clone()), ()).with_timeout(self.open_timeout)
+    }
+
+    /// Only the manager ends a connection.
+    fn connection_keep_alive(&self) -> bool {
+        true
+    }
+
+    fn on_behaviour_event(&mut self, command: Command) {
+        match command {
+            Command::Open { request, protocols } => match self.outbound.take() {
+                Some(slot) => self.request(protocols, Purpose::Request(request, slot)),
+                None => self.report(Report::OpenFailed {
+                    request,
+                    error: OpenError::LimitReached,
+                }),
+            },
+            Command::Ping { timeout } => {
+                if matches!(self.pinging, Pinging::Idle) {
+                    self.pinging = Pinging::Opening;
+                    self.queue
+                        .push_back(ConnectionHandlerEvent::OutboundSubstreamRequest {
+                            protocol: SubstreamProtocol::new(
+                                Protocols(vec![ping::PROTOCOL]),
+                                Purpose::Ping(timeout),
+                            )
+                            .with_timeout(timeout),
+                        });
+                    self.wake();
+                }
+            }
+        }
+    }
+
+    fn on_connection_event(
+        &mut self,
+        event: ConnectionEvent<'_, Protocols, Protocols, (), Purpose>,
+    ) {
+        match event {
+            ConnectionEvent::FullyNegotiatedInbound(FullyNegotiatedInbound {
+                protocol: (stream, protocol),
+                ..
+            }) => self.on_inbound(stream, protocol),
+            ConnectionEvent::FullyNegotiatedOutbound(FullyNegotiatedOutbound {
+                protocol: (stream, protocol),
+                info,
+            }) => match info {
+                Purpose::Request(request, slot) => self.report(Report::Opened {
+                    request,
+                    protocol,
+                    stream: Stream::new(stream, slot),
+                }),
+                Purpose::Ping(timeout) => {
+                    self.pinging = Pinging::Waiting(Box::pin(ping::send(stream, timeout)));
+                    self.wake();
+                }
+            },
+            ConnectionEvent::DialUpgradeError(DialUpgradeError { info, error }) => match info {
+                Purpose::Request(request, _) => {
+                    let error = match error {
+                        StreamUpgradeError::Timeout => OpenError::Timeout,
+                        StreamUpgradeError::NegotiationFailed => OpenError::Unsupported,
+                        StreamUpgradeError::Io(e) => OpenError::Io(e.kind()),
+                        StreamUpgradeError::Apply(never) => match never {},
+                    };
+                    self.report(Report::OpenFailed { request, error });
+                }
+                Purpose::Ping(_) => {
+                    self.pinging = Pinging::Idle;
+                    self.report(Report::PingFailed);
+                }
+            },
+            _ => {}
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ToBehaviour> {
+        if let Some(event) = self.queue.pop_front() {
+            return Poll::Ready(event);
+        }
+        if let Pinging::Waiting(echo) = &mut self.pinging
+            && let Poll::Ready(result) = echo.as_mut().poll(cx)
+        {
+            self.pinging = Pinging::Idle;
+            return Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(match result {
+                Ok(rtt) => Report::Pong { rtt },
+                Err(_) => Report::PingFailed,
+            }));
+        }
+        // An answered ping stream needs no word: it ended.
+        while let Poll::Ready(Some(_)) = self.answering.poll_next_unpin(cx) {}
+        self.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}

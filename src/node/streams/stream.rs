@@ -1,0 +1,84 @@
+//! A stream that counts against a bound for as long as it lives.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+
+use futures::{AsyncRead, AsyncWrite};
+
+/// A bounded number of places, shared by the handler and the streams that took one.
+#[derive(Debug, Clone)]
+pub(crate) struct Slots {
+    used: Arc<AtomicUsize>,
+    max: usize,
+}
+
+impl Slots {
+    pub(crate) fn new(max: usize) -> Self {
+        Self {
+            used: Arc::default(),
+            max,
+        }
+    }
+
+    /// Takes a place, if there is one.
+    pub(crate) fn take(&self) -> Option<Slot> {
+        self.used
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
+                (used < self.max).then_some(used + 1)
+            })
+            .ok()
+            .map(|_| Slot(self.used.clone()))
+    }
+}
+
+/// A place taken; given back on drop.
+#[derive(Debug)]
+pub struct Slot(Arc<AtomicUsize>);
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// An open stream. Dropping it without closing resets it, and gives its place back.
+#[derive(Debug)]
+pub struct Stream {
+    inner: libp2p::Stream,
+    _slot: Slot,
+}
+
+impl Stream {
+    pub(crate) fn new(inner: libp2p::Stream, slot: Slot) -> Self {
+        Self { inner, _slot: slot }
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, buf)
+    }
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_close(cx)
+    }
+}
