@@ -41,7 +41,7 @@ use crate::discovery::ws_url::{WsUrl, ws_url};
 
 /// Why a dial failed.
 ///
-/// An address that names no WebSocket at all is not in this list: for it, [`Transport::dial`] answers
+/// An address that names no WebSocket at all is not in this list: for it, [`dial`](libp2p::core::Transport::dial) answers
 /// [`TransportError::MultiaddrNotSupported`], so that another transport may be tried.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -10,7 +10,7 @@
 //! | +2 | closes as soon as the socket is open, with the code that the path names (1000 if it names none) |
 //! | +3 | reads nothing; the next connection makes it drop both without a goodbye |
 //! | +4 | sends without end |
-//! | +5 | reads slowly, and answers each message with the number of bytes read so far, a big-endian `u64` |
+//! | +5 | reads slowly, and answers each message with the number of bytes read so far, a big-endian `u64`; at the path `/silent` it does not answer |
 //! | +6 | nothing listens here |
 
 use std::{
@@ -214,14 +214,16 @@ async fn flood(stream: TcpStream) -> Result<(), Failure> {
 }
 
 async fn slow(stream: TcpStream) -> Result<(), Failure> {
-    let (mut socket, _) = open(stream).await?;
+    let (mut socket, path) = open(stream).await?;
     let mut read = 0u64;
     while let Some(message) = socket.next().await {
         read += message?.len() as u64;
         tokio::time::sleep(Duration::from_millis(5)).await;
-        socket
-            .send(Message::binary(read.to_be_bytes().to_vec()))
-            .await?;
+        if path != "silent" {
+            socket
+                .send(Message::binary(read.to_be_bytes().to_vec()))
+                .await?;
+        }
     }
     Ok(())
 }

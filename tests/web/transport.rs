@@ -328,6 +328,18 @@ async fn writers_wait_above_the_high_water_mark_and_go_on_after_it() {
 }
 
 #[wasm_bindgen_test]
+async fn a_waiting_writer_goes_on_though_nothing_is_received() {
+    let mut connection = dial(&format!("{}/http-path/silent", address(SLOW)))
+        .await
+        .unwrap();
+    fill(&mut connection).await;
+    // As much again as any buffer of the network may hold, so the last of it waited.
+    within(connection.write_all(&vec![7; 8 * 1024 * 1024]))
+        .await
+        .unwrap();
+}
+
+#[wasm_bindgen_test]
 async fn no_timer_runs_unless_a_writer_waits() {
     let run = |script: &str| js_sys::eval(script).unwrap();
     run(
