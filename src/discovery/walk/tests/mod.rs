@@ -17,9 +17,10 @@ fn set(texts: &[String]) -> BTreeSet<String> {
 #[test]
 fn the_first_candidate_comes_after_exactly_three_lookups_in_sequence() {
     let nodes = enrs(0..5);
-    let links: Vec<_> = ["b.test", "c.test", "d.test"]
-        .map(|domain| zone(domain, 1, &[], &[]).url.to_string())
-        .into();
+    // As many links below one branch as would fill every place for a look-up.
+    let links: Vec<_> = (0..12)
+        .map(|n| zone(&format!("b{n}.test"), 1, &[], &[]).url.to_string())
+        .collect();
     let tree = zone("a.test", 1, &nodes, &links);
     let mut world = World::new(&[&tree], vec![serves(&[&tree])]);
     let start = world.now;
