@@ -167,3 +167,117 @@ impl MessageLog {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocols::WakuMessage;
+
+    fn published(timestamp: i64, payload: Vec<u8>) -> Arc<Published> {
+        let message = WakuMessage::new("/a/1/b/proto", payload, timestamp);
+        Arc::new(Published::new("/waku/2/rs/1/0".into(), message))
+    }
+
+    fn everything() -> Query<'static> {
+        Query {
+            pubsub_topic: None,
+            content_topics: &[],
+            time: i64::MIN..=i64::MAX,
+            hashes: &[],
+            cursor: None,
+            forward: true,
+            limit: usize::MAX - 1,
+        }
+    }
+
+    fn times(log: &MessageLog, query: &Query<'_>) -> Vec<i64> {
+        let page = log.page(query).unwrap();
+        page.messages
+            .iter()
+            .map(|message| message.message.timestamp())
+            .collect()
+    }
+
+    #[test]
+    fn the_oldest_go_when_there_are_too_many() {
+        let mut log = MessageLog::default();
+        for timestamp in (0..MAX_MESSAGES as i64 + 10).rev() {
+            log.append(published(timestamp, vec![1]));
+        }
+        assert_eq!(log.len(), MAX_MESSAGES);
+        assert_eq!(log.times.len(), MAX_MESSAGES);
+        assert_eq!(
+            times(
+                &log,
+                &Query {
+                    limit: 1,
+                    ..everything()
+                }
+            ),
+            [10]
+        );
+    }
+
+    #[test]
+    fn the_oldest_go_when_they_are_too_large() {
+        let mut log = MessageLog::default();
+        for timestamp in 0..600 {
+            log.append(published(timestamp, vec![0; 150_000]));
+        }
+        assert!(log.bytes <= MAX_BYTES);
+        assert_eq!(log.len(), MAX_BYTES / published(1, vec![0; 150_000]).size);
+        assert_eq!(times(&log, &everything()).last(), Some(&599));
+    }
+
+    #[test]
+    fn a_message_is_kept_once() {
+        let mut log = MessageLog::default();
+        log.append(published(1, vec![1]));
+        log.append(published(1, vec![1]));
+        log.append(published(1, vec![2]));
+        assert_eq!(log.len(), 2);
+    }
+
+    #[test]
+    fn a_cursor_may_stand_outside_of_the_time_asked_for() {
+        let mut log = MessageLog::default();
+        for timestamp in 0..10 {
+            log.append(published(timestamp, vec![1]));
+        }
+        let at = |time: i64| Some(published(time, vec![1]).hash);
+        for (cursor, forward, expected) in [
+            (at(1), true, vec![3, 4, 5]),
+            (at(4), true, vec![5]),
+            (at(5), true, vec![]),
+            (at(9), true, vec![]),
+            (at(9), false, vec![3, 4, 5]),
+            (at(4), false, vec![3]),
+            (at(3), false, vec![]),
+            (at(1), false, vec![]),
+        ] {
+            let query = Query {
+                time: 3..=5,
+                cursor,
+                forward,
+                ..everything()
+            };
+            assert_eq!(times(&log, &query), expected);
+        }
+        let backwards = RangeInclusive::new(5, 3);
+        assert!(
+            times(
+                &log,
+                &Query {
+                    time: backwards,
+                    ..everything()
+                }
+            )
+            .is_empty()
+        );
+        let lost = Query {
+            cursor: Some(MessageHash([1; 32])),
+            ..everything()
+        };
+        assert_eq!(log.page(&lost).unwrap_err(), CursorNotFound);
+    }
+}

@@ -36,7 +36,7 @@ mod resolver;
 mod role;
 mod services;
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     net::TcpListener,
@@ -68,6 +68,9 @@ pub use self::{
     role::{Place, Role, Service, deal},
 };
 use crate::discovery::{enr::EnrError, enrtree::UrlError};
+
+/// How long requests under way may hold up the end of a fleet; more than a slow resolver takes.
+const HTTP_GRACE: Duration = Duration::from_secs(4);
 
 /// Why a fleet did not start.
 #[derive(Debug, thiserror::Error)]
@@ -266,6 +269,9 @@ impl Fleet {
             // A task that panicked is as gone as one that ended.
             let _ = task.await;
         }
-        let _ = http.await;
+        let abort = http.abort_handle();
+        if tokio::time::timeout(HTTP_GRACE, http).await.is_err() {
+            abort.abort();
+        }
     }
 }

@@ -46,7 +46,7 @@ pub(crate) struct Published {
 }
 
 impl Published {
-    fn new(pubsub_topic: String, message: WakuMessage) -> Self {
+    pub(crate) fn new(pubsub_topic: String, message: WakuMessage) -> Self {
         let push = MessagePush {
             waku_message: Some(message),
             pubsub_topic: Some(pubsub_topic),
