@@ -15,7 +15,7 @@ pub struct RequirementSpec {
     pub need: Need,
 }
 
-/// How the manager behaves.
+/// How the manager behaves. Section numbers are those of the manager's specification.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Our own id: never dialed.
@@ -26,4 +26,290 @@ pub struct Config {
     pub peer_exchange_protocol: String,
     /// Whether bootstrap peers could ever come (a tree is configured), for the health's reason.
     pub has_dns: bool,
+
+    // --- limits ---------------------------------------------------------------------------------------------------
+    /// Soft target of connections (G). A page pays about 100 KB for each; sixteen leave room for several requirements.
+    pub soft_connections: u16,
+    /// Hard cap of connections and dials together (H): the soft target and a quarter, so that a replacement can be
+    /// made before the old connection is broken.
+    pub hard_connections: u16,
+    /// Known peers. The least useful is forgotten for a newcomer.
+    pub max_peers: usize,
+    /// Addresses kept for each peer.
+    pub max_routes: usize,
+
+    // --- dialing (4.7) --------------------------------------------------------------------------------------------
+    /// One address' time to connect, in milliseconds: what a WebSocket over a bad mobile network needs.
+    pub dial_timeout_ms: u32,
+    /// Addresses tried for a peer before its dial counts as failed.
+    pub routes_per_dial: u8,
+    /// No further address is begun after this time, in milliseconds.
+    pub dial_job_ms: u64,
+    /// Dials under way at once: more make Chromium delay every WebSocket handshake of the page.
+    pub dials_in_flight: usize,
+    /// Tokens of the dial bucket: a burst of a cold start.
+    pub dial_tokens: u32,
+    /// Tokens that come back each second. Firefox waits 200 ms and more for each host after a failure.
+    pub dial_tokens_per_s: u32,
+    /// Tokens that the user's own dials may overdraw.
+    pub dial_overdraft: u32,
+    /// Peers of whom nothing is known that are tried at once (rung 1 of 4.11): each is worth little, and not all of
+    /// them are needed.
+    pub unknown_in_flight: usize,
+    /// How long after a deadline of the shell's a missing answer is given up, in milliseconds: a lost callback must
+    /// not keep a slot.
+    pub watchdog_ms: u64,
+    /// One choice in this many ignores quality among equals, so that nobody starves.
+    pub explore_one_in: u64,
+    /// Netgroups that are compared for each requirement: the best of eight is within 1 % of a full scan.
+    pub groups_compared: usize,
+    /// Claimed but unverified requirements of one peer that count. Who claims everything must not win everything.
+    pub unverified_counted: usize,
+
+    // --- backoff (4.8) --------------------------------------------------------------------------------------------
+    /// First wait for a peer that served before, in milliseconds.
+    pub backoff_good_ms: u64,
+    /// First wait for a pinned peer, in milliseconds.
+    pub backoff_pinned_ms: u64,
+    /// First wait for a peer that never served, in milliseconds.
+    pub backoff_unknown_ms: u64,
+    /// Longest wait for a peer that served before, in milliseconds.
+    pub backoff_good_cap_ms: u64,
+    /// Longest wait for a pinned peer, in milliseconds.
+    pub backoff_pinned_cap_ms: u64,
+    /// Longest wait for a peer that never served, in milliseconds.
+    pub backoff_unknown_cap_ms: u64,
+    /// Uptime after which a connection that works clears its peer's record, in milliseconds; a shorter one flaps.
+    pub healthy_ms: u64,
+    /// Losses within this time of each other belong together, in milliseconds.
+    pub mass_loss_window_ms: u64,
+    /// The peers of a mass loss are redialed after a uniform draw up to this, in milliseconds: not as a herd.
+    pub mass_loss_spread_ms: u64,
+    /// After an outage every waiting peer is due after a uniform draw up to this, in milliseconds.
+    pub recover_spread_ms: u64,
+    /// Waiting peers that are re-drawn after an outage: bounds the work of one input.
+    pub recover_peers: usize,
+    /// Failures in a row, over as many netgroups, that make us suspect our own network.
+    pub suspect_failures: u32,
+    /// Failures that can be taken back when they turn out to be our own outage.
+    pub charges_kept: usize,
+    /// Probes under suspicion come at least this far apart, in milliseconds.
+    pub probe_min_ms: u64,
+    /// Probes under suspicion come at most this far apart at first, in milliseconds.
+    pub probe_max_ms: u64,
+    /// After this long under suspicion the distance of probes doubles, in milliseconds.
+    pub probe_eager_ms: u64,
+    /// The longest distance of probes, in milliseconds.
+    pub probe_cap_ms: u64,
+    /// A dial that our own side refused is not repeated before this, in milliseconds.
+    pub refused_wait_ms: u64,
+    /// A peer of another network is not dialed for this long, in milliseconds: networks seldom move.
+    pub other_network_ms: u64,
+    /// A peer that we closed is not dialed for this long, in milliseconds (prune cool-down).
+    pub prune_wait_ms: u64,
+
+    // --- services (4.5, the error classes) ------------------------------------------------------------------------
+    /// Two failures within this time replace a provider, in milliseconds.
+    pub broken_window_ms: u64,
+    /// First rest of a provider that broke twice, in milliseconds; doubles.
+    pub broken_rest_ms: u64,
+    /// Longest rest of a provider that broke, in milliseconds.
+    pub broken_rest_cap_ms: u64,
+    /// A busy provider rests at least this long, in milliseconds.
+    pub busy_min_ms: u64,
+    /// A busy provider rests at most this long the first time, in milliseconds; doubles.
+    pub busy_max_ms: u64,
+    /// Longest rest of a busy provider, in milliseconds.
+    pub busy_cap_ms: u64,
+    /// A provider that can't rests this long, in milliseconds.
+    pub unable_ms: u64,
+    /// A provider that broke the protocol rests this long, in milliseconds.
+    pub fault_rest_ms: u64,
+    /// A protocol that turned out to be absent is not expected again for this long, in milliseconds.
+    pub absent_ms: u64,
+    /// Faults that ban.
+    pub faults_to_ban: u8,
+    /// Faults further apart than this do not add up, in milliseconds.
+    pub fault_memory_ms: u64,
+    /// First ban, in milliseconds; eight times longer with each repetition.
+    pub ban_ms: u64,
+    /// Longest ban, in milliseconds.
+    pub ban_cap_ms: u64,
+
+    // --- verification ---------------------------------------------------------------------------------------------
+    /// How long an unverified connection counts as cover that is on its way, in milliseconds.
+    pub verify_ms: u64,
+    /// Identify must come within this, in milliseconds.
+    pub identify_ms: u64,
+    /// A connection that ends within this and before it was verified was rejected by the remote, in milliseconds.
+    pub rejected_ms: u64,
+    /// A second connection to the same peer is closed after this, in milliseconds: both ends may have dialed.
+    pub duplicate_grace_ms: u64,
+    /// An ordered close must be confirmed within this, in milliseconds.
+    pub close_ms: u64,
+
+    // --- pings ----------------------------------------------------------------------------------------------------
+    /// A connection that was silent for this long is pinged, in milliseconds: half of what proxies cut.
+    pub ping_idle_ms: u64,
+    /// Time to answer, in milliseconds.
+    pub ping_timeout_ms: u32,
+    /// Time to answer after sleep or a change of network, in milliseconds.
+    pub ping_resume_timeout_ms: u32,
+    /// Pings in a row without answer that close a connection.
+    pub ping_failures: u8,
+    /// A wake-up this much too late means that the machine slept, in milliseconds.
+    pub resume_late_ms: u64,
+    /// A wall clock that ran this much further than the monotonic one means the same, in milliseconds.
+    pub resume_drift_ms: u64,
+
+    // --- start-up (4.11) ------------------------------------------------------------------------------------------
+    /// Head start of static and known peers before a bootstrap peer is dialed, in milliseconds.
+    pub head_start_ms: u64,
+    /// A bootstrap dial that takes this long gets company, in milliseconds.
+    pub bootstrap_hedge_ms: u64,
+    /// Without any connection for this long three bootstrap peers may be dialed at once, in milliseconds.
+    pub cold_start_ms: u64,
+    /// Bootstrap dials at once in that emergency.
+    pub cold_start_dials: usize,
+    /// How long other peers must do without a bootstrap peer before it is let go, in milliseconds.
+    pub hand_off_after_ms: u64,
+    /// It is let go at the earliest this much later, in milliseconds.
+    pub hand_off_min_ms: u64,
+    /// It is let go at the latest this much later, in milliseconds: clients that started together leave apart.
+    pub hand_off_max_ms: u64,
+    /// After a failed dial to take over from it, a bootstrap peer is kept this long, in milliseconds.
+    pub hand_off_retry_ms: u64,
+
+    // --- asking for peers -----------------------------------------------------------------------------------------
+    /// Records asked for in one peer exchange request.
+    pub exchange_count: u32,
+    /// Distance of requests to one peer, in milliseconds: servers limit them.
+    pub exchange_every_ms: u64,
+    /// How long the next rung waits for an answer, in milliseconds.
+    pub exchange_patience_ms: u64,
+    /// A request is given up after this, in milliseconds.
+    pub exchange_timeout_ms: u64,
+    /// Distance of look-ups of the trees, in milliseconds; doubles while they bring nothing.
+    pub discover_every_ms: u64,
+    /// Longest distance of look-ups, in milliseconds.
+    pub discover_cap_ms: u64,
+    /// A look-up whose end is never told is over after this, in milliseconds.
+    pub discover_timeout_ms: u64,
+
+    // --- tidying --------------------------------------------------------------------------------------------------
+    /// Providers above `max` are kept this long, in milliseconds: needs may change back.
+    pub surplus_grace_ms: u64,
+    /// A connection that serves nothing is kept this long once nothing is missing, in milliseconds.
+    pub useless_grace_ms: u64,
+}
+
+impl Config {
+    /// The defaults of a light node in a browser.
+    pub fn light_node(
+        local: PeerId,
+        requirements: Vec<RequirementSpec>,
+        peer_exchange_protocol: &str,
+        has_dns: bool,
+    ) -> Self {
+        const SECOND: u64 = 1_000;
+        const MINUTE: u64 = 60 * SECOND;
+        const HOUR: u64 = 60 * MINUTE;
+        Self {
+            local,
+            requirements,
+            peer_exchange_protocol: peer_exchange_protocol.to_owned(),
+            has_dns,
+
+            soft_connections: 16,
+            hard_connections: 20,
+            max_peers: 5_000,
+            max_routes: 8,
+
+            dial_timeout_ms: 6_000,
+            routes_per_dial: 3,
+            dial_job_ms: 15 * SECOND,
+            dials_in_flight: 6,
+            dial_tokens: 8,
+            dial_tokens_per_s: 2,
+            dial_overdraft: 2,
+            unknown_in_flight: 3,
+            watchdog_ms: 5 * SECOND,
+            explore_one_in: 8,
+            groups_compared: 8,
+            unverified_counted: 3,
+
+            backoff_good_ms: 2 * SECOND,
+            backoff_pinned_ms: SECOND,
+            backoff_unknown_ms: 10 * SECOND,
+            backoff_good_cap_ms: 10 * MINUTE,
+            backoff_pinned_cap_ms: MINUTE,
+            backoff_unknown_cap_ms: HOUR,
+            healthy_ms: MINUTE,
+            mass_loss_window_ms: 2 * SECOND,
+            mass_loss_spread_ms: 3 * SECOND,
+            recover_spread_ms: SECOND,
+            recover_peers: 256,
+            suspect_failures: 3,
+            charges_kept: 32,
+            probe_min_ms: 3 * SECOND,
+            probe_max_ms: 5 * SECOND,
+            probe_eager_ms: 2 * MINUTE,
+            probe_cap_ms: 30 * SECOND,
+            refused_wait_ms: SECOND,
+            other_network_ms: 6 * HOUR,
+            prune_wait_ms: MINUTE,
+
+            broken_window_ms: MINUTE,
+            broken_rest_ms: MINUTE,
+            broken_rest_cap_ms: 10 * MINUTE,
+            busy_min_ms: 30 * SECOND,
+            busy_max_ms: 2 * MINUTE,
+            busy_cap_ms: HOUR,
+            unable_ms: 5 * MINUTE,
+            fault_rest_ms: 10 * MINUTE,
+            absent_ms: 30 * MINUTE,
+            faults_to_ban: 3,
+            fault_memory_ms: HOUR,
+            ban_ms: 30 * MINUTE,
+            ban_cap_ms: 24 * HOUR,
+
+            verify_ms: 5 * SECOND,
+            identify_ms: 10 * SECOND,
+            rejected_ms: 2 * SECOND,
+            duplicate_grace_ms: 5 * SECOND,
+            close_ms: 5 * SECOND,
+
+            ping_idle_ms: MINUTE,
+            ping_timeout_ms: 10_000,
+            ping_resume_timeout_ms: 5_000,
+            ping_failures: 2,
+            resume_late_ms: 30 * SECOND,
+            resume_drift_ms: 5 * SECOND,
+
+            head_start_ms: 3 * SECOND,
+            bootstrap_hedge_ms: 4 * SECOND,
+            cold_start_ms: 15 * SECOND,
+            cold_start_dials: 3,
+            hand_off_after_ms: 30 * SECOND,
+            hand_off_min_ms: 30 * SECOND,
+            hand_off_max_ms: 90 * SECOND,
+            hand_off_retry_ms: 10 * MINUTE,
+
+            exchange_count: 60,
+            exchange_every_ms: 30 * SECOND,
+            exchange_patience_ms: 2 * SECOND,
+            exchange_timeout_ms: 15 * SECOND,
+            discover_every_ms: 10 * SECOND,
+            discover_cap_ms: 5 * MINUTE,
+            discover_timeout_ms: MINUTE,
+
+            surplus_grace_ms: 5 * SECOND,
+            useless_grace_ms: 30 * SECOND,
+        }
+    }
+
+    /// The most peers that may be pinned: half of the soft target, so that needs keep the rest (4.8).
+    pub fn max_pins(&self) -> usize {
+        usize::from(self.soft_connections).div_ceil(2)
+    }
 }

@@ -1,13 +1,109 @@
 //! Decides who should be connected, and why.
 //!
-//! A state machine without input or output of its own: the shell tells it what happened ([`Event`]), drains what it
-//! orders ([`Command`]) and comes back when a deadline passes. This is its vocabulary.
+//! A state machine without input or output of its own, without clock and without entropy source. The same
+//! configuration, seed and inputs give the same orders, natively and in wasm.
+//!
+//! # Contract
+//!
+//! - The shell calls [`Manager::handle`] with the time and one [`Event`], then drains [`Manager::poll`] until it is
+//!   empty and carries the [`Command`]s out in order. `handle` is never re-entrant: what a command leads to is the next
+//!   event.
+//! - When [`Manager::next_deadline`] passes, the shell calls `handle` with [`Event::Tick`]. A tick at any other time
+//!   changes nothing.
+//! - Time never goes back: an earlier time than the last is read as the last.
+//! - Ids that are unknown, or no longer mean anything, are ignored. A connection that nobody ordered is adopted and
+//!   judged. Every dial, ping and close has a watchdog, so a callback that the shell loses costs time, not a slot.
+//! - `handle` and `poll` change state, and [`Manager::gate`] takes a token; everything else only reads.
+//!
+//! # Rules
+//!
+//! Discovery never dials; deficits dial. A peer *serves* a requirement when it is connected, identify lists one of the
+//! protocols, metadata did not forbid it, and it has not failed it since. What is on its way (dials, and connections
+//! being verified) counts against deficits, so that no more peers are dialed than are needed. Whoever fails is replaced
+//! before it is closed. Bootstrap peers are parked until the start-up ladder releases them, and handed off when others do
+//! their work. Failures that were this machine's own fault are taken back.
+//!
+//! # The way through `handle`
+//!
+//! ```text
+//! event ── on_user, on_discovery, on_connection, on_dial, on_report, on_timer      what happened
+//!       └─ tidy      closes what is not needed: above max, failed, useless, handed off
+//!       └─ plan      dials what is missing: pins, probes, needs, the lost, bootstraps; asks for more peers
+//!       └─ announce  the lines that were crossed, once for each input, and the commands are ready
+//! ```
+//!
+//! | part | owns |
+//! |---|---|
+//! | `table` | the record of each known peer (`peer`, with its addresses in `route`), netgroups, who is forgotten first |
+//! | `candidates` | who could be dialed for what, best first |
+//! | `ladder` | parked bootstrap peers and the rungs of the start-up |
+//! | `needs` | requirements, their providers, vacancies, and the cover that is expected |
+//! | `dials` | the token bucket and the dials under way |
+//! | `connections` | the open connections and what was verified on them |
+//! | `asking` | whom we asked for peers, and when |
+//! | `outage` | whether this machine's network is to blame |
+//! | `deadlines` | what is to happen when |
+//! | `seed` | every choice between equals |
+//! | `outbox` | commands and counters |
+//! | `backoff`, `closing`, `services` | pure rules |
+//!
+//! Bounds: 5,000 peers with 8 addresses each, 20 connections and dials together, one deadline for each purpose.
+//! One input costs a few searches in ordered maps; nothing walks over all peers but [`Manager::peers`] and a start.
+//!
+//! This is tier 1 of the specification. Scores move as 4.5 says but do not fade with time.
 
 pub mod command;
 pub mod config;
 pub mod event;
 pub mod reason;
 pub mod view;
+
+mod asking;
+mod backoff;
+mod candidates;
+mod check;
+mod closing;
+mod connections;
+mod deadlines;
+mod dials;
+mod gate;
+mod ladder;
+mod needs;
+mod on_connection;
+mod on_dial;
+mod on_discovery;
+mod on_report;
+mod on_timer;
+mod on_user;
+mod outage;
+mod outbox;
+mod peer;
+mod plan;
+mod probe;
+mod route;
+mod seed;
+mod services;
+mod table;
+mod tidy;
+mod views;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use libp2p_identity::PeerId;
+
+use asking::Asking;
+use candidates::{Candidates, Entry};
+use connections::Connections;
+use deadlines::{Deadlines, Timer};
+use dials::Dials;
+use ladder::Ladder;
+use needs::{Needs, Takeover};
+use outage::Outage;
+use outbox::Outbox;
+use peer::{Bar, Role};
+use seed::Seed;
+use services::Services;
+use table::{Ix, Table};
 
 pub use command::{Command, Crossed, DialWhy, Failed, Health, Notice};
 pub use config::{Config, RequirementSpec};
@@ -17,3 +113,288 @@ pub use event::{
 };
 pub use reason::{Cause, CloseCause, DialFailure, HealthReason, Outcome, Reason};
 pub use view::{PeerState, PeerView, RequirementView, Stats};
+
+/// Whether the node wants connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Run {
+    Stopped,
+    Running,
+}
+
+/// Peers that the user holds at any cost.
+#[derive(Debug, Default)]
+struct Pins {
+    held: BTreeSet<Ix>,
+    /// Of these, whom the user waits for right now.
+    urgent: BTreeSet<Ix>,
+}
+
+/// The state machine. See the module's documentation for the contract.
+#[derive(Debug)]
+pub struct Manager {
+    config: Config,
+    now: Time,
+    run: Run,
+    seed: Seed,
+    table: Table,
+    candidates: Candidates,
+    ladder: Ladder,
+    needs: Needs,
+    dials: Dials,
+    connections: Connections,
+    outage: Outage,
+    asking: Asking,
+    deadlines: Deadlines,
+    out: Outbox,
+    pins: Pins,
+    /// Peers that answered and were of another network, since one was of ours.
+    strangers: u32,
+    /// Somebody who was lost in this input, alone, and may be dialed at once if nobody else can serve.
+    fresh_loss: Option<Ix>,
+    /// A bootstrap connection whose successor is due to be dialed.
+    succession: Option<ConnId>,
+    /// Since when a requirement has more providers than it keeps.
+    over_since: BTreeMap<RequirementId, u64>,
+    /// Something happened that decisions on connections depend on.
+    untidy: bool,
+}
+
+impl Manager {
+    /// A stopped manager that knows nobody. The seed decides every choice between equals.
+    ///
+    /// Requirements beyond the 64th are ignored.
+    pub fn new(mut config: Config, seed: [u8; 32], now: Time) -> Self {
+        config.requirements.truncate(Services::CAPACITY);
+        Self {
+            now,
+            run: Run::Stopped,
+            seed: Seed::new(seed),
+            table: Table::default(),
+            candidates: Candidates::new(config.requirements.len()),
+            ladder: Ladder::new(),
+            needs: Needs::new(config.requirements.iter().map(|spec| spec.need)),
+            dials: Dials::new(&config, now.mono_ms),
+            connections: Connections::default(),
+            outage: Outage::new(),
+            asking: Asking::new(),
+            deadlines: Deadlines::default(),
+            out: Outbox::default(),
+            pins: Pins::default(),
+            strangers: 0,
+            fresh_loss: None,
+            succession: None,
+            over_since: BTreeMap::new(),
+            untidy: false,
+            config,
+        }
+    }
+
+    /// Takes an input. Never re-entrant; orders are queued for [`Self::poll`].
+    pub fn handle(&mut self, now: Time, event: Event) {
+        self.out.stats.events += 1;
+        let slept = self.advance(now);
+        self.fire_due();
+        if slept {
+            self.resume();
+        }
+        match event {
+            Event::Start => self.on_start(),
+            Event::Stop => self.on_stop(),
+            Event::Tick => {}
+            Event::Discovered {
+                peer,
+                routes,
+                claims,
+                source,
+                introducer,
+            } => self.on_discovered(peer, &routes, &claims, source, introducer),
+            Event::DnsFinished { found: _, failed } => self.on_trees_done(failed),
+            Event::PeerExchangeDone { peer, found: _ } => self.on_answered(&peer),
+            Event::SetNeed { requirement, need } => self.needs.set(requirement, need),
+            Event::SetPriority { peer, priority } => self.on_set_priority(peer, priority),
+            Event::ConnectNow { peer, routes } => self.on_connect_now(peer, &routes),
+            Event::HangUp { peer } => self.on_hang_up(&peer),
+            Event::Connected {
+                conn,
+                peer,
+                direction,
+                route,
+                dial,
+            } => self.on_connected(conn, peer, direction, route, dial),
+            Event::Identified {
+                conn,
+                protocols,
+                agent,
+            } => self.on_identified(conn, protocols, agent),
+            Event::Metadata { conn, metadata } => self.on_metadata(conn, metadata),
+            Event::Closed { conn, cause } => self.on_closed(conn, cause),
+            Event::DialFailed { dial, failure } => self.on_dial_failed(dial, failure),
+            Event::Pong { conn, rtt_ms } => self.on_pong(conn, rtt_ms),
+            Event::PingFailed { conn } => self.on_ping_failed(conn),
+            Event::Report {
+                peer,
+                requirement,
+                outcome,
+            } => self.on_report(&peer, requirement, outcome),
+            Event::Online => self.on_online(),
+            Event::Offline => self.on_offline(),
+        }
+        self.tidy();
+        self.plan();
+        self.announce();
+    }
+
+    /// Judges a dial or a connection that somebody else wants. An admitted dial costs a token.
+    ///
+    /// Dials that the manager ordered itself do not ask here; their peers are "already being dialed".
+    ///
+    /// # Errors
+    ///
+    /// The first rule that forbids it.
+    pub fn gate(&mut self, now: Time, query: GateQuery) -> Result<(), Reason> {
+        // The clock is not moved: whether the machine slept is for `handle` to find out.
+        let mono = now.mono_ms.max(self.now.mono_ms);
+        match query {
+            GateQuery::Outbound { peer } => self.gate_outbound(mono, peer),
+            GateQuery::Inbound { peer } => self.gate_inbound(peer),
+        }
+    }
+
+    /// The next order, first in first out.
+    pub fn poll(&mut self) -> Option<Command> {
+        self.out.next()
+    }
+
+    /// When to call `handle(Event::Tick)`, in monotonic milliseconds. `None`: nothing is pending.
+    pub fn next_deadline(&self) -> Option<u64> {
+        if self.run == Run::Stopped && self.connections.is_empty() && self.dials.is_empty() {
+            // Peers that wait are looked at when the node starts.
+            return None;
+        }
+        self.deadlines.next()
+    }
+
+    /// Moves the clock; whether the machine seems to have slept.
+    fn advance(&mut self, now: Time) -> bool {
+        let mono = now.mono_ms.max(self.now.mono_ms);
+        let wall = now.wall_ms.max(self.now.wall_ms);
+        let late = self
+            .next_deadline()
+            .is_some_and(|due| mono.saturating_sub(due) >= self.config.resume_late_ms);
+        let drift = (wall - self.now.wall_ms).saturating_sub(mono - self.now.mono_ms);
+        self.now = Time {
+            mono_ms: mono,
+            wall_ms: wall,
+        };
+        late || drift > self.config.resume_drift_ms
+    }
+
+    /// Tells, once for each input, which lines were crossed.
+    fn announce(&mut self) {
+        for change in self.needs.changes() {
+            self.out.tell(Notice::RequirementChanged {
+                requirement: change.requirement,
+                have: change.have,
+                min: change.need.min,
+                target: change.need.target,
+                crossed: change.crossed,
+            });
+        }
+        if let Some((old, new)) = self.needs.health_change() {
+            let (_, reason) = self.health();
+            self.out.tell(Notice::HealthChanged { old, new, reason });
+        }
+    }
+
+    /// Places a peer where its record says that it belongs: among the candidates, on the ladder, or nowhere.
+    fn refresh(&mut self, ix: Ix) {
+        let all = self.all();
+        let (mut entry, mut place) = (None, None);
+        if let Some(peer) = self.table.get(ix)
+            && peer.forbidden().is_none()
+            && let Some(route) = peer.routes.best()
+        {
+            match peer.role {
+                Role::Bootstrap => place = Some((peer.level, peer.salt)),
+                Role::Ordinary | Role::Named if !peer.arriving => {
+                    let services = peer.possible(all);
+                    entry = (!services.is_empty()).then(|| Entry {
+                        rank: peer.rank(all, self.config.unverified_counted),
+                        group: route.group,
+                        salt: peer.salt,
+                        services,
+                    });
+                }
+                Role::Ordinary | Role::Named => {}
+            }
+        }
+        self.candidates.put(ix, entry);
+        self.ladder.put(ix, place);
+    }
+
+    /// Bars a peer from being dialed, or lifts it.
+    fn set_bar(&mut self, ix: Ix, bar: Bar) {
+        let Some(peer) = self.table.get_mut(ix) else {
+            return;
+        };
+        peer.bar = bar;
+        let until = match bar {
+            Bar::Until { at, .. } => Some(at),
+            Bar::Open | Bar::HungUp => None,
+        };
+        self.deadlines.put(Timer::Bar(ix), until);
+        self.refresh(ix);
+    }
+
+    /// Tells that a requirement was taken over.
+    fn tell_takeover(&mut self, takeover: Option<Takeover>) {
+        let Some(takeover) = takeover else { return };
+        self.out.stats.replacements += 1;
+        self.out.tell(Notice::Replaced {
+            lost: takeover.lost,
+            gained: takeover.gained,
+            requirement: takeover.requirement,
+            gap_ms: takeover.gap_ms,
+        });
+    }
+
+    /// All requirements.
+    fn all(&self) -> Services {
+        Services::all(self.needs.len())
+    }
+
+    /// Connections and dials together: what the limits bound.
+    fn occupied(&self) -> usize {
+        self.connections.len() + self.dials.len()
+    }
+
+    /// The wall clock at a monotonic moment to come.
+    fn wall_at(&self, mono: u64) -> u64 {
+        let ahead = mono.saturating_sub(self.now.mono_ms);
+        self.now.wall_ms.saturating_add(ahead)
+    }
+
+    /// Finds a peer's record, or makes one; `None` when the table is full of peers that may not be forgotten.
+    fn find_or_insert(&mut self, peer: PeerId, source: Source) -> Option<Ix> {
+        if let Some(ix) = self.table.find(&peer) {
+            return Some(ix);
+        }
+        if let Some(old) = self.table.room(self.config.max_peers).ok()? {
+            self.forget(old);
+        }
+        Some(self.table.insert(peer, source, &self.seed))
+    }
+
+    /// Forgets a peer and everything that refers to it.
+    fn forget(&mut self, ix: Ix) {
+        let Some(peer) = self.table.remove(ix) else {
+            return;
+        };
+        self.refresh(ix);
+        self.deadlines.clear(Timer::Bar(ix));
+        for service in &peer.services {
+            self.deadlines.clear(Timer::Rest(ix, service.requirement));
+        }
+        self.asking.forget(ix);
+    }
+}

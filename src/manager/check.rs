@@ -1,0 +1,97 @@
+//! Recounts everything that is kept in two places, and asserts what must hold after every input (5.1, R4).
+
+use super::connections::Conn;
+use super::event::ConnId;
+use super::peer::Link;
+use super::services::{Cover, Services};
+use super::table::Ix;
+use super::{Manager, Run};
+
+impl Manager {
+    /// Panics when an index disagrees with what it indexes, or when an invariant is broken. For tests.
+    #[doc(hidden)]
+    pub fn check(&self) {
+        self.table.check(self.config.max_peers);
+        self.candidates.check();
+        self.ladder.check();
+        self.deadlines.check();
+        self.dials.check(&self.config);
+        self.check_links();
+        self.check_needs();
+        if self.run == Run::Stopped {
+            assert!(self.dials.is_empty(), "nobody is dialed while stopped (S2)");
+            assert!(self.connections.open().next().is_none());
+        }
+        if self.outage.is_offline() {
+            assert!(self.dials.is_empty(), "nobody is dialed while offline (S2)");
+        }
+    }
+
+    fn check_links(&self) {
+        for (ix, peer) in self.table.iter() {
+            assert!(peer.routes.len() <= self.config.max_routes);
+            let open: Vec<(ConnId, &Conn)> = self.connections.of(ix).collect();
+            match peer.link {
+                Link::Connected(conn) => assert!(open.iter().any(|(id, _)| *id == conn)),
+                Link::Idle | Link::Dialing => assert!(open.is_empty()),
+            }
+            assert_eq!(peer.link == Link::Dialing, self.dials.job(ix).is_some());
+            assert_eq!(peer.pinned, self.pins.held.contains(&ix));
+            if peer.banned().is_some() {
+                assert!(
+                    self.dials.job(ix).is_none(),
+                    "a banned peer is not dialed (S3)"
+                );
+                assert!(open.iter().all(|(_, conn)| !conn.is_open()));
+            }
+            if peer.forbidden().is_some() {
+                assert!(self.candidates.entry(ix).is_none(), "{:?}", peer.id);
+            }
+        }
+        assert!(self.pins.held.len() <= self.config.max_pins());
+        assert!(self.pins.urgent.is_subset(&self.pins.held));
+    }
+
+    fn check_needs(&self) {
+        for id in self.needs.ids() {
+            let mut serving: Vec<ConnId> = self
+                .connections
+                .iter()
+                .filter(|(_, conn)| conn.serving.contains(id))
+                .map(|(id, _)| id)
+                .collect();
+            let mut providers: Vec<ConnId> = self
+                .needs
+                .providers(id)
+                .iter()
+                .map(|provider| provider.conn)
+                .collect();
+            providers.sort_unstable();
+            serving.sort_unstable();
+            assert_eq!(serving, providers);
+            let jobs = self.dials.iter().map(|(_, job)| job.cover);
+            let open = self.connections.iter().map(|(_, conn)| conn.cover);
+            let expected: u32 = jobs
+                .chain(open)
+                .flat_map(Cover::units)
+                .filter(|(of, _)| *of == id)
+                .map(|(_, units)| units)
+                .sum();
+            assert_eq!(expected, self.needs.expected(id));
+        }
+        for (id, conn) in self.connections.iter() {
+            let primary = self.primary(conn.ix) == Some(id);
+            if !conn.is_open() || !primary {
+                assert_eq!(conn.serving, Services::NONE);
+                assert_eq!(conn.cover, Cover::NONE);
+            }
+        }
+    }
+
+    fn primary(&self, ix: Ix) -> Option<ConnId> {
+        match self.table.get(ix)?.link {
+            Link::Connected(conn) => Some(conn),
+            Link::Idle | Link::Dialing => None,
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The open connections.
+//!
+//! Owns each [`Conn`]: whose it is, what was verified on it, what it serves, and whether it answers pings. A connection
+//! is [`Open`](Phase::Open) until we order it closed; then it still counts against the limits, but serves nothing.
+
+use std::collections::BTreeMap;
+
+use libp2p_identity::PeerId;
+use multiaddr::Multiaddr;
+
+use super::event::{ConnId, Direction};
+use super::reason::Reason;
+use super::services::{Cover, Services};
+use super::table::Ix;
+
+/// Where a connection stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// In use.
+    Open,
+    /// We ordered it closed.
+    Closing(Reason),
+}
+
+/// What the metadata exchange allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Network {
+    /// Not known yet.
+    Unknown,
+    /// Ours, or the peer does not say.
+    Admitted,
+}
+
+/// Whether it answers pings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pinging {
+    /// None is out.
+    Idle,
+    /// One is out.
+    Waiting,
+}
+
+/// Where a bootstrap connection stands on its way out (4.11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HandOff {
+    /// It is needed.
+    Needed,
+    /// Others do its work; it goes then.
+    Spare {
+        /// Monotonic milliseconds.
+        leaves_at: u64,
+    },
+    /// Others are known that could do its work; one of them is dialed then.
+    Wanted {
+        /// Monotonic milliseconds.
+        dial_at: u64,
+    },
+    /// That dial was made.
+    Dialed {
+        /// It may be made again then.
+        again_at: u64,
+    },
+}
+
+/// One connection.
+#[derive(Debug, Clone)]
+pub(super) struct Conn {
+    pub(super) ix: Ix,
+    pub(super) peer: PeerId,
+    pub(super) direction: Direction,
+    pub(super) route: Multiaddr,
+    pub(super) opened_at: u64,
+    pub(super) opened_wall: u64,
+    pub(super) phase: Phase,
+    /// What identify lists of what we want.
+    pub(super) offers: Option<Services>,
+    /// Whether identify lists peer exchange.
+    pub(super) exchanges: bool,
+    pub(super) network: Network,
+    /// It took too long to verify: nothing is expected of it any more.
+    pub(super) overdue: bool,
+    /// What it is expected to serve, as counted with the needs.
+    pub(super) cover: Cover,
+    /// What it serves, as counted with the needs.
+    pub(super) serving: Services,
+    pub(super) heard_at: u64,
+    pub(super) pinging: Pinging,
+    pub(super) ping_failures: u8,
+    pub(super) pongs: u32,
+    pub(super) successes: u32,
+    /// Since when it serves nothing and nothing is missing.
+    pub(super) useless_since: Option<u64>,
+    pub(super) hand_off: HandOff,
+}
+
+impl Conn {
+    pub(super) fn is_open(&self) -> bool {
+        self.phase == Phase::Open
+    }
+
+    /// Whether identify and metadata are both through.
+    pub(super) fn verified(&self) -> bool {
+        self.offers.is_some() && self.network == Network::Admitted
+    }
+
+    /// Whether it still has time to be verified.
+    pub(super) fn verifying(&self) -> bool {
+        self.is_open() && !self.verified() && !self.overdue
+    }
+}
+
+/// All connections.
+#[derive(Debug, Default)]
+pub(super) struct Connections {
+    list: BTreeMap<ConnId, Conn>,
+}
+
+impl Connections {
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    pub(super) fn get(&self, id: ConnId) -> Option<&Conn> {
+        self.list.get(&id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: ConnId) -> Option<&mut Conn> {
+        self.list.get_mut(&id)
+    }
+
+    pub(super) fn insert(&mut self, id: ConnId, conn: Conn) {
+        self.list.insert(id, conn);
+    }
+
+    pub(super) fn remove(&mut self, id: ConnId) -> Option<Conn> {
+        self.list.remove(&id)
+    }
+
+    /// In the order of their ids.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (ConnId, &Conn)> {
+        self.list.iter().map(|(id, conn)| (*id, conn))
+    }
+
+    /// Those that we did not order closed.
+    pub(super) fn open(&self) -> impl Iterator<Item = (ConnId, &Conn)> {
+        self.iter().filter(|(_, conn)| conn.is_open())
+    }
+
+    /// The connections of a peer; at most a handful exist at all.
+    pub(super) fn of(&self, ix: Ix) -> impl Iterator<Item = (ConnId, &Conn)> {
+        self.iter().filter(move |(_, conn)| conn.ix == ix)
+    }
+
+    pub(super) fn ids(&self) -> Vec<ConnId> {
+        self.list.keys().copied().collect()
+    }
+}

@@ -1,0 +1,133 @@
+//! What is to happen when.
+//!
+//! Owns all pending deadlines: one for each [`Timer`], so that nothing can be armed twice and nothing outlives what it
+//! was for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::event::{ConnId, DialId, RequirementId};
+use super::table::Ix;
+
+/// What a deadline is for. At most one of each value is pending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Timer {
+    /// The shell never told how a dial ended.
+    Dial(DialId),
+    /// The shell never told that a connection closed.
+    Closing(ConnId),
+    /// Identify must have come.
+    Identify(ConnId),
+    /// The connection no longer counts as cover on its way.
+    Verify(ConnId),
+    /// The second connection to a peer goes.
+    Duplicate(ConnId),
+    /// The connection may have been silent for too long.
+    Ping(ConnId),
+    /// The shell never told how a ping ended.
+    Pong(ConnId),
+    /// A peer may be dialed again.
+    Bar(Ix),
+    /// A provider may serve again.
+    Rest(Ix, RequirementId),
+    /// Something to decide on dials.
+    Plan,
+    /// Something to decide on connections.
+    Tidy,
+}
+
+/// The earliest moment at which a decision has to be taken again.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Wake(pub(super) Option<u64>);
+
+impl Wake {
+    /// Not later than that.
+    pub(super) fn by(&mut self, at: u64) {
+        self.0 = Some(self.0.map_or(at, |old| old.min(at)));
+    }
+}
+
+/// The pending deadlines.
+#[derive(Debug, Default)]
+pub(super) struct Deadlines {
+    by_time: BTreeSet<(u64, Timer)>,
+    by_timer: BTreeMap<Timer, u64>,
+}
+
+impl Deadlines {
+    /// Arms, or moves, a timer.
+    pub(super) fn set(&mut self, timer: Timer, at: u64) {
+        match self.by_timer.insert(timer, at) {
+            Some(old) if old == at => return,
+            Some(old) => {
+                self.by_time.remove(&(old, timer));
+            }
+            None => {}
+        }
+        self.by_time.insert((at, timer));
+    }
+
+    /// Disarms a timer.
+    pub(super) fn clear(&mut self, timer: Timer) {
+        if let Some(at) = self.by_timer.remove(&timer) {
+            self.by_time.remove(&(at, timer));
+        }
+    }
+
+    /// Arms or disarms.
+    pub(super) fn put(&mut self, timer: Timer, at: Option<u64>) {
+        match at {
+            Some(at) => self.set(timer, at),
+            None => self.clear(timer),
+        }
+    }
+
+    /// Disarms everything that belongs to a connection.
+    pub(super) fn forget_connection(&mut self, conn: ConnId) {
+        for timer in [
+            Timer::Closing(conn),
+            Timer::Identify(conn),
+            Timer::Verify(conn),
+            Timer::Duplicate(conn),
+            Timer::Ping(conn),
+            Timer::Pong(conn),
+        ] {
+            self.clear(timer);
+        }
+    }
+
+    /// The earliest deadline.
+    pub(super) fn next(&self) -> Option<u64> {
+        self.by_time.first().map(|(at, _)| *at)
+    }
+
+    /// Takes the earliest timer that is due.
+    pub(super) fn pop_due(&mut self, now: u64) -> Option<Timer> {
+        let &(at, timer) = self.by_time.first()?;
+        if at > now {
+            return None;
+        }
+        self.by_time.pop_first();
+        self.by_timer.remove(&timer);
+        Some(timer)
+    }
+
+    /// At most `limit` peers whose bar is to end, in the order of their records.
+    pub(super) fn barred(&self, limit: usize) -> Vec<Ix> {
+        self.by_timer
+            .range(Timer::Bar(Ix::FIRST)..=Timer::Bar(Ix::LAST))
+            .take(limit)
+            .filter_map(|(timer, _)| match timer {
+                Timer::Bar(ix) => Some(*ix),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Whether both views agree (R4).
+    pub(super) fn check(&self) {
+        assert_eq!(self.by_time.len(), self.by_timer.len());
+        for (at, timer) in &self.by_time {
+            assert_eq!(self.by_timer.get(timer), Some(at));
+        }
+    }
+}

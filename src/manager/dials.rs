@@ -1,0 +1,241 @@
+//! Dials under way, and how many more may be made (4.7).
+//!
+//! Owns the token bucket, the jobs (one for each peer being dialed: its addresses are tried one after another, each a
+//! dial of its own) and the endpoints to which a connection is being made.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use multiaddr::Multiaddr;
+
+use super::command::DialWhy;
+use super::config::Config;
+use super::event::DialId;
+use super::services::Cover;
+use super::table::Ix;
+
+/// A token bucket in exact integers: a thousandth of a token is the unit, so that the time of the calls does not show.
+#[derive(Debug)]
+pub(super) struct Bucket {
+    milli: i64,
+    filled_at: u64,
+    capacity: i64,
+    per_s: u64,
+    overdraft: i64,
+}
+
+/// One token.
+const TOKEN: i64 = 1_000;
+
+impl Bucket {
+    pub(super) fn new(config: &Config, now: u64) -> Self {
+        let capacity = i64::from(config.dial_tokens) * TOKEN;
+        Self {
+            milli: capacity,
+            filled_at: now,
+            capacity,
+            per_s: u64::from(config.dial_tokens_per_s),
+            overdraft: i64::from(config.dial_overdraft) * TOKEN,
+        }
+    }
+
+    fn level(&self, now: u64) -> i64 {
+        // Tokens for each second are thousandths for each millisecond.
+        let gained = now
+            .saturating_sub(self.filled_at)
+            .saturating_mul(self.per_s);
+        let gained = i64::try_from(gained).unwrap_or(i64::MAX);
+        self.milli.saturating_add(gained).min(self.capacity)
+    }
+
+    /// Takes a token if there is one, or if the overdraft may be used.
+    pub(super) fn take(&mut self, now: u64, overdraw: bool) -> bool {
+        let level = self.level(now);
+        let floor = if overdraw {
+            TOKEN - self.overdraft
+        } else {
+            TOKEN
+        };
+        if level < floor {
+            return false;
+        }
+        self.milli = level - TOKEN;
+        self.filled_at = now;
+        true
+    }
+
+    /// Whether `take` would succeed.
+    pub(super) fn has(&self, now: u64, overdraw: bool) -> bool {
+        let floor = if overdraw {
+            TOKEN - self.overdraft
+        } else {
+            TOKEN
+        };
+        self.level(now) >= floor
+    }
+
+    /// When there is a token again.
+    pub(super) fn next(&self, now: u64) -> Option<u64> {
+        let missing = u64::try_from(TOKEN - self.level(now)).unwrap_or(0);
+        (self.per_s > 0).then(|| now.saturating_add(missing.div_ceil(self.per_s)))
+    }
+}
+
+/// One address being tried.
+#[derive(Debug, Clone)]
+pub(super) struct Flight {
+    pub(super) dial: DialId,
+    pub(super) route: Multiaddr,
+    pub(super) endpoint: u64,
+    pub(super) group: u64,
+}
+
+/// An address to try.
+#[derive(Debug, Clone)]
+pub(super) struct Leg {
+    pub(super) route: Multiaddr,
+    pub(super) endpoint: u64,
+    pub(super) group: u64,
+}
+
+/// One peer being dialed.
+#[derive(Debug, Clone)]
+pub(super) struct Job {
+    pub(super) why: DialWhy,
+    /// What it is expected to bring.
+    pub(super) cover: Cover,
+    /// A bootstrap peer that the ladder released.
+    pub(super) bootstrap: bool,
+    /// The user waits for it: it may overdraw the bucket.
+    pub(super) urgent: bool,
+    pub(super) started_at: u64,
+    /// What comes after the current address.
+    pub(super) rest: VecDeque<Leg>,
+    /// `None` while the next address waits for a token or for its endpoint.
+    pub(super) flight: Option<Flight>,
+}
+
+/// All dials.
+#[derive(Debug)]
+pub(super) struct Dials {
+    jobs: BTreeMap<Ix, Job>,
+    by_id: BTreeMap<DialId, Ix>,
+    connecting: BTreeSet<u64>,
+    pub(super) bucket: Bucket,
+    named: u64,
+}
+
+impl Dials {
+    pub(super) fn new(config: &Config, now: u64) -> Self {
+        Self {
+            jobs: BTreeMap::new(),
+            by_id: BTreeMap::new(),
+            connecting: BTreeSet::new(),
+            bucket: Bucket::new(config, now),
+            named: 0,
+        }
+    }
+
+    /// Jobs under way, waiting ones included.
+    pub(super) fn len(&self) -> usize {
+        self.jobs.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.jobs.is_empty()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Ix, &Job)> {
+        self.jobs.iter().map(|(ix, job)| (*ix, job))
+    }
+
+    pub(super) fn job(&self, ix: Ix) -> Option<&Job> {
+        self.jobs.get(&ix)
+    }
+
+    /// Whom a dial is for.
+    pub(super) fn whose(&self, dial: DialId) -> Option<Ix> {
+        self.by_id.get(&dial).copied()
+    }
+
+    /// Whether somebody is connecting to this host and port.
+    pub(super) fn busy(&self, endpoint: u64) -> bool {
+        self.connecting.contains(&endpoint)
+    }
+
+    pub(super) fn begin(&mut self, ix: Ix, job: Job) {
+        let replaced = self.jobs.insert(ix, job);
+        debug_assert!(replaced.is_none(), "one job for each peer");
+    }
+
+    /// Jobs whose next address waits.
+    pub(super) fn waiting(&self) -> Vec<Ix> {
+        self.jobs
+            .iter()
+            .filter(|(_, job)| job.flight.is_none())
+            .map(|(ix, _)| *ix)
+            .collect()
+    }
+
+    /// Takes off with the first address whose endpoint is free. `None`: all must wait.
+    pub(super) fn take_off(&mut self, ix: Ix) -> Option<Flight> {
+        let job = self.jobs.get_mut(&ix)?;
+        if job.flight.is_some() {
+            return None;
+        }
+        let place = job
+            .rest
+            .iter()
+            .position(|leg| !self.connecting.contains(&leg.endpoint))?;
+        let leg = job.rest.remove(place)?;
+        self.named += 1;
+        let flight = Flight {
+            dial: DialId(self.named),
+            route: leg.route,
+            endpoint: leg.endpoint,
+            group: leg.group,
+        };
+        self.by_id.insert(flight.dial, ix);
+        self.connecting.insert(flight.endpoint);
+        job.flight = Some(flight.clone());
+        Some(flight)
+    }
+
+    /// The current address is done with; the job remains.
+    pub(super) fn land(&mut self, ix: Ix) -> Option<Flight> {
+        let flight = self.jobs.get_mut(&ix)?.flight.take()?;
+        self.by_id.remove(&flight.dial);
+        self.connecting.remove(&flight.endpoint);
+        Some(flight)
+    }
+
+    /// The job is done with.
+    pub(super) fn end(&mut self, ix: Ix) -> Option<Job> {
+        let flight = self.land(ix);
+        let mut job = self.jobs.remove(&ix)?;
+        job.flight = flight;
+        Some(job)
+    }
+
+    /// Whether the views agree (R4).
+    pub(super) fn check(&self, config: &Config) {
+        let flying: Vec<&Flight> = self
+            .jobs
+            .values()
+            .filter_map(|job| job.flight.as_ref())
+            .collect();
+        assert!(
+            flying.len() <= config.dials_in_flight,
+            "in flight <= cap (S10)"
+        );
+        assert_eq!(flying.len(), self.by_id.len());
+        assert_eq!(
+            flying.len(),
+            self.connecting.len(),
+            "one for each endpoint (S10)"
+        );
+        for (dial, ix) in &self.by_id {
+            let flight = self.jobs[ix].flight.as_ref();
+            assert!(flight.is_some_and(|flight| flight.dial == *dial));
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! What others may dial, and who may connect to us.
+
+use libp2p_identity::PeerId;
+
+use super::peer::Role;
+use super::reason::Reason;
+use super::{Manager, Run};
+
+impl Manager {
+    pub(super) fn gate_outbound(&mut self, now: u64, peer: Option<PeerId>) -> Result<(), Reason> {
+        self.admits_any()?;
+        if let Some(peer) = peer {
+            if peer == self.config.local {
+                return Err(Reason::OurOwnId);
+            }
+            let record = self.table.find(&peer).and_then(|ix| self.table.get(ix));
+            if let Some(record) = record {
+                match record.forbidden() {
+                    // Whoever asks may know an address that we do not.
+                    None | Some(Reason::NoRoute) => {}
+                    Some(reason) => return Err(reason),
+                }
+                if record.role == Role::Bootstrap {
+                    return Err(Reason::Parked);
+                }
+            }
+        }
+        if self.occupied() >= usize::from(self.config.hard_connections) {
+            return Err(Reason::LimitReached);
+        }
+        if self.dials.bucket.take(now, false) {
+            Ok(())
+        } else {
+            Err(Reason::OverBudget)
+        }
+    }
+
+    pub(super) fn gate_inbound(&self, peer: Option<PeerId>) -> Result<(), Reason> {
+        self.admits_any()?;
+        if let Some(peer) = peer {
+            if peer == self.config.local {
+                return Err(Reason::OurOwnId);
+            }
+            let record = self.table.find(&peer).and_then(|ix| self.table.get(ix));
+            // A backoff is ours, not the peer's: it may come.
+            match record.and_then(super::peer::Peer::forbidden) {
+                None | Some(Reason::NoRoute | Reason::BackingOff | Reason::AlreadyConnected) => {}
+                Some(reason) => return Err(reason),
+            }
+        }
+        if self.occupied() >= usize::from(self.config.hard_connections) {
+            return Err(Reason::LimitReached);
+        }
+        Ok(())
+    }
+
+    fn admits_any(&self) -> Result<(), Reason> {
+        if self.run == Run::Stopped {
+            return Err(Reason::Stopped);
+        }
+        if self.outage.is_offline() {
+            return Err(Reason::Offline);
+        }
+        Ok(())
+    }
+}

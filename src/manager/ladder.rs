@@ -1,0 +1,170 @@
+//! The start-up ladder of 4.11: when a bootstrap peer may be dialed.
+//!
+//! Owns the parked bootstrap peers that could be released, in the order of a shuffle that the seed decides (failures
+//! last, so that a dead one is not the first again), and the moment from which head starts are counted.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::config::Config;
+use super::table::Ix;
+
+/// What the ladder looks at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Situation {
+    pub(super) now: u64,
+    /// Some requirement is below its target.
+    pub(super) short: bool,
+    /// Something is missing that nobody on the way is expected to bring.
+    pub(super) deficit: bool,
+    /// Others than bootstrap peers could be dialed for what is missing.
+    pub(super) candidates: bool,
+    /// Other dials are under way, or connections are being verified.
+    pub(super) pending: bool,
+    /// A peer exchange answer is awaited.
+    pub(super) asking: bool,
+    /// Some connection serves.
+    pub(super) serving: bool,
+    /// Connections of any kind.
+    pub(super) connections: usize,
+    /// Bootstrap peers that are connected.
+    pub(super) bootstraps: usize,
+    /// Bootstrap dials under way.
+    pub(super) dialing: usize,
+    /// When the oldest of these began.
+    pub(super) dialing_since: u64,
+}
+
+/// What the ladder says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Release one, for this rung.
+    Release(u8),
+    /// Ask again then, if nothing happens before.
+    Wait(u64),
+    /// Nothing.
+    Rest,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Ladder {
+    /// (failures in a row, salt) → who may be released.
+    parked: BTreeSet<(u8, u64, Ix)>,
+    placed: BTreeMap<Ix, (u8, u64)>,
+    /// Since when nobody serves.
+    since: u64,
+    /// Whether somebody did when it was last asked.
+    served: bool,
+}
+
+impl Ladder {
+    pub(super) fn new() -> Self {
+        Self {
+            parked: BTreeSet::new(),
+            placed: BTreeMap::new(),
+            since: 0,
+            served: false,
+        }
+    }
+
+    /// Head starts count from now on.
+    pub(super) fn restart(&mut self, now: u64) {
+        self.since = now;
+    }
+
+    /// Head starts count from the loss of the last who served.
+    pub(super) fn observe(&mut self, now: u64, serving: bool) {
+        if self.served && !serving {
+            self.since = now;
+        }
+        self.served = serving;
+    }
+
+    /// Since when head starts count.
+    pub(super) fn since(&self) -> u64 {
+        self.since
+    }
+
+    /// Places, moves or removes a bootstrap peer.
+    pub(super) fn put(&mut self, ix: Ix, place: Option<(u8, u64)>) {
+        let old = match place {
+            Some(place) => self.placed.insert(ix, place),
+            None => self.placed.remove(&ix),
+        };
+        if old == place {
+            return;
+        }
+        if let Some((level, salt)) = old {
+            self.parked.remove(&(level, salt, ix));
+        }
+        if let Some((level, salt)) = place {
+            self.parked.insert((level, salt, ix));
+        }
+    }
+
+    /// The first few that may be released.
+    pub(super) fn next(&self, limit: usize) -> impl Iterator<Item = Ix> + '_ {
+        self.parked.iter().take(limit).map(|(_, _, ix)| *ix)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.parked.is_empty()
+    }
+
+    /// Climbs.
+    pub(super) fn step(&self, config: &Config, s: &Situation) -> Step {
+        if !s.short || self.parked.is_empty() {
+            return Step::Rest;
+        }
+        // Rung 5: without any connection for long, three at once.
+        let cold_at = self.since.saturating_add(config.cold_start_ms);
+        if s.connections == 0 && s.now >= cold_at && s.dialing < config.cold_start_dials {
+            return Step::Release(5);
+        }
+        let head_start_ends = self.since.saturating_add(config.head_start_ms);
+        if s.bootstraps == 0 && !s.serving {
+            if s.dialing == 0 {
+                // Rung 2, and rung 3 after a failure.
+                let exhausted = s.connections == 0 && !s.candidates && !s.pending;
+                return if exhausted || s.now >= head_start_ends {
+                    Step::Release(2)
+                } else {
+                    Step::Wait(head_start_ends)
+                };
+            }
+            // Rung 3: the first takes its time.
+            let hedge_at = s.dialing_since.saturating_add(config.bootstrap_hedge_ms);
+            if s.dialing == 1 && s.now >= hedge_at {
+                return Step::Release(3);
+            }
+            if s.dialing == 1 {
+                return Step::Wait(hedge_at.min(cold_at.max(s.now.saturating_add(1))));
+            }
+            return if s.now < cold_at {
+                Step::Wait(cold_at)
+            } else {
+                Step::Rest
+            };
+        }
+        // Rung 4: nothing else is left.
+        if s.deficit && !s.candidates && !s.pending && !s.asking && s.dialing == 0 {
+            return Step::Release(4);
+        }
+        if s.dialing == 1 && s.bootstraps == 0 {
+            let hedge_at = s.dialing_since.saturating_add(config.bootstrap_hedge_ms);
+            if s.deficit && s.now >= hedge_at {
+                return Step::Release(3);
+            }
+            return Step::Wait(hedge_at.max(s.now.saturating_add(1)));
+        }
+        Step::Rest
+    }
+
+    /// Whether both views agree (R4).
+    pub(super) fn check(&self) {
+        assert_eq!(self.parked.len(), self.placed.len());
+        for (ix, (level, salt)) in &self.placed {
+            assert!(self.parked.contains(&(*level, *salt, *ix)));
+        }
+    }
+}

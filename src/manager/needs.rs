@@ -1,0 +1,325 @@
+//! What is needed, who provides it, and what is on its way.
+//!
+//! Owns each requirement's need, its providers in the order in which they began to serve, the cover that is expected of
+//! dials and of connections being verified, and the vacancies that await a successor. The first `target` providers of a
+//! requirement are *assigned*; when one of them goes, its successor is the next provider, or whoever serves next.
+
+use super::command::{Crossed, Health};
+use super::event::{ConnId, Need, RequirementId};
+use super::services::{Cover, WHOLE};
+use libp2p_identity::PeerId;
+
+/// Somebody who serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Provider {
+    pub(super) conn: ConnId,
+    pub(super) peer: PeerId,
+}
+
+/// An assigned provider that went without a successor.
+#[derive(Debug, Clone, Copy)]
+struct Vacancy {
+    lost: PeerId,
+    since: u64,
+}
+
+/// One requirement was taken over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Takeover {
+    pub(super) lost: PeerId,
+    pub(super) gained: PeerId,
+    pub(super) requirement: RequirementId,
+    pub(super) gap_ms: u64,
+}
+
+/// A line that was crossed since the last time somebody looked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Change {
+    pub(super) requirement: RequirementId,
+    pub(super) have: u8,
+    pub(super) need: Need,
+    pub(super) crossed: Crossed,
+}
+
+#[derive(Debug)]
+struct Requirement {
+    need: Need,
+    providers: Vec<Provider>,
+    vacancies: Vec<Vacancy>,
+    /// In units of [`WHOLE`].
+    expected: u32,
+    /// What the user was told last.
+    told: Health,
+}
+
+impl Requirement {
+    fn have(&self) -> u8 {
+        u8::try_from(self.providers.len()).unwrap_or(u8::MAX)
+    }
+
+    fn health(&self) -> Health {
+        let have = self.have();
+        if have >= self.need.target {
+            Health::Met
+        } else if have >= self.need.min {
+            Health::Minimal
+        } else {
+            Health::Unmet
+        }
+    }
+
+    fn missing(&self) -> u32 {
+        let target = u32::from(self.need.target);
+        target.saturating_sub(u32::from(self.have())) * WHOLE
+    }
+}
+
+/// All requirements.
+#[derive(Debug)]
+pub(super) struct Needs {
+    list: Vec<Requirement>,
+    told: Health,
+    /// Something changed that decisions on connections depend on.
+    dirty: bool,
+}
+
+impl Needs {
+    pub(super) fn new(needs: impl Iterator<Item = Need>) -> Self {
+        let list: Vec<Requirement> = needs
+            .map(|need| {
+                let mut requirement = Requirement {
+                    need: sound(need),
+                    providers: Vec::new(),
+                    vacancies: Vec::new(),
+                    expected: 0,
+                    told: Health::Unmet,
+                };
+                requirement.told = requirement.health();
+                requirement
+            })
+            .collect();
+        let mut needs = Self {
+            list,
+            told: Health::Met,
+            dirty: false,
+        };
+        needs.told = needs.health();
+        needs
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = RequirementId> + use<> {
+        (0..self.list.len()).map(|place| RequirementId(u8::try_from(place).unwrap_or(u8::MAX)))
+    }
+
+    fn get(&self, id: RequirementId) -> Option<&Requirement> {
+        self.list.get(usize::from(id.0))
+    }
+
+    pub(super) fn need(&self, id: RequirementId) -> Option<Need> {
+        self.get(id).map(|requirement| requirement.need)
+    }
+
+    pub(super) fn have(&self, id: RequirementId) -> u8 {
+        self.get(id).map_or(0, Requirement::have)
+    }
+
+    pub(super) fn providers(&self, id: RequirementId) -> &[Provider] {
+        self.get(id)
+            .map_or(&[], |requirement| &requirement.providers)
+    }
+
+    /// A `max` below the target, or a `min` above it, is read as the target.
+    pub(super) fn set(&mut self, id: RequirementId, need: Need) {
+        let Some(requirement) = self.list.get_mut(usize::from(id.0)) else {
+            return;
+        };
+        requirement.need = sound(need);
+        let missing = usize::from(need.target).saturating_sub(requirement.providers.len());
+        requirement.vacancies.truncate(missing);
+        self.dirty = true;
+    }
+
+    /// What is missing beyond what is on its way, in units of [`WHOLE`].
+    pub(super) fn deficit(&self, id: RequirementId) -> u32 {
+        self.get(id).map_or(0, |requirement| {
+            requirement.missing().saturating_sub(requirement.expected)
+        })
+    }
+
+    /// Every requirement with a deficit.
+    pub(super) fn deficits(&self) -> impl Iterator<Item = RequirementId> + '_ {
+        self.ids().filter(|id| self.deficit(*id) > 0)
+    }
+
+    /// Whether a requirement has as many providers as it wants.
+    pub(super) fn met(&self, id: RequirementId) -> bool {
+        self.get(id)
+            .is_none_or(|requirement| requirement.health() == Health::Met)
+    }
+
+    /// Whether some requirement is below its target.
+    pub(super) fn short(&self) -> bool {
+        self.list.iter().any(|r| r.health() != Health::Met)
+    }
+
+    /// Whether the target would hold without one of the providers.
+    pub(super) fn met_without_one(&self, id: RequirementId) -> bool {
+        self.get(id)
+            .is_none_or(|r| r.have() > r.need.target || r.need.target == 0)
+    }
+
+    /// Counts what a dial or a connection is expected to bring.
+    pub(super) fn expect(&mut self, cover: Cover) {
+        for (id, units) in cover.units() {
+            if let Some(requirement) = self.list.get_mut(usize::from(id.0)) {
+                requirement.expected = requirement.expected.saturating_add(units);
+            }
+        }
+    }
+
+    /// Takes an expectation back.
+    pub(super) fn unexpect(&mut self, cover: Cover) {
+        for (id, units) in cover.units() {
+            if let Some(requirement) = self.list.get_mut(usize::from(id.0)) {
+                requirement.expected = requirement.expected.saturating_sub(units);
+            }
+        }
+    }
+
+    /// A peer begins to serve. The vacancy that it fills is its own, or else the oldest.
+    pub(super) fn begin(&mut self, now: u64, id: RequirementId, who: Provider) -> Option<Takeover> {
+        let requirement = self.list.get_mut(usize::from(id.0))?;
+        self.dirty = true;
+        requirement.providers.push(who);
+        let own = requirement
+            .vacancies
+            .iter()
+            .position(|vacancy| vacancy.lost == who.peer);
+        if let Some(place) = own {
+            requirement.vacancies.remove(place);
+            return None;
+        }
+        if requirement.vacancies.is_empty() {
+            return None;
+        }
+        let vacancy = requirement.vacancies.remove(0);
+        Some(Takeover {
+            lost: vacancy.lost,
+            gained: who.peer,
+            requirement: id,
+            gap_ms: now.saturating_sub(vacancy.since),
+        })
+    }
+
+    /// A peer no longer serves. If it was assigned, the next provider takes over, or else the place is vacant.
+    pub(super) fn end(&mut self, now: u64, id: RequirementId, conn: ConnId) -> Option<Takeover> {
+        let requirement = self.list.get_mut(usize::from(id.0))?;
+        let place = requirement
+            .providers
+            .iter()
+            .position(|provider| provider.conn == conn)?;
+        self.dirty = true;
+        let target = usize::from(requirement.need.target);
+        let gone = requirement.providers.remove(place);
+        if place >= target {
+            return None;
+        }
+        if let Some(next) = requirement.providers.get(target - 1) {
+            return Some(Takeover {
+                lost: gone.peer,
+                gained: next.peer,
+                requirement: id,
+                gap_ms: 0,
+            });
+        }
+        requirement.vacancies.push(Vacancy {
+            lost: gone.peer,
+            since: now,
+        });
+        if requirement.vacancies.len() > target {
+            requirement.vacancies.remove(0);
+        }
+        None
+    }
+
+    /// Nobody is to be replaced any more.
+    pub(super) fn forget_vacancies(&mut self) {
+        for requirement in &mut self.list {
+            requirement.vacancies.clear();
+        }
+    }
+
+    /// How one requirement does.
+    pub(super) fn health_of(&self, id: RequirementId) -> Health {
+        self.get(id).map_or(Health::Met, Requirement::health)
+    }
+
+    /// How all do: as well as the worst.
+    pub(super) fn health(&self) -> Health {
+        self.list
+            .iter()
+            .map(Requirement::health)
+            .min()
+            .unwrap_or(Health::Met)
+    }
+
+    /// Lines crossed since the last call; rising ones from the minimum up, falling ones from the target down.
+    pub(super) fn changes(&mut self) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for (place, requirement) in self.list.iter_mut().enumerate() {
+            let now = requirement.health();
+            let before = core::mem::replace(&mut requirement.told, now);
+            let lines: &[Crossed] = match (before, now) {
+                (Health::Unmet, Health::Minimal) => &[Crossed::MinReached],
+                (Health::Unmet, Health::Met) => &[Crossed::MinReached, Crossed::TargetReached],
+                (Health::Minimal, Health::Met) => &[Crossed::TargetReached],
+                (Health::Met, Health::Minimal) => &[Crossed::TargetLost],
+                (Health::Met, Health::Unmet) => &[Crossed::TargetLost, Crossed::MinLost],
+                (Health::Minimal, Health::Unmet) => &[Crossed::MinLost],
+                (Health::Unmet, Health::Unmet)
+                | (Health::Minimal, Health::Minimal)
+                | (Health::Met, Health::Met) => &[],
+            };
+            // A requirement without a minimum never crosses it.
+            let lines = lines.iter().filter(|line| {
+                requirement.need.min > 0 || !matches!(line, Crossed::MinReached | Crossed::MinLost)
+            });
+            changes.extend(lines.map(|crossed| Change {
+                requirement: RequirementId(u8::try_from(place).unwrap_or(u8::MAX)),
+                have: requirement.have(),
+                need: requirement.need,
+                crossed: *crossed,
+            }));
+        }
+        changes
+    }
+
+    /// The summary before and after, if it changed since the last call.
+    pub(super) fn health_change(&mut self) -> Option<(Health, Health)> {
+        let now = self.health();
+        let before = core::mem::replace(&mut self.told, now);
+        (before != now).then_some((before, now))
+    }
+
+    /// Whether anything changed since the last call.
+    pub(super) fn take_dirty(&mut self) -> bool {
+        core::mem::take(&mut self.dirty)
+    }
+
+    /// Expected units of a requirement, to compare with a recount (R4).
+    pub(super) fn expected(&self, id: RequirementId) -> u32 {
+        self.get(id).map_or(0, |requirement| requirement.expected)
+    }
+}
+
+fn sound(need: Need) -> Need {
+    Need {
+        min: need.min.min(need.target),
+        target: need.target,
+        max: need.max.max(need.target),
+    }
+}

@@ -1,0 +1,565 @@
+//! Connections: how they open, are verified, serve, and end.
+
+use libp2p_identity::PeerId;
+use multiaddr::Multiaddr;
+
+use super::closing::{self, Ending};
+use super::command::Command;
+use super::connections::{Conn, HandOff, Network, Phase, Pinging};
+use super::deadlines::Timer;
+use super::event::{ConnId, DialId, Direction, Metadata, RequirementId, Source};
+use super::needs::Provider;
+use super::outage::Loneliness;
+use super::peer::{Bar, Link, Lost, Role};
+use super::reason::{CloseCause, Reason};
+use super::services::{Cover, Services};
+use super::table::Ix;
+use super::{Manager, Notice, Run};
+
+impl Manager {
+    pub(super) fn on_connected(
+        &mut self,
+        conn: ConnId,
+        peer: PeerId,
+        direction: Direction,
+        route: Multiaddr,
+        dial: Option<DialId>,
+    ) {
+        if self.connections.get(conn).is_some() {
+            return;
+        }
+        if peer == self.config.local {
+            let reason = Reason::OurOwnId;
+            self.out.order(Command::Close { conn, reason });
+            return;
+        }
+        let Some(ix) = self.known(peer, Source::Foreign) else {
+            let reason = Reason::NotAdmitted;
+            self.out.order(Command::Close { conn, reason });
+            return;
+        };
+        self.out.stats.connects += 1;
+        if self.outage.set_up() {
+            self.recover();
+        }
+        let ordered = self.dial_succeeded(ix, dial);
+        let refusal = self.refuses(ix, ordered);
+        self.table.reached(ix);
+        self.pins.urgent.remove(&ix);
+        let Some(record) = self.table.get_mut(ix) else {
+            return;
+        };
+        if direction == Direction::Outbound {
+            let limit = self.config.max_routes;
+            record.routes.verified(&route, limit, &self.seed);
+        }
+        if ordered {
+            record.reach.record(true);
+        }
+        let first = !matches!(record.link, Link::Connected(_));
+        let lost = if first {
+            record.link = Link::Connected(conn);
+            record.lost.take()
+        } else {
+            None
+        };
+        let barred = matches!(
+            record.bar,
+            Bar::Until {
+                why: Reason::BackingOff | Reason::FailedService,
+                ..
+            }
+        );
+        self.table.regroup(ix);
+        if barred {
+            self.set_bar(ix, Bar::Open);
+        } else {
+            self.refresh(ix);
+        }
+        let now = self.now.mono_ms;
+        self.connections.insert(
+            conn,
+            Conn {
+                ix,
+                peer,
+                direction,
+                route: route.clone(),
+                opened_at: now,
+                opened_wall: self.now.wall_ms,
+                phase: Phase::Open,
+                offers: None,
+                exchanges: false,
+                network: Network::Unknown,
+                overdue: false,
+                cover: Cover::NONE,
+                serving: Services::NONE,
+                heard_at: now,
+                pinging: Pinging::Idle,
+                ping_failures: 0,
+                pongs: 0,
+                successes: 0,
+                useless_since: None,
+                hand_off: HandOff::Needed,
+            },
+        );
+        let config = &self.config;
+        for (timer, wait) in [
+            (Timer::Identify(conn), config.identify_ms),
+            (Timer::Verify(conn), config.verify_ms),
+            (Timer::Ping(conn), config.ping_idle_ms),
+        ] {
+            self.deadlines.set(timer, now.saturating_add(wait));
+        }
+        if first {
+            self.out.tell(Notice::Connected {
+                peer,
+                route,
+                direction,
+            });
+            if let Some(lost) = lost {
+                self.out.tell(Notice::Reconnected {
+                    peer,
+                    down_ms: now.saturating_sub(lost.at),
+                    attempts: lost.attempts,
+                });
+            }
+        } else {
+            let at = now.saturating_add(self.config.duplicate_grace_ms);
+            self.deadlines.set(Timer::Duplicate(conn), at);
+        }
+        match refusal {
+            Some(reason) => self.close(conn, reason),
+            None => self.reassess(conn),
+        }
+        self.untidy = true;
+    }
+
+    /// Ends the dial job of a peer that is connected now; whether this connection is what was ordered.
+    fn dial_succeeded(&mut self, ix: Ix, dial: Option<DialId>) -> bool {
+        let ordered = dial.is_some_and(|dial| self.dials.whose(dial) == Some(ix));
+        if let Some(job) = self.end_job(ix)
+            && let Some(flight) = job.flight
+            && dial != Some(flight.dial)
+        {
+            self.out.order(Command::CancelDial { dial: flight.dial });
+        }
+        ordered
+    }
+
+    /// Why a connection is closed again at once.
+    fn refuses(&self, ix: Ix, ordered: bool) -> Option<Reason> {
+        let peer = self.table.get(ix)?;
+        if let Some(reason) = peer.banned() {
+            return Some(reason);
+        }
+        if self.run == Run::Stopped {
+            return Some(Reason::Stopped);
+        }
+        match peer.bar {
+            Bar::HungUp => return Some(Reason::HungUp),
+            Bar::Until {
+                why: Reason::OtherNetwork,
+                ..
+            } if !ordered => return Some(Reason::OtherNetwork),
+            Bar::Open | Bar::Until { .. } => {}
+        }
+        (!ordered && self.occupied() >= usize::from(self.config.hard_connections))
+            .then_some(Reason::NotAdmitted)
+    }
+
+    pub(super) fn on_identified(&mut self, conn: ConnId, protocols: Vec<String>, agent: String) {
+        let now = self.now.mono_ms;
+        let offers: Services = self
+            .config
+            .requirements
+            .iter()
+            .zip(self.needs.ids())
+            .filter(|(spec, _)| spec.protocols.iter().any(|id| protocols.contains(id)))
+            .map(|(_, id)| id)
+            .collect();
+        let exchange = &self.config.peer_exchange_protocol;
+        let exchanges = !exchange.is_empty() && protocols.contains(exchange);
+        let Some(open) = self.connections.get_mut(conn).filter(|c| c.is_open()) else {
+            return;
+        };
+        open.offers = Some(offers);
+        open.exchanges = exchanges;
+        open.heard_at = now;
+        let (ix, peer) = (open.ix, open.peer);
+        self.deadlines.clear(Timer::Identify(conn));
+        if let Some(record) = self.table.get_mut(ix) {
+            record.verified = Some(offers);
+            record.agent = Some(agent.clone());
+        }
+        self.out.tell(Notice::Identified {
+            peer,
+            protocols,
+            agent,
+        });
+        self.reassess(conn);
+        self.untidy = true;
+    }
+
+    pub(super) fn on_metadata(&mut self, conn: ConnId, metadata: Metadata) {
+        let now = self.now.mono_ms;
+        let Some(open) = self.connections.get_mut(conn).filter(|c| c.is_open()) else {
+            return;
+        };
+        open.heard_at = now;
+        let ix = open.ix;
+        match metadata {
+            Metadata::Matched { shards } => {
+                open.network = Network::Admitted;
+                if let Some(record) = self.table.get_mut(ix) {
+                    record.shards = (!shards.is_empty()).then_some(shards);
+                }
+                self.strangers = 0;
+            }
+            Metadata::Unsupported => open.network = Network::Admitted,
+            Metadata::OtherNetwork => {
+                self.strangers = self.strangers.saturating_add(1);
+                self.close(conn, Reason::OtherNetwork);
+            }
+            Metadata::NotYet => return,
+        }
+        self.reassess(conn);
+        self.untidy = true;
+    }
+
+    pub(super) fn on_closed(&mut self, conn: ConnId, seen: CloseCause) {
+        self.withdraw(conn);
+        let Some(gone) = self.connections.remove(conn) else {
+            return;
+        };
+        self.deadlines.forget_connection(conn);
+        self.out.stats.disconnects += 1;
+        self.untidy = true;
+        let ix = gone.ix;
+        let other = {
+            let mut rest: Vec<(bool, ConnId)> = self
+                .connections
+                .of(ix)
+                .map(|(id, conn)| (!conn.is_open(), id))
+                .collect();
+            rest.sort_unstable();
+            rest.first().map(|(_, id)| *id)
+        };
+        let Some(peer) = self.table.get_mut(ix) else {
+            return;
+        };
+        if let Some(other) = other {
+            if peer.link == Link::Connected(conn) {
+                // The second connection takes the place of the first.
+                peer.link = Link::Connected(other);
+                self.deadlines.clear(Timer::Duplicate(other));
+                self.reassess(other);
+            }
+            return;
+        }
+        if peer.link == Link::Connected(conn) {
+            peer.link = Link::Idle;
+        }
+        self.disconnected(&gone, seen);
+    }
+
+    /// The last connection to a peer ended.
+    fn disconnected(&mut self, gone: &Conn, seen: CloseCause) {
+        let now = self.now.mono_ms;
+        let ix = gone.ix;
+        let uptime_ms = now.saturating_sub(gone.opened_at);
+        let ordered = match gone.phase {
+            Phase::Closing(reason) => Some(reason),
+            Phase::Open => None,
+        };
+        let left = self.connections.open().count();
+        let involuntary = match ordered {
+            None => seen != CloseCause::Ordered,
+            Some(reason) => matches!(reason, Reason::PingTimeout | Reason::IdentifyFailed),
+        };
+        let loneliness = if involuntary {
+            self.outage.lost(&self.config, now, ix, left)
+        } else {
+            Loneliness::Alone
+        };
+        let early = !gone.verified() && uptime_ms <= self.config.rejected_ms;
+        let verdict = closing::judge(Ending {
+            ordered,
+            seen,
+            network_down: !self.outage.charges_count() || loneliness == Loneliness::Mass,
+            early,
+        });
+        if let Some(peer) = self.table.get_mut(ix) {
+            peer.last_reason = Some(verdict.reason);
+        }
+        if involuntary {
+            self.lost(ix, uptime_ms, verdict.reason, loneliness);
+        } else {
+            self.left(ix, verdict.reason);
+        }
+        let will_reconnect = self.will_reconnect(ix, involuntary);
+        self.out.tell(Notice::Disconnected {
+            peer: gone.peer,
+            cause: verdict.cause,
+            reason: verdict.reason,
+            deliberate: verdict.deliberate,
+            uptime_ms,
+            will_reconnect,
+        });
+    }
+
+    /// We ended it: whether the peer may be dialed again soon depends on why.
+    fn left(&mut self, ix: Ix, reason: Reason) {
+        let now = self.now.mono_ms;
+        let wait = match reason {
+            Reason::OtherNetwork => self.config.other_network_ms,
+            Reason::FailedService => self.config.prune_wait_ms,
+            _ => {
+                self.refresh(ix);
+                return;
+            }
+        };
+        let barred = self
+            .table
+            .get(ix)
+            .is_some_and(|peer| peer.bar == Bar::HungUp || peer.banned().is_some());
+        if barred {
+            self.refresh(ix);
+            return;
+        }
+        let at = now.saturating_add(wait);
+        let why = reason;
+        self.set_bar(ix, Bar::Until { at, why });
+    }
+
+    /// It was lost: the peer is tried again after its jitter, at once only when it was lost alone (and, as the plan will
+    /// see, when nobody else can serve).
+    fn lost(&mut self, ix: Ix, uptime_ms: u64, reason: Reason, loneliness: Loneliness) {
+        let now = self.now.mono_ms;
+        let rejected = matches!(reason, Reason::RejectedByRemote | Reason::IdentifyFailed);
+        if self.run == Run::Running
+            && self.outage.charges_count()
+            && loneliness != Loneliness::Mass
+            && (uptime_ms < self.config.healthy_ms || rejected)
+        {
+            self.remember(ix);
+            if let Some(peer) = self.table.get_mut(ix) {
+                peer.flap = peer.flap.saturating_add(1);
+                if rejected {
+                    peer.level = peer.level.saturating_add(1);
+                }
+            }
+        }
+        let Some(peer) = self.table.get_mut(ix) else {
+            return;
+        };
+        peer.lost = Some(Lost {
+            at: now,
+            attempts: 0,
+        });
+        let flap = peer.flap;
+        if peer.bar == Bar::HungUp || peer.banned().is_some() {
+            self.refresh(ix);
+            return;
+        }
+        self.back_off(ix);
+        match loneliness {
+            Loneliness::Mass => {
+                for ix in self.outage.lost_lately() {
+                    self.spread(ix);
+                }
+                self.fresh_loss = None;
+            }
+            Loneliness::Alone if flap <= 1 && !rejected => self.fresh_loss = Some(ix),
+            Loneliness::Alone | Loneliness::WithOthers => {}
+        }
+    }
+
+    /// One of many that were lost together comes back at a time of its own.
+    fn spread(&mut self, ix: Ix) {
+        let backing_off = self.table.get(ix).is_some_and(|peer| {
+            peer.link == Link::Idle
+                && matches!(
+                    peer.bar,
+                    Bar::Until {
+                        why: Reason::BackingOff,
+                        ..
+                    }
+                )
+        });
+        if backing_off {
+            let wait = self.seed.between(0, self.config.mass_loss_spread_ms);
+            let at = self.now.mono_ms.saturating_add(wait);
+            let why = Reason::BackingOff;
+            self.set_bar(ix, Bar::Until { at, why });
+        }
+    }
+
+    /// Whether a peer that is gone will be dialed again without anybody asking: it is held, or it can serve what nobody
+    /// else can.
+    fn will_reconnect(&self, ix: Ix, involuntary: bool) -> bool {
+        let Some(peer) = self.table.get(ix) else {
+            return false;
+        };
+        if self.run == Run::Stopped || peer.bar == Bar::HungUp || peer.banned().is_some() {
+            return false;
+        }
+        if peer.pinned {
+            return true;
+        }
+        if !involuntary || (peer.role == Role::Bootstrap && self.fresh_loss != Some(ix)) {
+            return false;
+        }
+        peer.possible(self.all())
+            .iter()
+            .any(|id| self.needs.deficit(id) > 0 && !self.candidates.any(id))
+    }
+
+    pub(super) fn on_pong(&mut self, conn: ConnId, rtt_ms: u32) {
+        let now = self.now.mono_ms;
+        let Some(open) = self.connections.get_mut(conn) else {
+            return;
+        };
+        open.pinging = Pinging::Idle;
+        open.ping_failures = 0;
+        open.pongs = open.pongs.saturating_add(1);
+        open.heard_at = now;
+        let ix = open.ix;
+        self.deadlines.clear(Timer::Pong(conn));
+        if let Some(peer) = self.table.get_mut(ix) {
+            peer.rtt_ms = Some(rtt_ms);
+        }
+        self.healthy(conn);
+    }
+
+    pub(super) fn on_ping_failed(&mut self, conn: ConnId) {
+        let Some(open) = self.connections.get_mut(conn).filter(|c| c.is_open()) else {
+            return;
+        };
+        if open.pinging == Pinging::Idle {
+            return;
+        }
+        open.pinging = Pinging::Idle;
+        self.deadlines.clear(Timer::Pong(conn));
+        if self.outage.is_offline() {
+            return;
+        }
+        open.ping_failures = open.ping_failures.saturating_add(1);
+        if open.ping_failures >= self.config.ping_failures {
+            self.close(conn, Reason::PingTimeout);
+        } else {
+            self.ping(conn, self.config.ping_timeout_ms);
+        }
+    }
+
+    /// Asks for a sign of life.
+    pub(super) fn ping(&mut self, conn: ConnId, timeout_ms: u32) {
+        let Some(open) = self.connections.get_mut(conn).filter(|c| c.is_open()) else {
+            return;
+        };
+        open.pinging = Pinging::Waiting;
+        self.out.order(Command::Ping { conn, timeout_ms });
+        let lost_at = self
+            .now
+            .mono_ms
+            .saturating_add(u64::from(timeout_ms))
+            .saturating_add(self.config.watchdog_ms);
+        self.deadlines.set(Timer::Pong(conn), lost_at);
+        let idle_at = self.now.mono_ms.saturating_add(self.config.ping_idle_ms);
+        self.deadlines.set(Timer::Ping(conn), idle_at);
+    }
+
+    /// A connection that lasted and worked clears its peer's record. Only the connection's own uptime counts (F8).
+    pub(super) fn healthy(&mut self, conn: ConnId) {
+        let Some(open) = self.connections.get(conn) else {
+            return;
+        };
+        let uptime = self.now.mono_ms.saturating_sub(open.opened_at);
+        if uptime < self.config.healthy_ms || (open.successes == 0 && open.pongs < 2) {
+            return;
+        }
+        if let Some(peer) = self.table.get_mut(open.ix) {
+            peer.level = 0;
+            peer.flap = 0;
+        }
+    }
+
+    /// Orders a connection closed: from now on it serves nothing.
+    pub(super) fn close(&mut self, conn: ConnId, reason: Reason) {
+        let Some(open) = self.connections.get_mut(conn).filter(|c| c.is_open()) else {
+            return;
+        };
+        open.phase = Phase::Closing(reason);
+        self.withdraw(conn);
+        self.deadlines.forget_connection(conn);
+        let at = self.now.mono_ms.saturating_add(self.config.close_ms);
+        self.deadlines.set(Timer::Closing(conn), at);
+        self.out.order(Command::Close { conn, reason });
+        self.untidy = true;
+    }
+
+    /// Counts a connection for nothing any more.
+    fn withdraw(&mut self, conn: ConnId) {
+        self.count(conn, Services::NONE, Cover::NONE);
+    }
+
+    /// Counts a connection for what it serves, or for what it is expected to serve.
+    pub(super) fn reassess(&mut self, conn: ConnId) {
+        let Some(open) = self.connections.get(conn) else {
+            return;
+        };
+        let Some(peer) = self.table.get(open.ix) else {
+            return;
+        };
+        let primary = peer.link == Link::Connected(conn);
+        let resting = peer.resting();
+        let mut serving = Services::NONE;
+        let mut cover = Cover::NONE;
+        if !open.is_open() || !primary {
+            // It counts for nothing.
+        } else if open.verified() {
+            serving = open.offers.unwrap_or_default().minus(resting);
+        } else if !open.overdue {
+            cover = match open.offers {
+                Some(offers) => Cover {
+                    whole: offers.minus(resting),
+                    guess: Services::NONE,
+                },
+                None => peer.cover(self.all(), self.config.unverified_counted),
+            };
+        }
+        self.count(conn, serving, cover);
+    }
+
+    fn count(&mut self, conn: ConnId, serving: Services, cover: Cover) {
+        let Some(counted) = self.connections.get_mut(conn) else {
+            return;
+        };
+        let old_cover = core::mem::replace(&mut counted.cover, cover);
+        let old_serving = core::mem::replace(&mut counted.serving, serving);
+        let who = Provider {
+            conn,
+            peer: counted.peer,
+        };
+        let ix = counted.ix;
+        self.needs.unexpect(old_cover);
+        self.needs.expect(cover);
+        let now = self.now.mono_ms;
+        let ended: Vec<RequirementId> = old_serving.minus(serving).iter().collect();
+        for id in ended {
+            let takeover = self.needs.end(now, id, conn);
+            // When the node stops, nobody takes over from anybody.
+            if self.run == Run::Running {
+                self.tell_takeover(takeover);
+            }
+        }
+        for id in serving.minus(old_serving).iter() {
+            let takeover = self.needs.begin(now, id, who);
+            self.tell_takeover(takeover);
+        }
+        if !serving.is_empty()
+            && let Some(peer) = self.table.get_mut(ix)
+        {
+            peer.good = true;
+        }
+    }
+}

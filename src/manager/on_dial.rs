@@ -1,0 +1,291 @@
+//! Dials: how they begin, go on to the next address, fail and are given up.
+
+use std::collections::VecDeque;
+
+use super::backoff;
+use super::command::{Command, DialWhy, Failed};
+use super::deadlines::Timer;
+use super::dials::{Job, Leg};
+use super::event::DialId;
+use super::outage::Charge;
+use super::peer::{Bar, Link};
+use super::reason::{DialFailure, Reason};
+use super::table::Ix;
+use super::{Manager, Notice, Run};
+
+/// Why a dial did not begin, or that it did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Begun {
+    Yes,
+    /// No token, no slot, or the limit of connections: later.
+    Later,
+    /// Every address is being dialed for somebody else, or the peer may not be dialed.
+    NotNow,
+}
+
+impl Manager {
+    /// Whether the pacing admits one more dial.
+    pub(super) fn pace_admits(&self, urgent: bool) -> bool {
+        self.dials.len() < self.config.dials_in_flight
+            && self.dials.bucket.has(self.now.mono_ms, urgent)
+    }
+
+    /// Begins to dial a peer. `urgent`: the user waits, and may overdraw the bucket.
+    pub(super) fn begin_dial(
+        &mut self,
+        ix: Ix,
+        why: DialWhy,
+        urgent: bool,
+        bootstrap: bool,
+    ) -> Begun {
+        let limit = usize::from(self.config.hard_connections);
+        if !self.pace_admits(urgent) || self.occupied() >= limit {
+            return Begun::Later;
+        }
+        let all = self.all();
+        let Some(peer) = self.table.get_mut(ix) else {
+            return Begun::NotNow;
+        };
+        if peer.link != Link::Idle || peer.banned().is_some() {
+            return Begun::NotNow;
+        }
+        let rest: VecDeque<Leg> = peer
+            .routes
+            .iter()
+            .take(usize::from(self.config.routes_per_dial))
+            .map(|route| Leg {
+                route: route.address.clone(),
+                endpoint: route.endpoint,
+                group: route.group,
+            })
+            .collect();
+        if rest.iter().all(|leg| self.dials.busy(leg.endpoint)) {
+            return Begun::NotNow;
+        }
+        let cover = peer.cover(all, self.config.unverified_counted);
+        peer.link = Link::Dialing;
+        if let Some(lost) = &mut peer.lost {
+            lost.attempts = lost.attempts.saturating_add(1);
+        }
+        self.dials.begin(
+            ix,
+            Job {
+                why,
+                cover,
+                bootstrap,
+                urgent,
+                started_at: self.now.mono_ms,
+                rest,
+                flight: None,
+            },
+        );
+        self.needs.expect(cover);
+        self.set_bar(ix, Bar::Open);
+        self.take_off(ix);
+        Begun::Yes
+    }
+
+    /// Dials the next address of a job, if pacing and endpoints allow.
+    pub(super) fn take_off(&mut self, ix: Ix) {
+        let Some((urgent, why)) = self.dials.job(ix).map(|job| (job.urgent, job.why)) else {
+            return;
+        };
+        let Some(peer) = self.table.get(ix).map(|peer| peer.id) else {
+            return;
+        };
+        let now = self.now.mono_ms;
+        if !self.dials.bucket.has(now, urgent) {
+            return;
+        }
+        let Some(flight) = self.dials.take_off(ix) else {
+            return;
+        };
+        self.dials.bucket.take(now, urgent);
+        let timeout_ms = self.config.dial_timeout_ms;
+        let lost_at = now
+            .saturating_add(u64::from(timeout_ms))
+            .saturating_add(self.config.watchdog_ms);
+        self.deadlines.set(Timer::Dial(flight.dial), lost_at);
+        self.out.order(Command::Dial {
+            dial: flight.dial,
+            peer,
+            route: flight.route,
+            timeout_ms,
+            why,
+        });
+    }
+
+    pub(super) fn on_dial_failed(&mut self, dial: DialId, failure: DialFailure) {
+        let Some(ix) = self.dials.whose(dial) else {
+            return;
+        };
+        let Some(flight) = self.dials.land(ix) else {
+            return;
+        };
+        self.deadlines.clear(Timer::Dial(dial));
+        if failure == DialFailure::Cancelled {
+            self.dial_refused(ix);
+            return;
+        }
+        self.out.stats.dial_failures += 1;
+        if let Some(peer) = self.table.get_mut(ix) {
+            peer.routes.failed(&flight.route);
+            if matches!(failure, DialFailure::WrongId | DialFailure::NotAllowed) {
+                peer.routes.drop_unless_last(&flight.route);
+            }
+            peer.last_reason = Some(reason_of(failure));
+            self.table.regroup(ix);
+        }
+        let next = self.dials.job(ix).is_some_and(|job| {
+            let spent = self.now.mono_ms.saturating_sub(job.started_at);
+            !job.rest.is_empty() && spent < self.config.dial_job_ms
+        });
+        let mut retry_at = None;
+        if !next {
+            self.end_job(ix);
+            retry_at = self.charge_dial(ix);
+        }
+        if let Some(peer) = self.table.get(ix).map(|peer| peer.id) {
+            self.out.tell(Notice::Failed {
+                peer,
+                failed: Failed::Dial {
+                    route: flight.route,
+                    failure,
+                },
+                retry_at_wall_ms: retry_at.map(|at| self.wall_at(at)),
+            });
+        }
+        if next {
+            return;
+        }
+        let connected = self.connections.open().next().is_some();
+        let charges = self.outage.failed(
+            &self.config,
+            &mut self.seed,
+            self.now.mono_ms,
+            flight.group,
+            self.table.groups(),
+            connected,
+        );
+        for charge in charges.into_iter().flatten() {
+            self.take_back(charge);
+        }
+    }
+
+    /// Our own side refused the dial: nobody is charged, and it is not repeated at once.
+    fn dial_refused(&mut self, ix: Ix) {
+        self.end_job(ix);
+        let at = self.now.mono_ms.saturating_add(self.config.refused_wait_ms);
+        let why = Reason::BackingOff;
+        self.set_bar(ix, Bar::Until { at, why });
+    }
+
+    /// A job ends without a connection.
+    pub(super) fn end_job(&mut self, ix: Ix) -> Option<Job> {
+        let job = self.dials.end(ix)?;
+        if let Some(flight) = &job.flight {
+            self.deadlines.clear(Timer::Dial(flight.dial));
+        }
+        self.needs.unexpect(job.cover);
+        self.pins.urgent.remove(&ix);
+        if let Some(peer) = self.table.get_mut(ix)
+            && peer.link == Link::Dialing
+        {
+            peer.link = Link::Idle;
+        }
+        self.refresh(ix);
+        Some(job)
+    }
+
+    /// Gives up the dial of a peer.
+    pub(super) fn cancel_dial(&mut self, ix: Ix) {
+        if let Some(Job {
+            flight: Some(flight),
+            ..
+        }) = self.end_job(ix)
+        {
+            self.out.order(Command::CancelDial { dial: flight.dial });
+        }
+    }
+
+    pub(super) fn cancel_all_dials(&mut self) {
+        let dialing: Vec<Ix> = self.dials.iter().map(|(ix, _)| ix).collect();
+        for ix in dialing {
+            self.cancel_dial(ix);
+        }
+    }
+
+    /// Charges a peer with a failed dial. Returns when it may be tried again.
+    fn charge_dial(&mut self, ix: Ix) -> Option<u64> {
+        if self.run == Run::Stopped || !self.outage.charges_count() {
+            return None;
+        }
+        self.remember(ix);
+        let peer = self.table.get_mut(ix)?;
+        peer.level = peer.level.saturating_add(1);
+        peer.reach.record(false);
+        Some(self.back_off(ix))
+    }
+
+    /// Keeps a peer's record as it is, in case the next charge has to be taken back.
+    pub(super) fn remember(&mut self, ix: Ix) {
+        let Some(peer) = self.table.get(ix) else {
+            return;
+        };
+        let charge = Charge {
+            ix,
+            level: peer.level,
+            flap: peer.flap,
+            reach: peer.reach,
+            bar: peer.bar,
+        };
+        self.outage.remember(&self.config, charge);
+    }
+
+    /// Bars a peer for as long as its failures ask for. Returns until when.
+    pub(super) fn back_off(&mut self, ix: Ix) -> u64 {
+        let now = self.now.mono_ms;
+        let Some(peer) = self.table.get(ix) else {
+            return now;
+        };
+        let level = peer.level.max(peer.flap);
+        let wait = backoff::delay(&self.config, &mut self.seed, peer.standing(), level);
+        let at = now.saturating_add(wait);
+        let why = Reason::BackingOff;
+        self.set_bar(ix, Bar::Until { at, why });
+        at
+    }
+
+    /// Takes a charge back: the failure was our own network's.
+    fn take_back(&mut self, charge: Charge) {
+        let Some(peer) = self.table.get_mut(charge.ix) else {
+            return;
+        };
+        peer.level = charge.level;
+        peer.flap = charge.flap;
+        peer.reach = charge.reach;
+        let barred = matches!(
+            peer.bar,
+            Bar::Until {
+                why: Reason::BackingOff,
+                ..
+            }
+        );
+        if barred {
+            self.set_bar(charge.ix, charge.bar);
+        } else {
+            self.refresh(charge.ix);
+        }
+    }
+}
+
+fn reason_of(failure: DialFailure) -> Reason {
+    match failure {
+        DialFailure::Unreachable => Reason::Unreachable,
+        DialFailure::Timeout => Reason::DialTimeout,
+        DialFailure::Handshake => Reason::HandshakeFailed,
+        DialFailure::WrongId => Reason::WrongId,
+        DialFailure::NotAllowed => Reason::NotAllowed,
+        DialFailure::Cancelled => Reason::OverBudget,
+    }
+}

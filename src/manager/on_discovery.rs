@@ -1,0 +1,131 @@
+//! What others say: peers that exist, answers that are complete.
+
+use libp2p_identity::PeerId;
+use multiaddr::Multiaddr;
+
+use super::event::{RequirementId, Source};
+use super::peer::Role;
+use super::table::Ix;
+use super::{Manager, Notice};
+
+impl Manager {
+    /// A claim: adds a peer, addresses and claims. It changes nothing that was verified, and dials nobody.
+    pub(super) fn on_discovered(
+        &mut self,
+        peer: PeerId,
+        routes: &[Multiaddr],
+        claims: &[RequirementId],
+        source: Source,
+        introducer: Option<PeerId>,
+    ) {
+        if peer == self.config.local {
+            return;
+        }
+        let all = self.all();
+        let (ix, new) = match self.table.find(&peer) {
+            Some(ix) => (ix, false),
+            None => match self.find_or_insert(peer, source) {
+                Some(ix) => (ix, true),
+                None => return,
+            },
+        };
+        let mut changed = self.add_routes(ix, routes) || new;
+        let Some(record) = self.table.get_mut(ix) else {
+            return;
+        };
+        let claims = record
+            .claims
+            .union(claims.iter().copied().collect())
+            .and(all);
+        changed |= claims != record.claims;
+        record.claims = claims;
+        let role = match (record.role, source) {
+            (_, Source::Static) => Role::Named,
+            (Role::Ordinary, Source::Dns) => Role::Bootstrap,
+            (role, Source::Dns | Source::PeerExchange | Source::Foreign) => role,
+        };
+        changed |= role != record.role;
+        record.role = role;
+        if !changed {
+            return;
+        }
+        if new {
+            self.out.tell(Notice::Discovered {
+                peer,
+                source,
+                claims: claims.iter().collect(),
+            });
+            if let Some(introducer) = introducer.and_then(|id| self.table.find(&id))
+                && self.asking.arrives(introducer, ix)
+                && let Some(record) = self.table.get_mut(ix)
+            {
+                record.arriving = true;
+            }
+        }
+        self.refresh(ix);
+        self.untidy |= self.anybody_to_hand_off();
+    }
+
+    /// The answer of a peer is complete: what it brought is weighed as a whole.
+    pub(super) fn on_answered(&mut self, peer: &PeerId) {
+        let Some(ix) = self.table.find(peer) else {
+            return;
+        };
+        for newcomer in self.asking.answered(ix) {
+            self.arrived(newcomer);
+        }
+        self.untidy = true;
+    }
+
+    pub(super) fn on_trees_done(&mut self, failed: bool) {
+        self.asking
+            .trees_done(&self.config, self.now.mono_ms, failed);
+    }
+
+    /// A newcomer is weighed from now on.
+    pub(super) fn arrived(&mut self, ix: Ix) {
+        if let Some(peer) = self.table.get_mut(ix) {
+            peer.arriving = false;
+            self.refresh(ix);
+        }
+    }
+
+    /// Whether candidates matter for a connection: somebody could take over from a bootstrap peer.
+    fn anybody_to_hand_off(&self) -> bool {
+        self.connections.open().any(|(_, conn)| {
+            self.table
+                .get(conn.ix)
+                .is_some_and(|peer| peer.role == Role::Bootstrap)
+        })
+    }
+
+    /// Adds addresses; whether one was new.
+    pub(super) fn add_routes(&mut self, ix: Ix, routes: &[Multiaddr]) -> bool {
+        let Some(peer) = self.table.get_mut(ix) else {
+            return false;
+        };
+        let mut added = false;
+        for route in routes {
+            added |= peer.routes.add(route, self.config.max_routes, &self.seed);
+        }
+        if added {
+            self.table.regroup(ix);
+            self.refresh(ix);
+        }
+        added
+    }
+
+    /// A peer that the user or a connection names: its record, with the news if it is new.
+    pub(super) fn known(&mut self, peer: PeerId, source: Source) -> Option<Ix> {
+        if let Some(ix) = self.table.find(&peer) {
+            return Some(ix);
+        }
+        let ix = self.find_or_insert(peer, source)?;
+        self.out.tell(Notice::Discovered {
+            peer,
+            source,
+            claims: Vec::new(),
+        });
+        Some(ix)
+    }
+}

@@ -1,0 +1,198 @@
+//! What the protocols say of their peers: the error classes, and what each does to a provider (4.5, 4.8).
+
+use libp2p_identity::PeerId;
+
+use super::backoff;
+use super::command::Failed;
+use super::deadlines::Timer;
+use super::event::RequirementId;
+use super::peer::{Bar, Link, Rest};
+use super::reason::{Outcome, Reason};
+use super::table::Ix;
+use super::{Manager, Notice};
+
+/// Best and worst quality.
+const BEST: i16 = 1_000;
+const WORST: i16 = -1_000;
+
+impl Manager {
+    pub(super) fn on_report(
+        &mut self,
+        peer: &PeerId,
+        requirement: RequirementId,
+        outcome: Outcome,
+    ) {
+        let Some(ix) = self.table.find(peer) else {
+            return;
+        };
+        if self.needs.need(requirement).is_none() || outcome == Outcome::Ours {
+            return;
+        }
+        if outcome == Outcome::Success {
+            self.succeeded(ix, requirement);
+            return;
+        }
+        // While everything fails, failures say nothing about the peer.
+        if !self.outage.charges_count() && outcome == Outcome::Broken {
+            return;
+        }
+        let rest_ms = self.failed_service(ix, requirement, outcome);
+        let until = rest_ms.map(|wait| self.now.mono_ms.saturating_add(wait));
+        if let Some(until) = until {
+            self.rest(ix, requirement, until, outcome);
+        }
+        self.out.tell(Notice::Failed {
+            peer: *peer,
+            failed: Failed::Request {
+                requirement,
+                outcome,
+            },
+            retry_at_wall_ms: until.map(|at| self.wall_at(at)),
+        });
+        if outcome == Outcome::Fault {
+            self.count_fault(ix);
+        }
+    }
+
+    fn succeeded(&mut self, ix: Ix, requirement: RequirementId) {
+        let now = self.now.mono_ms;
+        let Some(peer) = self.table.get_mut(ix) else {
+            return;
+        };
+        peer.good = true;
+        let link = peer.link;
+        let service = peer.service(requirement);
+        service.toward(BEST, 8);
+        service.broken_at = None;
+        service.broken_rounds = 0;
+        service.busy_rounds = 0;
+        let recovered = service
+            .rest
+            .is_some_and(|rest| !matches!(rest.after, Outcome::Fault | Outcome::Absent));
+        if recovered {
+            self.end_rest(ix, requirement);
+        }
+        if let Link::Connected(conn) = link {
+            if let Some(open) = self.connections.get_mut(conn) {
+                open.successes = open.successes.saturating_add(1);
+                open.heard_at = now;
+            }
+            self.healthy(conn);
+        } else {
+            self.refresh(ix);
+        }
+    }
+
+    /// Charges a failure. Returns for how long the peer does not serve the requirement, if it is more than a slip.
+    fn failed_service(
+        &mut self,
+        ix: Ix,
+        requirement: RequirementId,
+        outcome: Outcome,
+    ) -> Option<u64> {
+        let now = self.now.mono_ms;
+        let config = &self.config;
+        let peer = self.table.get_mut(ix)?;
+        // What a lost connection breaks is charged to the loss.
+        let connected = matches!(peer.link, Link::Connected(_));
+        let service = peer.service(requirement);
+        let rest = match outcome {
+            Outcome::Busy => {
+                let draw = self.seed.between(config.busy_min_ms, config.busy_max_ms);
+                service.busy_rounds = service.busy_rounds.saturating_add(1);
+                let wait = backoff::doubled(draw, service.busy_rounds, config.busy_cap_ms);
+                Some((wait, Some(Reason::Busy)))
+            }
+            Outcome::Unable => Some((config.unable_ms, None)),
+            Outcome::Absent => Some((config.absent_ms, None)),
+            Outcome::Broken => {
+                service.toward(WORST, 8);
+                let again = service
+                    .broken_at
+                    .is_some_and(|at| now.saturating_sub(at) <= config.broken_window_ms);
+                service.broken_at = connected.then_some(now);
+                if again && connected {
+                    service.broken_at = None;
+                    service.broken_rounds = service.broken_rounds.saturating_add(1);
+                    let wait = backoff::doubled(
+                        config.broken_rest_ms,
+                        service.broken_rounds,
+                        config.broken_rest_cap_ms,
+                    );
+                    Some((wait, Some(Reason::FailedService)))
+                } else {
+                    None
+                }
+            }
+            Outcome::Fault => {
+                service.toward(WORST, 4);
+                Some((config.fault_rest_ms, Some(Reason::FailedService)))
+            }
+            Outcome::Success | Outcome::Ours | Outcome::Lost => None,
+        };
+        let (wait, reason) = rest?;
+        if reason.is_some() {
+            peer.last_reason = reason;
+        }
+        Some(wait)
+    }
+
+    /// A provider does not serve for a while.
+    fn rest(&mut self, ix: Ix, requirement: RequirementId, until: u64, after: Outcome) {
+        let Some(peer) = self.table.get_mut(ix) else {
+            return;
+        };
+        peer.service(requirement).rest = Some(Rest { until, after });
+        self.deadlines.set(Timer::Rest(ix, requirement), until);
+        self.rests_changed(ix);
+    }
+
+    /// It may serve again: no reconnect is needed.
+    pub(super) fn end_rest(&mut self, ix: Ix, requirement: RequirementId) {
+        let Some(peer) = self.table.get_mut(ix) else {
+            return;
+        };
+        peer.service(requirement).rest = None;
+        self.deadlines.clear(Timer::Rest(ix, requirement));
+        self.rests_changed(ix);
+    }
+
+    fn rests_changed(&mut self, ix: Ix) {
+        if let Some(Link::Connected(conn)) = self.table.get(ix).map(|peer| peer.link) {
+            self.reassess(conn);
+        } else {
+            self.refresh(ix);
+        }
+        self.untidy = true;
+    }
+
+    /// Faults add up; enough of them ban, longer each time (4.16).
+    fn count_fault(&mut self, ix: Ix) {
+        let now = self.now.mono_ms;
+        let Some(peer) = self.table.get_mut(ix) else {
+            return;
+        };
+        if now.saturating_sub(peer.last_fault) > self.config.fault_memory_ms {
+            peer.faults = 0;
+        }
+        peer.last_fault = now;
+        peer.faults = peer.faults.saturating_add(1);
+        if peer.faults < self.config.faults_to_ban || peer.banned().is_some() {
+            return;
+        }
+        peer.faults = 0;
+        /// Each ban is this many times longer than the one before.
+        const LONGER: u64 = 8;
+        let times = LONGER.saturating_pow(u32::from(peer.bans));
+        peer.bans = peer.bans.saturating_add(1);
+        let wait = self
+            .config
+            .ban_ms
+            .saturating_mul(times)
+            .min(self.config.ban_cap_ms);
+        let at = now.saturating_add(wait);
+        let why = Reason::BannedForFaults;
+        self.set_bar(ix, Bar::Until { at, why });
+        self.shut_out(ix, why);
+    }
+}

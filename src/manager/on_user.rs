@@ -1,0 +1,232 @@
+//! What the user, and the browser on the user's behalf, tell.
+
+use libp2p_identity::PeerId;
+use multiaddr::Multiaddr;
+
+use super::deadlines::Timer;
+use super::event::{Priority, Source};
+use super::peer::{Bar, Link};
+use super::reason::Reason;
+use super::table::Ix;
+use super::{Manager, Notice, Run};
+
+impl Manager {
+    pub(super) fn on_start(&mut self) {
+        if self.run == Run::Running {
+            return;
+        }
+        self.run = Run::Running;
+        self.ladder.restart(self.now.mono_ms);
+        self.asking.restart();
+        self.untidy = true;
+        // A restart is a fresh beginning for those who were hung up on. Rare, so the walk over all peers is fine.
+        let hung_up: Vec<Ix> = self
+            .table
+            .iter()
+            .filter(|(_, peer)| peer.bar == Bar::HungUp)
+            .map(|(ix, _)| ix)
+            .collect();
+        for ix in hung_up {
+            self.set_bar(ix, Bar::Open);
+        }
+    }
+
+    pub(super) fn on_stop(&mut self) {
+        if self.run == Run::Stopped {
+            return;
+        }
+        self.run = Run::Stopped;
+        self.cancel_all_dials();
+        for conn in self.connections.ids() {
+            self.close(conn, Reason::Stopped);
+        }
+        for newcomer in self.asking.stop() {
+            self.arrived(newcomer);
+        }
+        self.needs.forget_vacancies();
+        self.over_since.clear();
+        self.pins.urgent.clear();
+        if !self.outage.is_offline() {
+            self.outage.set_up();
+        }
+        self.deadlines.clear(Timer::Tidy);
+    }
+
+    pub(super) fn on_set_priority(&mut self, peer: PeerId, priority: Priority) {
+        if peer == self.config.local {
+            return;
+        }
+        let Some(ix) = self.known(peer, Source::Static) else {
+            return;
+        };
+        let Some(record) = self.table.get_mut(ix) else {
+            return;
+        };
+        let before = core::mem::replace(&mut record.priority, priority);
+        if priority == Priority::Banned {
+            if before != Priority::Banned {
+                self.shut_out(ix, Reason::BannedByUser);
+            }
+            return;
+        }
+        let lifted = match record.bar {
+            Bar::HungUp => true,
+            Bar::Until { why, .. } => why == Reason::BannedForFaults,
+            Bar::Open => false,
+        };
+        if lifted {
+            self.set_bar(ix, Bar::Open);
+        } else {
+            self.refresh(ix);
+        }
+    }
+
+    /// Takes a peer out at once, in this very input (S3), and says so.
+    pub(super) fn shut_out(&mut self, ix: Ix, reason: Reason) {
+        self.unpin(ix);
+        self.cancel_dial(ix);
+        let conns: Vec<_> = self.connections.of(ix).map(|(id, _)| id).collect();
+        for conn in conns {
+            self.close(conn, reason);
+        }
+        let Some(peer) = self.table.get_mut(ix) else {
+            return;
+        };
+        peer.last_reason = Some(reason);
+        let peer = peer.id;
+        self.refresh(ix);
+        self.out.tell(Notice::Banned { peer, reason });
+    }
+
+    /// Holds a peer and dials it, or leaves in its record why not.
+    pub(super) fn on_connect_now(&mut self, peer: PeerId, routes: &[Multiaddr]) {
+        if peer == self.config.local {
+            return;
+        }
+        let Some(ix) = self.known(peer, Source::Static) else {
+            return;
+        };
+        self.add_routes(ix, routes);
+        let refusal = self.refuses_pin(ix);
+        let Some(record) = self.table.get_mut(ix) else {
+            return;
+        };
+        record.last_reason = refusal;
+        if refusal.is_some() {
+            return;
+        }
+        record.pinned = true;
+        let idle = record.link == Link::Idle;
+        let barred = record.bar != Bar::Open;
+        self.pins.held.insert(ix);
+        if idle {
+            self.pins.urgent.insert(ix);
+        }
+        if barred {
+            self.set_bar(ix, Bar::Open);
+        }
+        self.untidy = true;
+    }
+
+    /// Why the user's own dial is refused.
+    fn refuses_pin(&self, ix: Ix) -> Option<Reason> {
+        let peer = self.table.get(ix)?;
+        if let Some(reason) = peer.banned() {
+            return Some(reason);
+        }
+        if self.run == Run::Stopped {
+            return Some(Reason::Stopped);
+        }
+        if !peer.pinned && self.pins.held.len() >= self.config.max_pins() {
+            return Some(Reason::PinLimit);
+        }
+        if peer.link != Link::Idle {
+            return None;
+        }
+        if self.outage.is_offline() {
+            return Some(Reason::Offline);
+        }
+        if peer.routes.is_empty() {
+            return Some(Reason::NoRoute);
+        }
+        (self.occupied() >= usize::from(self.config.hard_connections))
+            .then_some(Reason::LimitReached)
+    }
+
+    pub(super) fn on_hang_up(&mut self, peer: &PeerId) {
+        let Some(ix) = self.table.find(peer) else {
+            return;
+        };
+        self.unpin(ix);
+        self.cancel_dial(ix);
+        let conns: Vec<_> = self.connections.of(ix).map(|(id, _)| id).collect();
+        for conn in conns {
+            self.close(conn, Reason::HungUp);
+        }
+        let Some(peer) = self.table.get_mut(ix) else {
+            return;
+        };
+        peer.last_reason = Some(Reason::HungUp);
+        // A ban outlasts it.
+        if peer.banned().is_none() {
+            self.set_bar(ix, Bar::HungUp);
+        }
+    }
+
+    fn unpin(&mut self, ix: Ix) {
+        self.pins.held.remove(&ix);
+        self.pins.urgent.remove(&ix);
+        if let Some(peer) = self.table.get_mut(ix) {
+            peer.pinned = false;
+        }
+    }
+
+    /// The browser has no network: dials are pointless, connections may yet survive.
+    pub(super) fn on_offline(&mut self) {
+        if self.outage.is_offline() {
+            return;
+        }
+        self.outage.set_offline();
+        self.cancel_all_dials();
+    }
+
+    /// The browser has a network, perhaps another one.
+    pub(super) fn on_online(&mut self) {
+        self.outage.set_up();
+        self.resume();
+    }
+
+    /// After sleep, or with a network: whoever waits is due soon, and every connection must prove that it lives.
+    pub(super) fn resume(&mut self) {
+        self.recover();
+        self.ladder.restart(self.now.mono_ms);
+        self.asking.restart();
+        if self.outage.is_offline() {
+            return;
+        }
+        let open: Vec<_> = self.connections.open().map(|(id, _)| id).collect();
+        for conn in open {
+            self.ping(conn, self.config.ping_resume_timeout_ms);
+        }
+    }
+
+    /// The backoffs of peers that did not fail often are drawn anew: the outage was not theirs (4.8).
+    pub(super) fn recover(&mut self) {
+        /// Failures in a row from which on a peer itself is to blame.
+        const ESCALATED: u8 = 4;
+        for ix in self.deadlines.barred(self.config.recover_peers) {
+            let Some(peer) = self.table.get(ix) else {
+                continue;
+            };
+            let Bar::Until { at, why } = peer.bar else {
+                continue;
+            };
+            if why != Reason::BackingOff || peer.level.max(peer.flap) >= ESCALATED {
+                continue;
+            }
+            let spread = self.seed.between(0, self.config.recover_spread_ms);
+            let at = at.min(self.now.mono_ms.saturating_add(spread));
+            self.set_bar(ix, Bar::Until { at, why });
+        }
+    }
+}

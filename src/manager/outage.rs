@@ -1,0 +1,221 @@
+//! Whether our own network is to blame (4.8).
+//!
+//! Owns what is known of this machine's network ([`Link`]), the failures in a row that make it suspect, the charges
+//! that are taken back when it was, the recent losses that belong together, and the rotation of probes.
+
+use std::collections::VecDeque;
+
+use libp2p_identity::PeerId;
+
+use super::config::Config;
+use super::peer::{Bar, Reach};
+use super::seed::Seed;
+use super::table::Ix;
+
+/// This machine's network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Link {
+    /// As far as we know it works.
+    Up,
+    /// The browser says that there is none.
+    Offline,
+    /// Everything fails.
+    Suspect {
+        /// Since when.
+        since: u64,
+        /// When the next probe is due.
+        probe_at: u64,
+        /// Doublings of the distance so far.
+        doublings: u8,
+    },
+}
+
+/// A peer's record before it was charged with a failure.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Charge {
+    pub(super) ix: Ix,
+    pub(super) level: u8,
+    pub(super) flap: u8,
+    pub(super) reach: Reach,
+    pub(super) bar: Bar,
+}
+
+/// A loss, and who was lost.
+#[derive(Debug, Clone, Copy)]
+struct Loss {
+    at: u64,
+    ix: Ix,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Outage {
+    link: Link,
+    failures: u32,
+    /// Netgroups of the failures in a row; no more are kept than are asked for.
+    groups: Vec<u64>,
+    charges: VecDeque<Charge>,
+    losses: VecDeque<Loss>,
+    rotation: VecDeque<Ix>,
+    /// Where the rotation goes on among peers that nothing recommends.
+    pub(super) cursor: Option<PeerId>,
+}
+
+/// Losses that are remembered: more than the hard cap of connections is not needed.
+const MAX_LOSSES: usize = 64;
+
+impl Outage {
+    pub(super) fn new() -> Self {
+        Self {
+            link: Link::Up,
+            failures: 0,
+            groups: Vec::new(),
+            charges: VecDeque::new(),
+            losses: VecDeque::new(),
+            rotation: VecDeque::new(),
+            cursor: None,
+        }
+    }
+
+    pub(super) fn is_offline(&self) -> bool {
+        self.link == Link::Offline
+    }
+
+    pub(super) fn is_suspect(&self) -> bool {
+        matches!(self.link, Link::Suspect { .. })
+    }
+
+    /// Whether failures say anything about the peers.
+    pub(super) fn charges_count(&self) -> bool {
+        self.link == Link::Up
+    }
+
+    pub(super) fn set_offline(&mut self) {
+        self.link = Link::Offline;
+        self.rotation.clear();
+    }
+
+    /// Somebody was reached, or the browser says that there is a network. Returns whether that is news.
+    pub(super) fn set_up(&mut self) -> bool {
+        self.failures = 0;
+        self.groups.clear();
+        self.charges.clear();
+        self.rotation.clear();
+        core::mem::replace(&mut self.link, Link::Up) != Link::Up
+    }
+
+    /// Remembers what a peer's record was.
+    pub(super) fn remember(&mut self, config: &Config, charge: Charge) {
+        if self.charges.len() >= config.charges_kept {
+            self.charges.pop_front();
+        }
+        self.charges.push_back(charge);
+    }
+
+    /// A dial failed; `known_groups` are all there are. With no connection open, enough failures in a row make our own
+    /// network suspect: the charges to take back are returned, the oldest of each peer last.
+    pub(super) fn failed(
+        &mut self,
+        config: &Config,
+        seed: &mut Seed,
+        now: u64,
+        group: u64,
+        known_groups: usize,
+        connected: bool,
+    ) -> Option<Vec<Charge>> {
+        self.failures = self.failures.saturating_add(1);
+        let wanted = config.suspect_failures as usize;
+        if self.groups.len() < wanted && !self.groups.contains(&group) {
+            self.groups.push(group);
+        }
+        let everywhere = self.groups.len() >= wanted.min(known_groups.max(1));
+        if self.link != Link::Up
+            || connected
+            || self.failures < config.suspect_failures
+            || !everywhere
+        {
+            return None;
+        }
+        self.link = Link::Suspect {
+            since: now,
+            probe_at: now.saturating_add(seed.between(config.probe_min_ms, config.probe_max_ms)),
+            doublings: 0,
+        };
+        Some(self.charges.drain(..).rev().collect())
+    }
+
+    /// When the next probe is due.
+    pub(super) fn probe_at(&self) -> Option<u64> {
+        match self.link {
+            Link::Suspect { probe_at, .. } => Some(probe_at),
+            Link::Up | Link::Offline => None,
+        }
+    }
+
+    /// A probe was made, or nobody could be probed.
+    pub(super) fn probed(&mut self, config: &Config, seed: &mut Seed, now: u64) {
+        let Link::Suspect {
+            since,
+            probe_at,
+            doublings,
+        } = &mut self.link
+        else {
+            return;
+        };
+        if now.saturating_sub(*since) >= config.probe_eager_ms {
+            *doublings = doublings.saturating_add(1).min(16);
+        }
+        let distance = seed.between(config.probe_min_ms, config.probe_max_ms) << *doublings;
+        *probe_at = now.saturating_add(distance.min(config.probe_cap_ms));
+    }
+
+    /// The next in the rotation.
+    pub(super) fn next_probe(&mut self) -> Option<Ix> {
+        self.rotation.pop_front()
+    }
+
+    /// Begins a new round.
+    pub(super) fn rotate(&mut self, peers: impl IntoIterator<Item = Ix>) {
+        self.rotation = peers.into_iter().collect();
+    }
+
+    /// A connection was lost without our doing; `left` remain open.
+    pub(super) fn lost(&mut self, config: &Config, now: u64, ix: Ix, left: usize) -> Loneliness {
+        while let Some(first) = self.losses.front() {
+            if now.saturating_sub(first.at) <= config.mass_loss_window_ms {
+                break;
+            }
+            self.losses.pop_front();
+        }
+        if self.losses.len() >= MAX_LOSSES {
+            self.losses.pop_front();
+        }
+        self.losses.push_back(Loss { at: now, ix });
+        let together = self.losses.len();
+        if together == 1 {
+            return Loneliness::Alone;
+        }
+        let before = together + left;
+        if left == 0 || (before >= 3 && together * 2 >= before) {
+            Loneliness::Mass
+        } else {
+            Loneliness::WithOthers
+        }
+    }
+
+    /// Who was lost lately.
+    pub(super) fn lost_lately(&self) -> Vec<Ix> {
+        self.losses.iter().map(|loss| loss.ix).collect()
+    }
+}
+
+/// What a loss has to do with others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Loneliness {
+    /// Nothing else was lost with it.
+    Alone,
+    /// Others were, but most connections hold.
+    WithOthers,
+    /// Half of all, or all: the network or a whole fleet.
+    Mass,
+}

@@ -1,0 +1,459 @@
+//! Dials what is missing (4.6, 4.7, 4.11).
+//!
+//! Runs after every input and decides from the state and the time alone, so that running it once more changes nothing.
+
+use super::asking::MayAsk;
+use super::command::{Command, DialWhy};
+use super::deadlines::{Timer, Wake};
+use super::event::{ConnId, RequirementId};
+use super::ladder::{Situation, Step};
+use super::on_dial::Begun;
+use super::peer::{Bar, Link, Role};
+use super::reason::Reason;
+use super::services::{Services, WHOLE};
+use super::table::Ix;
+use super::{Manager, Run};
+
+/// Somebody who could be dialed.
+#[derive(Debug, Clone, Copy)]
+struct Choice {
+    ix: Ix,
+    requirement: RequirementId,
+    /// Priority band and value: what must not be given up for variety.
+    worth: (super::Priority, u32),
+    quality: i16,
+    group: u64,
+    salt: u64,
+}
+
+impl Manager {
+    pub(super) fn plan(&mut self) {
+        let mut wake = Wake::default();
+        self.ladder.observe(self.now.mono_ms, self.anybody_serves());
+        if self.run == Run::Running && !self.outage.is_offline() {
+            self.go_on(&mut wake);
+            if self.outage.is_suspect() {
+                self.dial_pins(true, &mut wake);
+                self.probe(&mut wake);
+            } else {
+                self.dial_pins(false, &mut wake);
+                if self.needs.short() {
+                    self.dial_needs(&mut wake);
+                    self.redial_at_once();
+                    self.ask_peers(&mut wake);
+                    self.look_up_trees(&mut wake);
+                    self.climb(&mut wake);
+                } else {
+                    self.asking.satisfied();
+                }
+                self.dial_successor(&mut wake);
+            }
+        }
+        self.fresh_loss = None;
+        self.deadlines.put(Timer::Plan, wake.0);
+    }
+
+    /// Jobs whose next address waited.
+    fn go_on(&mut self, wake: &mut Wake) {
+        for ix in self.dials.waiting() {
+            self.take_off(ix);
+            if self.dials.job(ix).is_some_and(|job| job.flight.is_none()) {
+                self.wait_for_token(wake);
+            }
+        }
+    }
+
+    fn wait_for_token(&self, wake: &mut Wake) {
+        let now = self.now.mono_ms;
+        if !self.dials.bucket.has(now, false)
+            && let Some(at) = self.dials.bucket.next(now)
+        {
+            wake.by(at);
+        }
+    }
+
+    /// Peers that the user holds. Under suspicion only those whom the user waits for.
+    fn dial_pins(&mut self, urgent_only: bool, wake: &mut Wake) {
+        let pins = if urgent_only {
+            &self.pins.urgent
+        } else {
+            &self.pins.held
+        };
+        let due: Vec<(Ix, bool)> = pins
+            .iter()
+            .filter(|ix| {
+                self.table
+                    .get(**ix)
+                    .is_some_and(|peer| peer.link == Link::Idle && peer.bar == Bar::Open)
+            })
+            .map(|ix| (*ix, self.pins.urgent.contains(ix)))
+            .collect();
+        for (ix, urgent) in due {
+            if self.begin_dial(ix, DialWhy::Requested, urgent, false) == Begun::Later {
+                self.wait_for_token(wake);
+            }
+        }
+    }
+
+    /// Peers for what is missing, few for much.
+    fn dial_needs(&mut self, wake: &mut Wake) {
+        while self.anything_missing() {
+            if !self.pace_admits(false) {
+                self.wait_for_token(wake);
+                return;
+            }
+            if self.occupied() >= usize::from(self.config.soft_connections) {
+                self.make_room();
+                return;
+            }
+            let deficits: Vec<u32> = self.needs.ids().map(|id| self.needs.deficit(id)).collect();
+            let Some(choice) = self.choose(|id| deficits[usize::from(id.0)]) else {
+                return;
+            };
+            let lost = self
+                .table
+                .get(choice.ix)
+                .is_some_and(|peer| peer.lost.is_some());
+            let why = if lost {
+                DialWhy::Redial
+            } else {
+                DialWhy::Need(choice.requirement)
+            };
+            if self.begin_dial(choice.ix, why, false, false) != Begun::Yes {
+                return;
+            }
+        }
+    }
+
+    fn anything_missing(&self) -> bool {
+        self.needs.deficits().next().is_some()
+    }
+
+    /// The best candidate for these wants (in units of a provider). One time in a few, any other of the same worth: so
+    /// nobody starves, and variety costs no connection.
+    fn choose(&mut self, wants: impl Fn(RequirementId) -> u32) -> Option<Choice> {
+        let all = self.all();
+        let guesses = self.guesses_under_way();
+        let admit_unknown = guesses < self.config.unknown_in_flight;
+        let usable = |ix: Ix| {
+            self.table.get(ix).is_some_and(|peer| {
+                let known = peer.verified.is_some() || !peer.claims.is_empty();
+                let legs = peer
+                    .routes
+                    .iter()
+                    .take(usize::from(self.config.routes_per_dial));
+                (known || admit_unknown)
+                    && legs
+                        .into_iter()
+                        .any(|route| !self.dials.busy(route.endpoint))
+            })
+        };
+        let mut choices: Vec<Choice> = Vec::new();
+        for requirement in self.needs.ids().filter(|id| wants(*id) > 0) {
+            let top = self
+                .candidates
+                .top(requirement, self.config.groups_compared, usable);
+            for (ix, entry) in top {
+                if choices.iter().any(|choice| choice.ix == ix) {
+                    continue;
+                }
+                let Some(peer) = self.table.get(ix) else {
+                    continue;
+                };
+                let value = peer.value(all, self.config.unverified_counted, &wants);
+                choices.push(Choice {
+                    ix,
+                    requirement,
+                    worth: (peer.priority, value),
+                    quality: entry.rank.quality,
+                    group: entry.group,
+                    salt: entry.salt,
+                });
+            }
+        }
+        choices.sort_by_key(|c| (c.worth, c.quality, c.group, c.salt, c.ix));
+        let best = *choices.last()?;
+        if !self.seed.one_in(self.config.explore_one_in) {
+            return Some(best);
+        }
+        choices.retain(|choice| choice.worth == best.worth);
+        choices.sort_by_key(|c| (c.group, c.quality, c.salt, c.ix));
+        choices.dedup_by_key(|choice| choice.group);
+        let last = u64::try_from(choices.len()).unwrap_or(1).saturating_sub(1);
+        let place = usize::try_from(self.seed.between(0, last)).unwrap_or(0);
+        choices.get(place).copied().or(Some(best))
+    }
+
+    /// Peers of whom nothing is known that are being tried.
+    fn guesses_under_way(&self) -> usize {
+        let dials = self.dials.iter().filter(|(_, job)| job.cover.is_guess());
+        let open = self.connections.open();
+        dials.count() + open.filter(|(_, conn)| conn.cover.is_guess()).count()
+    }
+
+    /// The sole candidate, lost alone in this input, is dialed without a wait.
+    fn redial_at_once(&mut self) {
+        let Some(ix) = self.fresh_loss else { return };
+        let Some(peer) = self.table.get(ix) else {
+            return;
+        };
+        let sole = peer
+            .possible(self.all())
+            .iter()
+            .any(|id| self.needs.deficit(id) > 0 && !self.candidates.any(id));
+        if sole {
+            let bootstrap = peer.role == Role::Bootstrap;
+            self.begin_dial(ix, DialWhy::Redial, false, bootstrap);
+        }
+    }
+
+    /// Connected peers that can name others: once for each connection, and again when nobody is left to dial.
+    fn ask_peers(&mut self, wake: &mut Wake) {
+        let now = self.now.mono_ms;
+        let exhausted = self.anything_missing() && !self.candidates_for_deficits();
+        let may: Vec<(Ix, ConnId, MayAsk)> = self
+            .connections
+            .open()
+            .filter(|(_, conn)| conn.exchanges)
+            .map(|(id, conn)| {
+                let may = self.asking.may_ask(&self.config, now, conn.ix, id);
+                (conn.ix, id, may)
+            })
+            .collect();
+        for (ix, conn, may) in may {
+            match may {
+                MayAsk::First => {}
+                MayAsk::Again if exhausted => {}
+                MayAsk::Again => continue,
+                MayAsk::Later(at) => {
+                    if exhausted && at > now {
+                        wake.by(at);
+                    }
+                    continue;
+                }
+            }
+            let Some(peer) = self.table.get(ix).map(|peer| peer.id) else {
+                continue;
+            };
+            self.asking.asked(&self.config, now, ix, conn);
+            self.out.order(Command::QueryPeers {
+                conn,
+                peer,
+                count: self.config.exchange_count,
+            });
+        }
+        let (newcomers, next) = self.asking.overdue(&self.config, now);
+        if let Some(at) = next {
+            wake.by(at);
+        }
+        if !newcomers.is_empty() {
+            for newcomer in newcomers {
+                self.arrived(newcomer);
+            }
+            self.dial_needs(wake);
+        }
+    }
+
+    /// The trees: at once when nobody is known, later when nobody serves or nobody is left.
+    fn look_up_trees(&mut self, wake: &mut Wake) {
+        if !self.config.has_dns {
+            return;
+        }
+        let now = self.now.mono_ms;
+        let at = self.asking.trees_at();
+        if self.asking.looking_up() {
+            if now < at {
+                wake.by(at);
+                return;
+            }
+            self.asking.trees_done(&self.config, now, true);
+        }
+        let s = self.situation();
+        let nobody = !s.candidates && !s.pending && s.dialing == 0;
+        let exhausted = s.deficit && nobody && !s.asking && self.ladder.is_empty();
+        let head_start_ends = self
+            .ladder
+            .since()
+            .saturating_add(self.config.head_start_ms);
+        let late = !self.asking.looked_up() && !s.serving;
+        if late && now < head_start_ends {
+            wake.by(head_start_ends);
+        }
+        let at = self.asking.trees_at();
+        let due = exhausted || (late && now >= head_start_ends);
+        if !due {
+            return;
+        }
+        if now < at {
+            wake.by(at);
+            return;
+        }
+        self.asking.look_up(&self.config, now);
+        wake.by(self.asking.trees_at());
+        self.out.order(Command::Discover);
+    }
+
+    fn candidates_for_deficits(&self) -> bool {
+        self.needs.deficits().any(|id| self.candidates.any(id))
+    }
+
+    fn anybody_serves(&self) -> bool {
+        let mut open = self.connections.open();
+        open.any(|(_, conn)| !conn.serving.is_empty())
+    }
+
+    /// What the ladder looks at.
+    fn situation(&self) -> Situation {
+        let now = self.now.mono_ms;
+        let bootstrap_dials: Vec<u64> = self
+            .dials
+            .iter()
+            .filter(|(_, job)| job.bootstrap)
+            .map(|(_, job)| job.started_at)
+            .collect();
+        let verifying = self.connections.open().any(|(_, conn)| conn.verifying());
+        let bootstraps = self.connections.open().filter(|(_, conn)| {
+            self.table
+                .get(conn.ix)
+                .is_some_and(|peer| peer.role == Role::Bootstrap)
+        });
+        Situation {
+            now,
+            short: self.needs.short(),
+            deficit: self.anything_missing(),
+            candidates: self.candidates_for_deficits(),
+            pending: self.dials.len() > bootstrap_dials.len() || verifying,
+            asking: self.asking.patience(&self.config, now).is_some(),
+            serving: self.anybody_serves(),
+            connections: self.connections.open().count(),
+            bootstraps: bootstraps.count(),
+            dialing: bootstrap_dials.len(),
+            dialing_since: bootstrap_dials.into_iter().min().unwrap_or(now),
+        }
+    }
+
+    /// Bootstrap peers, as the ladder releases them.
+    fn climb(&mut self, wake: &mut Wake) {
+        loop {
+            let situation = self.situation();
+            let rung = match self.ladder.step(&self.config, &situation) {
+                Step::Release(rung) => rung,
+                Step::Wait(at) => {
+                    wake.by(at);
+                    return;
+                }
+                Step::Rest => {
+                    // The emergency comes by itself.
+                    if situation.connections == 0 && !self.ladder.is_empty() {
+                        let cold_start = self.config.cold_start_ms;
+                        let at = self.ladder.since().saturating_add(cold_start);
+                        if at > situation.now {
+                            wake.by(at);
+                        }
+                    }
+                    return;
+                }
+            };
+            if !self.pace_admits(false) {
+                self.wait_for_token(wake);
+                return;
+            }
+            if self.occupied() >= usize::from(self.config.soft_connections) {
+                self.make_room();
+                return;
+            }
+            let Some(ix) = self.next_bootstrap(rung) else {
+                return;
+            };
+            if self.begin_dial(ix, DialWhy::Bootstrap(rung), false, true) != Begun::Yes {
+                return;
+            }
+        }
+    }
+
+    /// The next of the shuffle; when something in particular is missing, among the next few the one that claims most of
+    /// it.
+    fn next_bootstrap(&self, rung: u8) -> Option<Ix> {
+        const COMPARED: usize = 32;
+        let free = |ix: &Ix| {
+            self.table.get(*ix).is_some_and(|peer| {
+                let mut routes = peer.routes.iter();
+                routes.any(|route| !self.dials.busy(route.endpoint))
+            })
+        };
+        let mut next = self.ladder.next(COMPARED).filter(free);
+        if rung != 4 {
+            return next.next();
+        }
+        let all = self.all();
+        let claimed = |ix: Ix| {
+            let missing = |id| self.needs.deficit(id).min(WHOLE);
+            self.table.get(ix).map_or(0, |peer| {
+                let cover = peer.cover(all, self.config.unverified_counted);
+                cover
+                    .units()
+                    .map(|(id, units)| units.min(missing(id)))
+                    .sum::<u32>()
+            })
+        };
+        // The first of equals: the shuffle decides.
+        let mut best: Option<(u32, Ix)> = None;
+        for ix in next {
+            let worth = claimed(ix);
+            if best.is_none_or(|(most, _)| worth > most) {
+                best = Some((worth, ix));
+            }
+        }
+        best.map(|(_, ix)| ix)
+    }
+
+    /// One dial to take over from a bootstrap connection.
+    fn dial_successor(&mut self, wake: &mut Wake) {
+        let Some(conn) = self.succession else { return };
+        let serves = match self.connections.get(conn) {
+            Some(open) if open.is_open() => open.serving,
+            _ => Services::NONE,
+        };
+        let wanted: Services = serves
+            .iter()
+            .filter(|id| !self.needs.met_without_one(*id))
+            .collect();
+        if wanted.is_empty() || self.occupied() >= usize::from(self.config.hard_connections) {
+            self.succession = None;
+            return;
+        }
+        if !self.pace_admits(false) {
+            self.wait_for_token(wake);
+            return;
+        }
+        self.succession = None;
+        let choice = self.choose(|id| if wanted.contains(id) { WHOLE } else { 0 });
+        if let Some(choice) = choice {
+            self.begin_dial(choice.ix, DialWhy::HandOff, false, false);
+        }
+    }
+
+    /// At the soft limit, something that is of no use makes room for what is missing.
+    fn make_room(&mut self) {
+        if self.connections.iter().any(|(_, conn)| !conn.is_open()) {
+            // Room is being made.
+            return;
+        }
+        let spare = self
+            .connections
+            .open()
+            .filter(|(_, conn)| {
+                let pinned = self.table.get(conn.ix).is_some_and(|peer| peer.pinned);
+                let needed = conn
+                    .serving
+                    .iter()
+                    .any(|id| !self.needs.met_without_one(id));
+                !pinned && !conn.verifying() && !needed
+            })
+            .min_by_key(|(id, conn)| (conn.serving.len(), *id))
+            .map(|(id, _)| id);
+        if let Some(conn) = spare {
+            self.close(conn, Reason::NotNeeded);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Single dials while everything fails (4.8): is the network back?
+
+use super::Manager;
+use super::command::DialWhy;
+use super::deadlines::Wake;
+use super::on_dial::Begun;
+use super::peer::{Bar, Link, Role};
+use super::reason::Reason;
+use super::table::Ix;
+
+/// Peers in one round of the rotation, of each kind.
+const OF_EACH_KIND: usize = 8;
+
+impl Manager {
+    /// One dial at a time, every few seconds: the held, the reached before, the bootstraps, in rotation.
+    pub(super) fn probe(&mut self, wake: &mut Wake) {
+        let Some(at) = self.outage.probe_at() else {
+            return;
+        };
+        if !self.needs.short() && self.pins.held.is_empty() {
+            return;
+        }
+        if !self.dials.is_empty() {
+            // Its end is an input.
+            return;
+        }
+        let now = self.now.mono_ms;
+        if now < at {
+            wake.by(at);
+            return;
+        }
+        if !self.pace_admits(false) {
+            if let Some(at) = self.dials.bucket.next(now) {
+                wake.by(at);
+            }
+            return;
+        }
+        if let Some(ix) = self.next_probe() {
+            let bootstrap = self
+                .table
+                .get(ix)
+                .is_some_and(|peer| peer.role == Role::Bootstrap);
+            if self.begin_dial(ix, DialWhy::Probe, false, bootstrap) != Begun::Yes {
+                return;
+            }
+        }
+        self.outage.probed(&self.config, &mut self.seed, now);
+        if let Some(at) = self.outage.probe_at() {
+            wake.by(at);
+        }
+    }
+
+    fn next_probe(&mut self) -> Option<Ix> {
+        for _ in 0..2 {
+            while let Some(ix) = self.outage.next_probe() {
+                if self.may_probe(ix) {
+                    return Some(ix);
+                }
+            }
+            let round = self.round();
+            self.outage.rotate(round);
+        }
+        None
+    }
+
+    /// A new round: the held, then those reached before and the bootstraps in turn, then anybody.
+    fn round(&mut self) -> Vec<Ix> {
+        let mut round: Vec<Ix> = self.pins.held.iter().copied().collect();
+        let reached: Vec<Ix> = self
+            .table
+            .reached_last()
+            .filter(|ix| self.may_probe(*ix))
+            .take(OF_EACH_KIND)
+            .collect();
+        let parked: Vec<Ix> = self.ladder.next(OF_EACH_KIND).collect();
+        for place in 0..OF_EACH_KIND {
+            round.extend(reached.get(place));
+            round.extend(parked.get(place));
+        }
+        // Those whom nothing recommends take their turns from round to round.
+        let others = self
+            .table
+            .after(self.outage.cursor.as_ref(), 4 * OF_EACH_KIND);
+        let mut taken = 0;
+        for ix in others {
+            let Some(peer) = self.table.get(ix) else {
+                continue;
+            };
+            self.outage.cursor = Some(peer.id);
+            if !round.contains(&ix) && self.may_probe(ix) {
+                round.push(ix);
+                taken += 1;
+            }
+            if taken == OF_EACH_KIND {
+                break;
+            }
+        }
+        round
+    }
+
+    /// Waits do not bind probes: what they wait out may be our own fault. Bans and hang-ups do.
+    fn may_probe(&self, ix: Ix) -> bool {
+        self.table.get(ix).is_some_and(|peer| {
+            let open = matches!(
+                peer.bar,
+                Bar::Open
+                    | Bar::Until {
+                        why: Reason::BackingOff,
+                        ..
+                    }
+            );
+            peer.link == Link::Idle && peer.banned().is_none() && open && !peer.routes.is_empty()
+        })
+    }
+}

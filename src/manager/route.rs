@@ -1,0 +1,207 @@
+//! Addresses of a peer, in the order in which they are tried.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use multiaddr::{Multiaddr, Protocol};
+
+use super::seed::{Domain, Seed};
+
+/// One address.
+#[derive(Debug, Clone)]
+pub(super) struct Route {
+    /// Without `/p2p/…`.
+    pub(super) address: Multiaddr,
+    /// Host and port: one dial at a time (4.7).
+    pub(super) endpoint: u64,
+    /// Who shares its fate and perhaps its owner (4.15).
+    pub(super) group: u64,
+    /// A connection to this peer once opened there.
+    pub(super) verified: bool,
+    /// Failures in a row.
+    pub(super) failures: u8,
+}
+
+impl Route {
+    fn new(address: Multiaddr, seed: &Seed) -> Self {
+        let place = Place::of(&address);
+        let endpoint = seed.mark(Domain::Endpoint, &place.endpoint());
+        let group = match place.group() {
+            Some(bytes) => seed.mark(Domain::Group, &bytes),
+            None => endpoint,
+        };
+        Self {
+            address,
+            endpoint,
+            group,
+            verified: false,
+            failures: 0,
+        }
+    }
+
+    /// Smaller is tried first.
+    fn rank(&self) -> (bool, u8, u64) {
+        (!self.verified, self.failures, self.endpoint)
+    }
+}
+
+/// Where an address leads, as far as it matters for grouping.
+struct Place {
+    host: Host,
+    port: u16,
+}
+
+enum Host {
+    V4(Ipv4Addr),
+    V6(Ipv6Addr),
+    Name(String),
+    /// Nothing that we know: the whole address.
+    Other(Vec<u8>),
+}
+
+impl Place {
+    fn of(address: &Multiaddr) -> Self {
+        let mut host = None;
+        let mut port = 0;
+        for protocol in address {
+            match protocol {
+                Protocol::Ip4(ip) if host.is_none() => host = Some(Host::V4(ip)),
+                Protocol::Ip6(ip) if host.is_none() => host = Some(Host::V6(ip)),
+                Protocol::Dns(name)
+                | Protocol::Dns4(name)
+                | Protocol::Dns6(name)
+                | Protocol::Dnsaddr(name)
+                    if host.is_none() =>
+                {
+                    host = Some(Host::Name(name.to_ascii_lowercase()));
+                }
+                Protocol::Tcp(number) | Protocol::Udp(number) if port == 0 => port = number,
+                _ => {}
+            }
+        }
+        Self {
+            host: host.unwrap_or_else(|| Host::Other(address.to_vec())),
+            port,
+        }
+    }
+
+    fn endpoint(&self) -> Vec<u8> {
+        let mut bytes = self.port.to_be_bytes().to_vec();
+        match &self.host {
+            Host::V4(ip) => bytes.extend(ip.octets()),
+            Host::V6(ip) => bytes.extend(ip.octets()),
+            Host::Name(name) => bytes.extend(name.as_bytes()),
+            Host::Other(address) => bytes.extend(address),
+        }
+        bytes
+    }
+
+    /// /16, /32, or the last two labels of a name. `None`: a group of its own, as on a loopback or private network,
+    /// which then behaves like a real one.
+    fn group(&self) -> Option<Vec<u8>> {
+        match &self.host {
+            Host::V4(ip) if ip.is_loopback() || ip.is_private() || ip.is_link_local() => None,
+            Host::V4(ip) => Some(ip.octets()[..2].to_vec()),
+            Host::V6(ip)
+                if ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local() =>
+            {
+                None
+            }
+            Host::V6(ip) => Some(ip.octets()[..4].to_vec()),
+            Host::Name(name) if name == "localhost" || name.ends_with(".localhost") => None,
+            Host::Name(name) => {
+                let mut labels = name.rsplit('.').filter(|label| !label.is_empty());
+                let last = labels.next().unwrap_or_default();
+                let second = labels.next().unwrap_or_default();
+                Some(format!("{second}.{last}").into_bytes())
+            }
+            Host::Other(_) => None,
+        }
+    }
+}
+
+/// The addresses of one peer: bounded, best first.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Routes {
+    list: Vec<Route>,
+}
+
+impl Routes {
+    /// Adds an address that somebody claims. A full list gives up only addresses that were never verified, the one
+    /// with the most failures first, and none that never failed. Returns whether it is new.
+    pub(super) fn add(&mut self, address: &Multiaddr, limit: usize, seed: &Seed) -> bool {
+        if address.is_empty() || self.list.iter().any(|route| route.address == *address) {
+            return false;
+        }
+        if self.list.len() >= limit {
+            let worst = self
+                .list
+                .iter()
+                .enumerate()
+                .filter(|(_, route)| !route.verified && route.failures > 0)
+                .max_by_key(|(_, route)| route.failures)
+                .map(|(place, _)| place);
+            match worst {
+                Some(place) => self.list.remove(place),
+                None => return false,
+            };
+        }
+        self.list.push(Route::new(address.clone(), seed));
+        self.sort();
+        true
+    }
+
+    /// An address worked.
+    pub(super) fn verified(&mut self, address: &Multiaddr, limit: usize, seed: &Seed) {
+        if !self.list.iter().any(|route| route.address == *address) && self.list.len() >= limit {
+            // What works is worth more than the worst of what is known.
+            self.list.pop();
+        }
+        self.add(address, limit, seed);
+        if let Some(route) = self.find(address) {
+            route.verified = true;
+            route.failures = 0;
+        }
+        self.sort();
+    }
+
+    /// An address failed.
+    pub(super) fn failed(&mut self, address: &Multiaddr) {
+        if let Some(route) = self.find(address) {
+            route.failures = route.failures.saturating_add(1);
+        }
+        self.sort();
+    }
+
+    /// An address leads elsewhere, or nowhere that this page may go. The last one is kept: no failure may make a
+    /// peer unreachable for ever (S18).
+    pub(super) fn drop_unless_last(&mut self, address: &Multiaddr) {
+        if self.list.len() > 1 {
+            self.list.retain(|route| route.address != *address);
+        }
+    }
+
+    /// Best first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Route> {
+        self.list.iter()
+    }
+
+    pub(super) fn best(&self) -> Option<&Route> {
+        self.list.first()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    fn find(&mut self, address: &Multiaddr) -> Option<&mut Route> {
+        self.list.iter_mut().find(|route| route.address == *address)
+    }
+
+    fn sort(&mut self) {
+        self.list.sort_by_key(Route::rank);
+    }
+}

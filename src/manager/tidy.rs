@@ -1,0 +1,226 @@
+//! Closes what is not needed: providers above `max`, connections that failed or serve nothing, bootstrap peers whose
+//! work others do.
+//!
+//! Nothing here takes a requirement below its target (S5): a connection goes only when all targets hold without it.
+
+use super::Manager;
+use super::Run;
+use super::connections::{Conn, HandOff};
+use super::deadlines::{Timer, Wake};
+use super::event::{ConnId, RequirementId};
+use super::peer::{Link, Peer, Role};
+use super::reason::Reason;
+use super::services::Services;
+
+/// Closing something can make something else superfluous only a few times over: there are few connections.
+const ROUNDS: usize = 24;
+
+impl Manager {
+    pub(super) fn tidy(&mut self) {
+        if !(self.needs.take_dirty() | core::mem::take(&mut self.untidy)) {
+            return;
+        }
+        let mut wake = Wake::default();
+        if self.run == Run::Running {
+            for _ in 0..ROUNDS {
+                wake = Wake::default();
+                self.tidy_once(&mut wake);
+                if !(self.needs.take_dirty() | core::mem::take(&mut self.untidy)) {
+                    break;
+                }
+            }
+        }
+        self.deadlines.put(Timer::Tidy, wake.0);
+    }
+
+    fn tidy_once(&mut self, wake: &mut Wake) {
+        for id in self.connections.ids() {
+            let Some((conn, peer)) = self.tidied(id) else {
+                continue;
+            };
+            let (serves, bootstrap) = (!conn.serving.is_empty(), peer.role == Role::Bootstrap);
+            if !serves && self.failed_and_replaced(conn, peer) {
+                self.close(id, Reason::FailedService);
+            } else if bootstrap {
+                self.hand_off(id, wake);
+            } else if serves {
+                self.useful(id);
+            } else {
+                self.useless(id, wake);
+            }
+        }
+        self.trim(wake);
+    }
+
+    /// A connection that may be judged: open, the peer's own, not held by the user, and no longer being verified.
+    fn tidied(&self, id: ConnId) -> Option<(&Conn, &Peer)> {
+        let conn = self.connections.get(id)?;
+        let peer = self.table.get(conn.ix)?;
+        let judged =
+            conn.is_open() && !conn.verifying() && !peer.pinned && peer.link == Link::Connected(id);
+        judged.then_some((conn, peer))
+    }
+
+    /// It failed at something, or never was verified, and everything that it could have served is met without it.
+    fn failed_and_replaced(&self, conn: &Conn, peer: &Peer) -> bool {
+        let could = conn.offers.unwrap_or_else(|| peer.possible(self.all()));
+        let failed = if conn.verified() {
+            could.and(peer.resting())
+        } else {
+            could
+        };
+        !failed.is_empty() && failed.iter().all(|id| self.needs.met(id))
+    }
+
+    fn useful(&mut self, id: ConnId) {
+        if let Some(conn) = self.connections.get_mut(id) {
+            conn.useless_since = None;
+        }
+    }
+
+    /// It serves nothing. It stays while it can still name other peers, or serve again what nobody else does.
+    fn useless(&mut self, id: ConnId, wake: &mut Wake) {
+        let now = self.now.mono_ms;
+        let short = self.needs.short();
+        let Some((conn, peer)) = self.tidied(id) else {
+            return;
+        };
+        let could = conn.offers.unwrap_or_else(|| peer.possible(self.all()));
+        let awaited = could.iter().any(|id| !self.needs.met(id));
+        let names = conn.exchanges && short;
+        let Some(conn) = self.connections.get_mut(id) else {
+            return;
+        };
+        if awaited || names {
+            conn.useless_since = None;
+            return;
+        }
+        let since = *conn.useless_since.get_or_insert(now);
+        let leaves_at = since.saturating_add(self.config.useless_grace_ms);
+        if now >= leaves_at {
+            self.close(id, Reason::NotNeeded);
+        } else {
+            wake.by(leaves_at);
+        }
+    }
+
+    /// A bootstrap connection goes once others do its work, or once somebody else was dialed to do it (4.11).
+    fn hand_off(&mut self, id: ConnId, wake: &mut Wake) {
+        let now = self.now.mono_ms;
+        let Some((conn, _)) = self.tidied(id) else {
+            return;
+        };
+        let (serving, before) = (conn.serving, conn.hand_off);
+        let missed: Services = self
+            .needs
+            .ids()
+            .filter(|id| {
+                if serving.contains(*id) {
+                    !self.needs.met_without_one(*id)
+                } else {
+                    !self.needs.met(*id)
+                }
+            })
+            .collect();
+        let after = if missed.is_empty() {
+            self.spare(before)
+        } else if !self.needs.short() && missed.iter().all(|id| self.candidates.any(id)) {
+            self.wanted(id, before)
+        } else {
+            // The only provider of something stays.
+            match before {
+                HandOff::Dialed { .. } => before,
+                HandOff::Needed | HandOff::Spare { .. } | HandOff::Wanted { .. } => HandOff::Needed,
+            }
+        };
+        if let HandOff::Spare { leaves_at } = after {
+            if now >= leaves_at {
+                self.close(id, Reason::HandedOff);
+                return;
+            }
+            wake.by(leaves_at);
+        }
+        if let HandOff::Wanted { dial_at: at } | HandOff::Dialed { again_at: at } = after
+            && at > now
+        {
+            wake.by(at);
+        }
+        if let Some(conn) = self.connections.get_mut(id) {
+            conn.hand_off = after;
+        }
+    }
+
+    /// Others do its work: it leaves at a time of its own, so that clients which started together leave apart.
+    fn spare(&mut self, before: HandOff) -> HandOff {
+        if matches!(before, HandOff::Spare { .. }) {
+            return before;
+        }
+        let config = &self.config;
+        let apart = self
+            .seed
+            .between(config.hand_off_min_ms, config.hand_off_max_ms);
+        let wait = config.hand_off_after_ms.saturating_add(apart);
+        HandOff::Spare {
+            leaves_at: self.now.mono_ms.saturating_add(wait),
+        }
+    }
+
+    /// Others could do its work: after a while one of them is dialed, once.
+    fn wanted(&mut self, id: ConnId, before: HandOff) -> HandOff {
+        let now = self.now.mono_ms;
+        match before {
+            HandOff::Wanted { dial_at } if now >= dial_at => {
+                self.succession = Some(id);
+                HandOff::Dialed {
+                    again_at: now.saturating_add(self.config.hand_off_retry_ms),
+                }
+            }
+            HandOff::Dialed { again_at } if now < again_at => before,
+            HandOff::Wanted { .. } => before,
+            HandOff::Needed | HandOff::Spare { .. } | HandOff::Dialed { .. } => HandOff::Wanted {
+                dial_at: now.saturating_add(self.config.hand_off_after_ms),
+            },
+        }
+    }
+
+    /// Providers above `max` that serve nothing else that is needed go after a moment: needs may change back.
+    fn trim(&mut self, wake: &mut Wake) {
+        let now = self.now.mono_ms;
+        for requirement in self.needs.ids() {
+            let Some(victim) = self.surplus(requirement) else {
+                self.over_since.remove(&requirement);
+                continue;
+            };
+            let since = *self.over_since.entry(requirement).or_insert(now);
+            let due_at = since.saturating_add(self.config.surplus_grace_ms);
+            if now >= due_at {
+                self.close(victim, Reason::NotNeeded);
+            } else {
+                wake.by(due_at);
+            }
+        }
+    }
+
+    /// The provider above `max` that is missed least: cared for least, then worst, then youngest.
+    fn surplus(&self, requirement: RequirementId) -> Option<ConnId> {
+        let max = self.needs.need(requirement)?.max;
+        if self.needs.have(requirement) <= max {
+            return None;
+        }
+        self.needs
+            .providers(requirement)
+            .iter()
+            .filter_map(|provider| {
+                let (conn, peer) = self.tidied(provider.conn)?;
+                let dispensable = conn.serving.iter().all(|id| self.needs.met_without_one(id));
+                let key = (
+                    peer.priority,
+                    peer.quality(requirement),
+                    core::cmp::Reverse(provider.conn),
+                );
+                dispensable.then_some((key, provider.conn))
+            })
+            .min()
+            .map(|(_, conn)| conn)
+    }
+}

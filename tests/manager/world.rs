@@ -1,0 +1,670 @@
+//! A small network under virtual time, for stories about the manager.
+//!
+//! The world answers the manager's orders as a shell and a network would: dials take 20 ms, identify and metadata 5 ms
+//! each. Every order is kept with the time at which it was given, and the manager's indexes are recounted after every
+//! input.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use libp2p_identity::{Keypair, PeerId};
+use lightkeeper::manager::{
+    Cause, CloseCause, Command, Config, ConnId, Crossed, DialFailure, DialId, DialWhy, Direction,
+    Event, Health, Manager, Metadata, Need, Notice, Outcome, Priority, Reason, RequirementId,
+    RequirementSpec, Source, Time,
+};
+use multiaddr::Multiaddr;
+
+pub(crate) const LIGHT_PUSH: RequirementId = RequirementId(0);
+pub(crate) const FILTER: RequirementId = RequirementId(1);
+pub(crate) const STORE: RequirementId = RequirementId(2);
+pub(crate) const ALL: [RequirementId; 3] = [LIGHT_PUSH, FILTER, STORE];
+const PROTOCOLS: [&str; 3] = ["/lightpush/3", "/filter/2", "/store/3"];
+const EXCHANGE: &str = "/peer-exchange/2";
+
+const DIAL_MS: u64 = 20;
+const STEP_MS: u64 = 5;
+const WALL_ZERO: u64 = 1_700_000_000_000;
+
+/// What a node does when it is dialed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reachable {
+    Yes,
+    /// The dial fails at once.
+    No(DialFailure),
+    /// The dial takes its whole time.
+    Never,
+    /// The shell loses the dial: no answer ever.
+    Lost,
+    /// It takes this long.
+    Slowly(u64),
+}
+
+/// One node of the world.
+#[derive(Debug, Clone)]
+pub(crate) struct Node {
+    pub(crate) id: PeerId,
+    pub(crate) address: Multiaddr,
+    pub(crate) serves: Vec<RequirementId>,
+    pub(crate) exchanges: bool,
+    pub(crate) reachable: Reachable,
+    /// `None`: identify never comes.
+    pub(crate) identifies: bool,
+    pub(crate) metadata: Metadata,
+    pub(crate) answers_pings: bool,
+    /// What its peer exchange answers, as places in the world.
+    pub(crate) knows: Vec<usize>,
+    /// Claims that others make of it.
+    pub(crate) claims: Vec<RequirementId>,
+    /// Milliseconds until it answers a peer exchange request; `None`: never.
+    pub(crate) exchange_ms: Option<u64>,
+}
+
+/// An order, and when it was given.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Order {
+    pub(crate) at: u64,
+    pub(crate) command: Command,
+}
+
+pub(crate) struct World {
+    pub(crate) manager: Manager,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) orders: Vec<Order>,
+    pub(crate) now: u64,
+    /// Nodes that the trees name.
+    pub(crate) tree: Vec<usize>,
+    pub(crate) tree_ms: u64,
+    /// Whether closes are confirmed.
+    pub(crate) confirms_closes: bool,
+    queue: BTreeMap<(u64, u64), Event>,
+    queued: u64,
+    conns: BTreeMap<ConnId, usize>,
+    named: u64,
+}
+
+thread_local! {
+    static KEYS: RefCell<Vec<PeerId>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The same ids in every run.
+pub(crate) fn id(place: usize) -> PeerId {
+    KEYS.with_borrow_mut(|keys| {
+        while keys.len() <= place {
+            let mut secret = [7; 32];
+            secret[..8].copy_from_slice(&(keys.len() as u64 + 1).to_be_bytes());
+            let key = Keypair::ed25519_from_bytes(secret).expect("any 32 bytes are a key");
+            keys.push(key.public().to_peer_id());
+        }
+        keys[place]
+    })
+}
+
+pub(crate) fn need(min: u8, target: u8, max: u8) -> Need {
+    Need { min, target, max }
+}
+
+pub(crate) fn config(has_dns: bool) -> Config {
+    let needs = [need(1, 2, 4), need(1, 2, 4), need(0, 1, 2)];
+    let names = ["lightPush", "filter", "store"];
+    let requirements = (0..3)
+        .map(|i| RequirementSpec {
+            name: names[i].to_owned(),
+            protocols: vec![PROTOCOLS[i].to_owned()],
+            need: needs[i],
+        })
+        .collect();
+    Config::light_node(id(9_999), requirements, EXCHANGE, has_dns)
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with(config(true), 1)
+    }
+
+    pub(crate) fn with(config: Config, seed: u8) -> Self {
+        let time = Time {
+            mono_ms: 0,
+            wall_ms: WALL_ZERO,
+        };
+        Self {
+            manager: Manager::new(config, [seed; 32], time),
+            nodes: Vec::new(),
+            orders: Vec::new(),
+            now: 0,
+            tree: Vec::new(),
+            tree_ms: STEP_MS,
+            confirms_closes: true,
+            queue: BTreeMap::new(),
+            queued: 0,
+            conns: BTreeMap::new(),
+            named: 0,
+        }
+    }
+
+    /// Without trees: nobody is known but whom the test names.
+    pub(crate) fn offline_trees() -> Self {
+        Self::with(config(false), 1)
+    }
+
+    /// A node that serves, and is said to serve, these.
+    pub(crate) fn node(&mut self, serves: &[RequirementId]) -> usize {
+        let place = self.nodes.len();
+        self.nodes.push(Node {
+            id: id(place),
+            address: format!("/ip4/127.0.0.1/tcp/{}/ws", 9_000 + place)
+                .parse()
+                .expect("an address"),
+            serves: serves.to_vec(),
+            exchanges: false,
+            reachable: Reachable::Yes,
+            identifies: true,
+            metadata: Metadata::Matched { shards: vec![0] },
+            answers_pings: true,
+            knows: Vec::new(),
+            claims: serves.to_vec(),
+            exchange_ms: Some(STEP_MS),
+        });
+        place
+    }
+
+    /// A node in the trees that offers only peer exchange, of these.
+    pub(crate) fn bootstrap(&mut self, knows: &[usize]) -> usize {
+        let place = self.node(&[]);
+        self.nodes[place].exchanges = true;
+        self.nodes[place].knows = knows.to_vec();
+        self.tree.push(place);
+        place
+    }
+
+    /// Two bootstraps, and behind them three nodes with everything and one for each service: the usual fleet.
+    pub(crate) fn fleet() -> (Self, Fleet) {
+        Self::fleet_with(1)
+    }
+
+    pub(crate) fn fleet_with(seed: u8) -> (Self, Fleet) {
+        let mut world = Self::with(config(true), seed);
+        let all = [world.node(&ALL), world.node(&ALL), world.node(&ALL)];
+        let light_push = world.node(&[LIGHT_PUSH]);
+        let filter = world.node(&[FILTER]);
+        let store = world.node(&[STORE]);
+        let known: Vec<usize> = (0..world.nodes.len()).collect();
+        let boot = [world.bootstrap(&known), world.bootstrap(&known)];
+        let fleet = Fleet {
+            all,
+            light_push,
+            filter,
+            store,
+            boot,
+        };
+        (world, fleet)
+    }
+
+    // --- telling ------------------------------------------------------------------------------------------------
+
+    pub(crate) fn time(&self) -> Time {
+        Time {
+            mono_ms: self.now,
+            wall_ms: WALL_ZERO + self.now,
+        }
+    }
+
+    pub(crate) fn tell(&mut self, event: Event) {
+        self.manager.handle(self.time(), event);
+        self.manager.check();
+        self.drain();
+    }
+
+    pub(crate) fn start(&mut self) {
+        self.tell(Event::Start);
+    }
+
+    pub(crate) fn discovered(&mut self, place: usize, source: Source) {
+        let event = self.sighting(place, source, None);
+        self.tell(event);
+    }
+
+    /// A node that the user names: nothing is known of what it serves.
+    pub(crate) fn named(&mut self, place: usize) {
+        let node = &self.nodes[place];
+        let event = Event::Discovered {
+            peer: node.id,
+            routes: vec![node.address.clone()],
+            claims: Vec::new(),
+            source: Source::Static,
+            introducer: None,
+        };
+        self.tell(event);
+    }
+
+    fn sighting(&self, place: usize, source: Source, introducer: Option<PeerId>) -> Event {
+        let node = &self.nodes[place];
+        Event::Discovered {
+            peer: node.id,
+            routes: vec![node.address.clone()],
+            claims: node.claims.clone(),
+            source,
+            introducer,
+        }
+    }
+
+    pub(crate) fn report(&mut self, place: usize, requirement: RequirementId, outcome: Outcome) {
+        let peer = self.nodes[place].id;
+        self.tell(Event::Report {
+            peer,
+            requirement,
+            outcome,
+        });
+    }
+
+    pub(crate) fn hang_up(&mut self, place: usize) {
+        let peer = self.nodes[place].id;
+        self.tell(Event::HangUp { peer });
+    }
+
+    pub(crate) fn connect_now(&mut self, place: usize) {
+        let node = &self.nodes[place];
+        let event = Event::ConnectNow {
+            peer: node.id,
+            routes: vec![node.address.clone()],
+        };
+        self.tell(event);
+    }
+
+    pub(crate) fn set_priority(&mut self, place: usize, priority: Priority) {
+        let peer = self.nodes[place].id;
+        self.tell(Event::SetPriority { peer, priority });
+    }
+
+    pub(crate) fn set_need(&mut self, requirement: RequirementId, need: Need) {
+        self.tell(Event::SetNeed { requirement, need });
+    }
+
+    /// The node goes away: its connections break, and dials find nobody.
+    pub(crate) fn stop_node(&mut self, place: usize) {
+        self.nodes[place].reachable = Reachable::No(DialFailure::Unreachable);
+        self.lose(place, CloseCause::Broken);
+    }
+
+    pub(crate) fn start_node(&mut self, place: usize) {
+        self.nodes[place].reachable = Reachable::Yes;
+    }
+
+    /// Its connections end.
+    pub(crate) fn lose(&mut self, place: usize, cause: CloseCause) {
+        for conn in self.conns_of(place) {
+            self.conns.remove(&conn);
+            self.tell(Event::Closed { conn, cause });
+        }
+    }
+
+    /// A connection that nobody ordered.
+    pub(crate) fn connects_by_itself(&mut self, place: usize) -> ConnId {
+        self.named += 1;
+        let conn = ConnId(self.named);
+        self.conns.insert(conn, place);
+        let node = &self.nodes[place];
+        let event = Event::Connected {
+            conn,
+            peer: node.id,
+            direction: Direction::Outbound,
+            route: node.address.clone(),
+            dial: None,
+        };
+        self.greets(conn, place);
+        self.tell(event);
+        conn
+    }
+
+    // --- running ------------------------------------------------------------------------------------------------
+
+    /// Runs everything that is due within this time.
+    pub(crate) fn run(&mut self, ms: u64) {
+        let end = self.now + ms;
+        loop {
+            let event_at = self.queue.keys().next().map(|key| key.0);
+            let deadline = self.manager.next_deadline();
+            let next = match (event_at, deadline) {
+                (Some(event), Some(deadline)) if deadline < event => deadline,
+                (Some(event), _) => event,
+                (None, Some(deadline)) => deadline,
+                (None, None) => break,
+            };
+            if next > end {
+                break;
+            }
+            self.now = self.now.max(next);
+            if event_at.is_some_and(|at| at <= self.now) {
+                let ((_, _), event) = self.queue.pop_first().expect("it is not empty");
+                if self.still_true(&event) {
+                    self.tell(event);
+                }
+            } else {
+                self.tell(Event::Tick);
+            }
+        }
+        self.now = end;
+    }
+
+    /// What is said on a connection that is gone is never heard.
+    fn still_true(&mut self, event: &Event) -> bool {
+        match event {
+            Event::Identified { conn, .. }
+            | Event::Metadata { conn, .. }
+            | Event::Pong { conn, .. }
+            | Event::PingFailed { conn } => self.conns.contains_key(conn),
+            Event::Closed { conn, .. } => self.conns.remove(conn).is_some(),
+            _ => true,
+        }
+    }
+
+    pub(crate) fn later(&mut self, ms: u64, event: Event) {
+        self.queued += 1;
+        self.queue.insert((self.now + ms, self.queued), event);
+    }
+
+    fn drain(&mut self) {
+        while let Some(command) = self.manager.poll() {
+            self.orders.push(Order {
+                at: self.now,
+                command: command.clone(),
+            });
+            self.obey(command);
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Dial {
+                dial,
+                peer,
+                timeout_ms,
+                ..
+            } => self.dial(dial, peer, timeout_ms),
+            Command::CancelDial { dial } => self.queue.retain(|_, event| match event {
+                Event::Connected { dial: of, .. } => *of != Some(dial),
+                Event::DialFailed { dial: of, .. } => *of != dial,
+                _ => true,
+            }),
+            Command::Close { conn, .. } => {
+                if self.confirms_closes {
+                    let cause = CloseCause::Ordered;
+                    self.later(1, Event::Closed { conn, cause });
+                }
+            }
+            Command::Ping { conn, timeout_ms } => match self.conns.get(&conn) {
+                Some(place) if self.nodes[*place].answers_pings => {
+                    self.later(STEP_MS, Event::Pong { conn, rtt_ms: 5 });
+                }
+                Some(_) => self.later(u64::from(timeout_ms), Event::PingFailed { conn }),
+                None => {}
+            },
+            Command::Discover => {
+                let wait = self.tree_ms;
+                for place in self.tree.clone() {
+                    let event = self.sighting(place, Source::Dns, None);
+                    self.later(wait, event);
+                }
+                let found = u32::try_from(self.tree.len()).expect("few nodes");
+                let failed = found == 0;
+                self.later(wait, Event::DnsFinished { found, failed });
+            }
+            Command::QueryPeers { peer, .. } => {
+                let node = self.find(&peer).expect("only nodes are asked");
+                let node = self.nodes[node].clone();
+                let Some(wait) = node.exchange_ms else { return };
+                for place in &node.knows {
+                    let event = self.sighting(*place, Source::PeerExchange, Some(peer));
+                    self.later(wait, event);
+                }
+                let found = u32::try_from(node.knows.len()).ok();
+                self.later(wait, Event::PeerExchangeDone { peer, found });
+            }
+            Command::Notify(_) => {}
+        }
+    }
+
+    fn dial(&mut self, dial: DialId, peer: PeerId, timeout_ms: u32) {
+        let place = self.find(&peer).expect("only nodes are dialed");
+        let failed = |failure| Event::DialFailed { dial, failure };
+        let wait = match self.nodes[place].reachable {
+            Reachable::Yes => DIAL_MS,
+            Reachable::Slowly(ms) => ms,
+            Reachable::No(failure) => return self.later(STEP_MS, failed(failure)),
+            Reachable::Never => {
+                return self.later(u64::from(timeout_ms), failed(DialFailure::Timeout));
+            }
+            Reachable::Lost => return,
+        };
+        self.named += 1;
+        let conn = ConnId(self.named);
+        self.conns.insert(conn, place);
+        let route = self.nodes[place].address.clone();
+        self.later(
+            wait,
+            Event::Connected {
+                conn,
+                peer,
+                direction: Direction::Outbound,
+                route,
+                dial: Some(dial),
+            },
+        );
+        let before = self.now;
+        self.now += wait;
+        self.greets(conn, place);
+        self.now = before;
+    }
+
+    /// What a node says on a new connection.
+    fn greets(&mut self, conn: ConnId, place: usize) {
+        let node = self.nodes[place].clone();
+        if node.identifies {
+            let mut protocols: Vec<String> = node
+                .serves
+                .iter()
+                .map(|id| PROTOCOLS[usize::from(id.0)].to_owned())
+                .collect();
+            if node.exchanges {
+                protocols.push(EXCHANGE.to_owned());
+            }
+            let agent = "test".to_owned();
+            self.later(
+                STEP_MS,
+                Event::Identified {
+                    conn,
+                    protocols,
+                    agent,
+                },
+            );
+        }
+        let metadata = node.metadata;
+        self.later(2 * STEP_MS, Event::Metadata { conn, metadata });
+    }
+
+    // --- asking -------------------------------------------------------------------------------------------------
+
+    fn find(&self, peer: &PeerId) -> Option<usize> {
+        self.nodes.iter().position(|node| node.id == *peer)
+    }
+
+    pub(crate) fn conns_of(&self, place: usize) -> Vec<ConnId> {
+        self.conns
+            .iter()
+            .filter(|(conn, of)| {
+                **of == place
+                    && !self.queue.values().any(|event| {
+                        matches!(event, Event::Connected { conn: coming, .. } if coming == *conn)
+                    })
+            })
+            .map(|(conn, _)| *conn)
+            .collect()
+    }
+
+    pub(crate) fn connected(&self, place: usize) -> bool {
+        self.manager
+            .peer(&self.nodes[place].id)
+            .is_some_and(|view| view.conn.is_some())
+    }
+
+    pub(crate) fn view(&self, place: usize) -> lightkeeper::manager::PeerView {
+        self.manager
+            .peer(&self.nodes[place].id)
+            .expect("the peer is known")
+    }
+
+    pub(crate) fn health(&self) -> Health {
+        self.manager.health().0
+    }
+
+    pub(crate) fn have(&self, requirement: RequirementId) -> u8 {
+        self.manager.requirements()[usize::from(requirement.0)].have
+    }
+
+    pub(crate) fn serves(&self, place: usize, requirement: RequirementId) -> bool {
+        let id = self.nodes[place].id;
+        let serving = self.manager.serving(requirement);
+        serving.iter().any(|(peer, _)| *peer == id)
+    }
+
+    /// Everything dialed since this many orders, in order.
+    pub(crate) fn dialed_since(&self, mark: usize) -> Vec<usize> {
+        self.dials_since(mark)
+            .into_iter()
+            .map(|(_, place, _)| place)
+            .collect()
+    }
+
+    pub(crate) fn dialed(&self) -> Vec<usize> {
+        self.dialed_since(0)
+    }
+
+    pub(crate) fn dials_since(&self, mark: usize) -> Vec<(u64, usize, DialWhy)> {
+        self.orders[mark..]
+            .iter()
+            .filter_map(|order| match &order.command {
+                Command::Dial { peer, why, .. } => {
+                    Some((order.at, self.find(peer).expect("a node"), *why))
+                }
+                _ => None,
+            })
+            .collect()
+    }
+
+    pub(crate) fn mark(&self) -> usize {
+        self.orders.len()
+    }
+
+    pub(crate) fn notices_since(&self, mark: usize) -> Vec<(u64, Notice)> {
+        self.orders[mark..]
+            .iter()
+            .filter_map(|order| match &order.command {
+                Command::Notify(notice) => Some((order.at, notice.clone())),
+                _ => None,
+            })
+            .collect()
+    }
+
+    pub(crate) fn closes_since(&self, mark: usize) -> Vec<Reason> {
+        self.orders[mark..]
+            .iter()
+            .filter_map(|order| match &order.command {
+                Command::Close { reason, .. } => Some(*reason),
+                _ => None,
+            })
+            .collect()
+    }
+
+    pub(crate) fn count(&self, mark: usize, wanted: impl Fn(&Command) -> bool) -> usize {
+        self.orders[mark..]
+            .iter()
+            .filter(|order| wanted(&order.command))
+            .count()
+    }
+
+    /// How the last disconnect of a node was told.
+    pub(crate) fn disconnect_of(&self, place: usize) -> Option<Told> {
+        self.orders
+            .iter()
+            .rev()
+            .find_map(|order| match &order.command {
+                Command::Notify(Notice::Disconnected {
+                    peer,
+                    cause,
+                    reason,
+                    deliberate,
+                    will_reconnect,
+                    ..
+                }) if *peer == self.nodes[place].id => Some(Told {
+                    cause: *cause,
+                    reason: *reason,
+                    deliberate: *deliberate,
+                    will_reconnect: *will_reconnect,
+                }),
+                _ => None,
+            })
+    }
+
+    /// Takeovers since a mark: lost, gained, requirement, gap.
+    pub(crate) fn takeovers_since(&self, mark: usize) -> Vec<(usize, usize, RequirementId, u64)> {
+        self.notices_since(mark)
+            .into_iter()
+            .filter_map(|(_, notice)| match notice {
+                Notice::Replaced {
+                    lost,
+                    gained,
+                    requirement,
+                    gap_ms,
+                } => Some((
+                    self.find(&lost).expect("a node"),
+                    self.find(&gained).expect("a node"),
+                    requirement,
+                    gap_ms,
+                )),
+                _ => None,
+            })
+            .collect()
+    }
+
+    pub(crate) fn crossings_since(&self, mark: usize) -> Vec<(RequirementId, Crossed)> {
+        self.notices_since(mark)
+            .into_iter()
+            .filter_map(|(_, notice)| match notice {
+                Notice::RequirementChanged {
+                    requirement,
+                    crossed,
+                    ..
+                } => Some((requirement, crossed)),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+/// What a disconnect notice said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) cause: Cause,
+    pub(crate) reason: Reason,
+    pub(crate) deliberate: bool,
+    pub(crate) will_reconnect: bool,
+}
+
+/// The places of the usual fleet.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fleet {
+    pub(crate) all: [usize; 3],
+    pub(crate) light_push: usize,
+    pub(crate) filter: usize,
+    pub(crate) store: usize,
+    pub(crate) boot: [usize; 2],
+}
+
+impl Fleet {
+    pub(crate) fn everybody(&self) -> Vec<usize> {
+        let mut all = self.all.to_vec();
+        all.extend([self.light_push, self.filter, self.store]);
+        all.extend(self.boot);
+        all
+    }
+}
