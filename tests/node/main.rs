@@ -1,0 +1,5 @@
+//! Real swarms on loopback.
+
+mod client;
+mod fleet;
+mod http;
