@@ -13,4 +13,5 @@ wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
 
 mod heap;
 mod support;
+mod surface;
 mod transport;

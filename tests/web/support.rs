@@ -74,3 +74,8 @@ pub(crate) async fn eventually(mut holds: impl AsyncFnMut() -> bool) {
     })
     .await;
 }
+
+/// Lets some time pass.
+pub(crate) async fn pause(ms: u32) {
+    TimeoutFuture::new(ms).await;
+}
