@@ -39,7 +39,7 @@ impl Manager {
             return;
         };
         self.out.stats.connects += 1;
-        if self.outage.set_up() {
+        if self.outage.reached() {
             self.recover();
         }
         let ordered = self.dial_succeeded(ix, dial);

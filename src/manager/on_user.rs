@@ -46,9 +46,7 @@ impl Manager {
         self.needs.forget_vacancies();
         self.over_since.clear();
         self.pins.urgent.clear();
-        if !self.outage.is_offline() {
-            self.outage.set_up();
-        }
+        self.outage.reached();
         self.deadlines.clear(Timer::Tidy);
     }
 
