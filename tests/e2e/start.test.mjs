@@ -58,7 +58,7 @@ demoTest("nothing stands on the console, and nobody but loopback is asked", { de
 });
 
 demoTest("a stopped node has no connection, and started again it is ready once more", {}, async ({ fleet, demo }) => {
-  await demo.at("node-stop").click();
+  await demo.page.getByRole("button", { name: "Stop the node" }).click();
   await demo.until("no peer is connected", (node) => node.peers().every((/** @type {any} */ peer) => peer.state !== "connected"));
   for (const { detail } of await demo.eventsOf("peer:disconnect")) {
     assert.deepEqual({ cause: detail.cause, reason: detail.reason, deliberate: detail.deliberate }, { cause: "local", reason: "stopped", deliberate: true });
@@ -68,7 +68,7 @@ demoTest("a stopped node has no connection, and started again it is ready once m
     node.lightPush.send({ contentTopic: "/lightkeeper/1/stopped/proto", payload: new Uint8Array(1) }).then(() => "sent", (/** @type {any} */ error) => error.code),
   );
   assert.equal(refused, "not-started");
-  await demo.at("node-start").click();
+  await demo.page.getByRole("button", { name: "Start the node" }).click();
   await demo.ready();
 });
 
