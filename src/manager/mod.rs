@@ -87,9 +87,8 @@ mod table;
 mod tidy;
 mod views;
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use libp2p_identity::PeerId;
+use litemap::LiteMap;
 
 use asking::Asking;
 use candidates::{Candidates, Entry};
@@ -124,9 +123,9 @@ enum Run {
 /// Peers that the user holds at any cost.
 #[derive(Debug, Default)]
 struct Pins {
-    held: BTreeSet<Ix>,
+    held: LiteMap<Ix, ()>,
     /// Of these, whom the user waits for right now.
-    urgent: BTreeSet<Ix>,
+    urgent: LiteMap<Ix, ()>,
 }
 
 /// The state machine. See the module's documentation for the contract.
@@ -154,7 +153,7 @@ pub struct Manager {
     /// A bootstrap connection whose successor is due to be dialed.
     succession: Option<ConnId>,
     /// Since when a requirement has more providers than it keeps.
-    over_since: BTreeMap<RequirementId, u64>,
+    over_since: LiteMap<RequirementId, u64>,
     /// Something happened that decisions on connections depend on.
     untidy: bool,
 }
@@ -183,7 +182,7 @@ impl Manager {
             strangers: 0,
             fresh_loss: None,
             succession: None,
-            over_since: BTreeMap::new(),
+            over_since: LiteMap::new(),
             untidy: false,
             config,
         }
