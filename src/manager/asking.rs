@@ -74,8 +74,9 @@ impl Asking {
     /// A peer was asked. Records that limit nothing any more are dropped.
     pub(super) fn asked(&mut self, config: &Config, now: u64, ix: Ix, conn: ConnId) {
         let every = config.exchange_every_ms;
-        self.peers
-            .retain(|_, asked| asked.open || asked.conn == conn || now < asked.at + every);
+        self.peers.retain(|_, asked| {
+            asked.open || asked.conn == conn || now < asked.at.saturating_add(every)
+        });
         self.peers.insert(
             ix,
             Asked {

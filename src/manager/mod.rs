@@ -26,7 +26,7 @@
 //! # The way through `handle`
 //!
 //! ```text
-//! event ── on_user, on_discovery, on_connection, on_dial, on_report, on_timer      what happened
+//! event ── on_user, on_discovery, on_dial, on_connection, on_end, pings, on_report, on_timer: what happened
 //!       └─ tidy      closes what is not needed: above max, failed, useless, handed off
 //!       └─ plan      dials what is missing: pins, probes, needs, the lost, bootstraps; asks for more peers
 //!       └─ announce  the lines that were crossed, once for each input, and the commands are ready
@@ -72,12 +72,14 @@ mod needs;
 mod on_connection;
 mod on_dial;
 mod on_discovery;
+mod on_end;
 mod on_report;
 mod on_timer;
 mod on_user;
 mod outage;
 mod outbox;
 mod peer;
+mod pings;
 mod plan;
 mod probe;
 mod route;

@@ -6,6 +6,7 @@ mod hand_off;
 mod loss;
 mod outage;
 mod properties;
+mod selection;
 mod service;
 mod start_up;
 mod user;
