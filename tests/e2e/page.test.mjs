@@ -56,7 +56,7 @@ for (const [scheme, darker] of /** @type {const} */ ([["light", false], ["dark",
   demoTest(`in ${scheme} the page is ${darker ? "dark with light" : "light with dark"} text`, { ready: false, demo: { context: { colorScheme: scheme } } }, async ({ demo }) => {
     const [text, ground] = await demo.page.evaluate(() => {
       // A canvas turns any spelling of a colour into bytes.
-      const context = /** @type {CanvasRenderingContext2D} */ (document.createElement("canvas").getContext("2d"));
+      const context = /** @type {CanvasRenderingContext2D} */ (document.createElement("canvas").getContext("2d", { willReadFrequently: true }));
       const style = getComputedStyle(document.body);
       const root = getComputedStyle(document.documentElement);
       const opaque = (/** @type {string} */ colour) => colour !== "rgba(0, 0, 0, 0)";

@@ -33,8 +33,10 @@ async function stopAndWatch(fleet, demo, requirement) {
 
   const disconnect = await demo.event("peer:disconnect", { peerId: lost }, { from });
   const { cause, reason, deliberate, uptimeMs, willReconnect } = disconnect.detail;
-  assert.deepEqual({ cause, reason, deliberate, willReconnect }, { cause: "remote", reason: "connection-lost", deliberate: false, willReconnect: true }, name);
+  assert.deepEqual({ cause, reason, deliberate }, { cause: "remote", reason: "connection-lost", deliberate: false }, name);
   assert.ok(uptimeMs >= 0);
+  // Others can serve: the lost peer is not needed any more, and nobody is promised that it comes back.
+  assert.equal(willReconnect, false);
 
   const replaced = await demo.event("peer:replace", { lost, requirement }, { from });
   assert.notEqual(replaced.detail.gained, lost);
@@ -51,7 +53,11 @@ async function stopAndWatch(fleet, demo, requirement) {
 }
 
 demoTest("each peer that serves is stopped in turn, and replaced with no other connection touched", { fleet: { nodes: 16 }, ...EXPECT }, async ({ fleet, demo }) => {
-  for (const requirement of ["lightPush", "filter", "store"]) await stopAndWatch(fleet, demo, requirement);
+  for (const requirement of ["lightPush", "filter", "store"]) {
+    // Losses within two seconds of one another look like a network that went away, and are told as such.
+    await sleep(3_000);
+    await stopAndWatch(fleet, demo, requirement);
+  }
 });
 
 replacedByItsKind("lightPush", "lightpush");
