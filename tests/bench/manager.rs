@@ -143,7 +143,7 @@ impl Day {
             Command::Dial {
                 dial, peer, route, ..
             } => {
-                if self.conns % 2 == 0 {
+                if self.conns.is_multiple_of(2) {
                     let failure = DialFailure::Unreachable;
                     self.coming.push_back(Event::DialFailed { dial, failure });
                     self.conns += 1;
