@@ -1,4 +1,43 @@
 //! The driver: one loop that owns the libp2p swarm, feeds the manager and carries out its orders.
+//!
+//! [`Node`] is what the shells hold. Its calls are plain async code that waits for the loop (`driver`), asks peers over
+//! streams of our own behaviour ([`streams`]) and reports to the manager how they did. The same code runs natively and in
+//! the browser; `platform` holds what differs.
 
+mod behaviour;
+mod config;
+mod dialing;
+mod driver;
+mod error;
+mod event;
+mod filter;
 pub mod framed;
+mod gate;
+mod handle;
+mod light_push;
+mod platform;
+mod store;
 pub mod streams;
+mod verdicts;
+
+pub use config::{Bootstrap, FILTER, LIGHT_PUSH, Needs, NodeConfig, REQUIREMENT_NAMES, STORE};
+#[cfg(target_arch = "wasm32")]
+pub(crate) use driver::within;
+pub use error::{ErrorCode, NodeError};
+pub use event::{GapCause, LogLevel, NodeEvent, Received, SubscriptionId, SubscriptionState};
+pub use filter::Subscribed;
+pub use handle::{HealthView, Node, ReadyLevel};
+pub use light_push::{Outgoing, SendReport};
+#[cfg(target_arch = "wasm32")]
+pub(crate) use platform::spawn;
+pub use store::{Page as StorePage, Query as StoreQuery};
+
+/// The media type of a `Content-Type` header: lower case, without parameters.
+fn media_type(header: &str) -> String {
+    header
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase()
+}

@@ -204,7 +204,7 @@ fn a_connection_that_nobody_ordered_is_adopted_and_serves() {
     world.run(100);
     assert!(world.serves(place, LIGHT_PUSH));
     assert_eq!(world.view(place).source, Source::Foreign);
-    assert_eq!(world.dialed(), []);
+    assert_eq!(world.dialed(), [0_usize; 0]);
 }
 
 #[test]

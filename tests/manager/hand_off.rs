@@ -59,7 +59,7 @@ fn a_bootstrap_peer_that_others_have_replaced_leaves_without_a_dial() {
     let other = world.dialed()[1];
     let mark = world.mark();
     world.run(29_000);
-    assert_eq!(world.dialed_since(mark), []);
+    assert_eq!(world.dialed_since(mark), [0_usize; 0]);
     world.run(2_000);
     // Without the bootstrap peer two would not hold: one dial is made to replace it.
     assert_eq!(world.dialed_since(mark).len(), 1);
@@ -192,5 +192,5 @@ fn a_connection_that_serves_nothing_wanted_goes_once_nothing_is_missing() {
     assert!(world.connected(useful));
     let mark = world.mark();
     world.run(600_000);
-    assert_eq!(world.dialed_since(mark), []);
+    assert_eq!(world.dialed_since(mark), [0_usize; 0]);
 }

@@ -77,7 +77,7 @@ fn a_lost_peer_that_is_no_longer_needed_is_not_redialed() {
     world.lose(lost, CloseCause::Broken);
     let mark = world.mark();
     world.run(600_000);
-    assert_eq!(world.dialed_since(mark), []);
+    assert_eq!(world.dialed_since(mark), [0_usize; 0]);
     assert!(!world.connected(lost));
 }
 
@@ -93,7 +93,7 @@ fn losing_a_surplus_connection_dials_nobody() {
     let mark = world.mark();
     world.lose(0, CloseCause::Broken);
     world.run(60_000);
-    assert_eq!(world.dialed_since(mark), []);
+    assert_eq!(world.dialed_since(mark), [0_usize; 0]);
     // What it did is done by who was there all along.
     let gaps: Vec<u64> = world
         .takeovers_since(mark)
@@ -199,7 +199,7 @@ fn a_sole_provider_that_flaps_is_not_redialed_at_once_for_ever() {
     // Every loss of a short connection makes the wait longer.
     let mark = world.mark();
     world.lose(store, CloseCause::Broken);
-    assert_eq!(world.dialed_since(mark), []);
+    assert_eq!(world.dialed_since(mark), [0_usize; 0]);
     assert_eq!(world.view(store).state, PeerState::Cooling);
 }
 
@@ -269,7 +269,7 @@ fn a_peer_that_leaves_before_it_is_verified_rejected_us() {
         (Cause::Remote, Reason::RejectedByRemote, false)
     );
     // Whoever rejects us is not asked again at once.
-    assert_eq!(world.dialed_since(mark), []);
+    assert_eq!(world.dialed_since(mark), [0_usize; 0]);
     assert_eq!(
         world.view(place).last_reason,
         Some(Reason::RejectedByRemote)

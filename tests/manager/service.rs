@@ -96,7 +96,7 @@ fn one_broken_answer_moves_a_peer_back_in_the_order() {
     let after = world.manager.serving(LIGHT_PUSH);
     assert_eq!(after.len(), 2);
     assert_eq!(after[1].0, world.nodes[best].id);
-    assert_eq!(world.dialed_since(mark), []);
+    assert_eq!(world.dialed_since(mark), [0_usize; 0]);
     assert!(world.view(best).score < 0);
 }
 
@@ -126,7 +126,7 @@ fn broken_answers_more_than_a_minute_apart_replace_nobody() {
         world.run(61_000);
     }
     assert!(world.serves(first, LIGHT_PUSH));
-    assert_eq!(world.dialed_since(mark), []);
+    assert_eq!(world.dialed_since(mark), [0_usize; 0]);
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn our_own_mistakes_and_lost_state_cost_a_peer_nothing() {
     }
     assert!(world.serves(first, FILTER));
     assert_eq!(world.view(first).score, 0);
-    assert_eq!(world.dialed_since(mark), []);
+    assert_eq!(world.dialed_since(mark), [0_usize; 0]);
 }
 
 #[test]

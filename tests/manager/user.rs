@@ -179,7 +179,7 @@ fn a_dial_that_cannot_be_made_says_why() {
     world.tell(Event::Stop);
     world.connect_now(place);
     assert_eq!(world.view(place).last_reason, Some(Reason::Stopped));
-    assert_eq!(world.dialed(), []);
+    assert_eq!(world.dialed(), [0_usize; 0]);
 }
 
 #[test]

@@ -1,0 +1,305 @@
+//! The plain data of the npm API, and its way to JavaScript.
+
+use libp2p::{Multiaddr, PeerId};
+use serde::de::{Error as _, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use wasm_bindgen::JsValue;
+
+use super::environment::Environment;
+use crate::manager::{Direction, Health, PeerState, PeerView, Priority, RequirementId, Source};
+use crate::node::{HealthView, NodeError, REQUIREMENT_NAMES, Received};
+
+/// Plain objects, absent instead of null, `BigInt` for 64-bit integers (which only `timestampNs` is).
+pub(super) fn to_js(value: &impl Serialize) -> JsValue {
+    let serializer = serde_wasm_bindgen::Serializer::new()
+        .serialize_maps_as_objects(true)
+        .serialize_large_number_types_as_bigints(true);
+    value
+        .serialize(&serializer)
+        .expect("our own data always serializes")
+}
+
+/// `LightNodeError` as data; the facade makes the class of it.
+#[derive(Serialize)]
+struct ErrorValue<'a> {
+    code: &'static str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peer: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    option: Option<&'a str>,
+}
+
+pub(super) fn error(error: &NodeError) -> JsValue {
+    to_js(&ErrorValue {
+        code: error.code.as_str(),
+        message: &error.message,
+        peer: error.peer.as_ref().map(ToString::to_string),
+        address: error.address.as_deref(),
+        option: error.option.as_deref(),
+    })
+}
+
+/// Bytes that cross as a `Uint8Array`.
+pub(super) struct Bytes(pub(super) Vec<u8>);
+
+impl Serialize for Bytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Take;
+        impl Visitor<'_> for Take {
+            type Value = Bytes;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a Uint8Array")
+            }
+            fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Bytes, E> {
+                Ok(Bytes(bytes.to_vec()))
+            }
+            fn visit_byte_buf<E: serde::de::Error>(self, bytes: Vec<u8>) -> Result<Bytes, E> {
+                Ok(Bytes(bytes))
+            }
+        }
+        deserializer.deserialize_byte_buf(Take)
+    }
+}
+
+/// A peer id in text.
+pub(super) struct Peer(pub(super) PeerId);
+
+impl<'de> Deserialize<'de> for Peer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse()
+            .map(Self)
+            .map_err(|_| D::Error::custom(format!("{text:?} is not a peer id")))
+    }
+}
+
+/// `PeerInfo`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PeerInfo {
+    peer_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transport: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    direction: Option<&'static str>,
+    state: &'static str,
+    services: Vec<&'static str>,
+    serving: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shards: Option<Vec<u16>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent: Option<String>,
+    source: &'static str,
+    priority: &'static str,
+    score: i16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rtt_ms: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connected_at: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_try_at: Option<f64>,
+}
+
+impl From<PeerView> for PeerInfo {
+    fn from(view: PeerView) -> Self {
+        Self {
+            peer_id: view.peer.to_string(),
+            address: view.route.as_ref().map(|route| address(route, view.peer)),
+            transport: view.route.as_ref().map(transport),
+            direction: view.direction.map(direction),
+            state: match view.state {
+                PeerState::Known => "known",
+                PeerState::Dialing => "dialing",
+                PeerState::Connected => "connected",
+                PeerState::Closing => "closing",
+                PeerState::Cooling => "cooling",
+                PeerState::Banned => "banned",
+                PeerState::Parked => "parked",
+            },
+            services: names(&view.services),
+            serving: names(&view.serving),
+            shards: view.shards,
+            agent: view.agent,
+            source: source(view.source),
+            priority: match view.priority {
+                Priority::High => "high",
+                Priority::Medium => "medium",
+                Priority::Low => "low",
+                Priority::Banned => "banned",
+            },
+            score: view.score,
+            rtt_ms: view.rtt_ms,
+            connected_at: view.connected_at_wall_ms.map(|ms| ms as f64),
+            last_reason: view.last_reason.map(|reason| reason.as_str()),
+            next_try_at: view.next_try_at_wall_ms.map(|ms| ms as f64),
+        }
+    }
+}
+
+/// What `health()` gives.
+#[derive(Serialize)]
+pub(super) struct HealthInfo {
+    state: &'static str,
+    requirements: Vec<RequirementStatus>,
+    online: bool,
+    reason: &'static str,
+}
+
+#[derive(Serialize)]
+struct RequirementStatus {
+    name: &'static str,
+    have: u8,
+    min: u8,
+    target: u8,
+    state: &'static str,
+    peers: Vec<String>,
+}
+
+impl From<HealthView> for HealthInfo {
+    fn from(view: HealthView) -> Self {
+        Self {
+            state: health(view.state),
+            requirements: view
+                .requirements
+                .into_iter()
+                .map(|requirement| RequirementStatus {
+                    name: name(requirement.id),
+                    have: requirement.have,
+                    min: requirement.min,
+                    target: requirement.target,
+                    state: health(requirement.health),
+                    peers: requirement.peers.iter().map(ToString::to_string).collect(),
+                })
+                .collect(),
+            online: Environment::is_online(),
+            reason: view.reason.as_str(),
+        }
+    }
+}
+
+/// What `stats()` gives.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StatsInfo {
+    known: u32,
+    open: u32,
+    dialing: u32,
+    dials: f64,
+    dial_failures: f64,
+    connects: f64,
+    disconnects: f64,
+    closes: f64,
+    replacements: f64,
+}
+
+impl From<crate::manager::Stats> for StatsInfo {
+    fn from(stats: crate::manager::Stats) -> Self {
+        Self {
+            known: stats.known,
+            open: stats.open,
+            dialing: stats.dialing,
+            dials: stats.dials as f64,
+            dial_failures: stats.dial_failures as f64,
+            connects: stats.connects as f64,
+            disconnects: stats.disconnects as f64,
+            closes: stats.closes as f64,
+            replacements: stats.replacements as f64,
+        }
+    }
+}
+
+/// `Message`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Message {
+    content_topic: String,
+    payload: Bytes,
+    timestamp: f64,
+    timestamp_ns: i64,
+    hash: String,
+    shard: u16,
+    ephemeral: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meta: Option<Bytes>,
+    peer: String,
+}
+
+impl From<Received> for Message {
+    fn from(received: Received) -> Self {
+        let message = received.message;
+        let timestamp_ns = message.timestamp.unwrap_or(0);
+        Self {
+            content_topic: message.content_topic().to_owned(),
+            // Milliseconds lose what a number can't hold; `timestampNs` has it all.
+            timestamp: (timestamp_ns / 1_000_000) as f64,
+            timestamp_ns,
+            hash: hash(&received.hash),
+            shard: received.pubsub_topic.shard,
+            ephemeral: message.ephemeral.unwrap_or(false),
+            meta: message.meta.map(Bytes),
+            payload: Bytes(message.payload.unwrap_or_default()),
+            peer: received.peer.to_string(),
+        }
+    }
+}
+
+/// A message hash: 64 hexadecimal letters.
+pub(super) fn hash(hash: &crate::protocols::message::MessageHash) -> String {
+    data_encoding::HEXLOWER.encode(hash.as_bytes())
+}
+
+pub(super) fn name(requirement: RequirementId) -> &'static str {
+    REQUIREMENT_NAMES[usize::from(requirement.0)]
+}
+
+pub(super) fn names(requirements: &[RequirementId]) -> Vec<&'static str> {
+    requirements.iter().map(|id| name(*id)).collect()
+}
+
+pub(super) fn health(health: Health) -> &'static str {
+    match health {
+        Health::Unmet => "unmet",
+        Health::Minimal => "minimal",
+        Health::Met => "met",
+    }
+}
+
+pub(super) fn source(source: Source) -> &'static str {
+    match source {
+        Source::Dns => "dns",
+        Source::PeerExchange => "peer-exchange",
+        Source::Static => "static",
+        Source::Foreign => "foreign",
+    }
+}
+
+pub(super) fn direction(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Outbound => "outbound",
+        Direction::Inbound => "inbound",
+    }
+}
+
+/// The address as users write it, with the peer's id at its end.
+pub(super) fn address(route: &Multiaddr, peer: PeerId) -> String {
+    format!("{route}/p2p/{peer}")
+}
+
+/// `wss` for what runs over TLS.
+pub(super) fn transport(route: &Multiaddr) -> &'static str {
+    let secure = crate::discovery::ws_url::ws_url(route).is_ok_and(|url| url.secure);
+    if secure { "wss" } else { "ws" }
+}

@@ -1,0 +1,162 @@
+//! What a node of the fleet is for, and how roles are dealt to a fleet of any size.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// A request protocol that a service node answers, as JavaScript spells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Service {
+    /// Publishes messages for its clients, versions 3 and 2.
+    LightPush,
+    /// Pushes messages of wanted topics to its clients.
+    Filter,
+    /// Answers queries about past messages.
+    Store,
+    /// Hands out records of other nodes.
+    PeerExchange,
+}
+
+/// What a node is for. Every node answers metadata, whatever its role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Stands in the record tree and answers peer exchange; with `bootstrap_serves` it serves all else too.
+    Bootstrap,
+    /// Serves everything.
+    All,
+    /// Serves lightpush only.
+    Lightpush,
+    /// Serves filter only.
+    Filter,
+    /// Serves store only.
+    Store,
+}
+
+impl Role {
+    /// The services of this role, in a fixed order.
+    pub fn services(self, bootstrap_serves: bool) -> &'static [Service] {
+        const EVERYTHING: &[Service] = &[
+            Service::LightPush,
+            Service::Filter,
+            Service::Store,
+            Service::PeerExchange,
+        ];
+        match self {
+            Self::Bootstrap if bootstrap_serves => EVERYTHING,
+            Self::Bootstrap => &[Service::PeerExchange],
+            Self::All => EVERYTHING,
+            Self::Lightpush => &[Service::LightPush],
+            Self::Filter => &[Service::Filter],
+            Self::Store => &[Service::Store],
+        }
+    }
+
+    /// The word that names and JSON use.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Bootstrap => "boot",
+            Self::All => "all",
+            Self::Lightpush => "lightpush",
+            Self::Filter => "filter",
+            Self::Store => "store",
+        }
+    }
+}
+
+/// A node's place in the fleet: its role and its name, for example `all-2`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// What the node is for.
+    pub role: Role,
+    /// Unique in the fleet: the role's word, a dash, and a number that counts from 1 within the role.
+    pub name: String,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+/// Deals roles to `count` nodes.
+///
+/// The order is bootstrap, all, all, all, bootstrap, lightpush, filter, store, and from the ninth node on all,
+/// lightpush, filter, store again and again: a small fleet can already be found and serve, eight have every role, and a
+/// large one stays unequal. The result lists the roles together, bootstrap first; ports follow that order.
+pub fn deal(count: usize) -> Vec<Place> {
+    const FIRST: [Role; 8] = [
+        Role::Bootstrap,
+        Role::All,
+        Role::All,
+        Role::All,
+        Role::Bootstrap,
+        Role::Lightpush,
+        Role::Filter,
+        Role::Store,
+    ];
+    const THEN: [Role; 4] = [Role::All, Role::Lightpush, Role::Filter, Role::Store];
+    let mut roles: Vec<Role> = FIRST
+        .into_iter()
+        .chain(THEN.into_iter().cycle())
+        .take(count)
+        .collect();
+    roles.sort();
+    let mut places: Vec<Place> = Vec::with_capacity(count);
+    for role in roles {
+        let number = 1 + places.iter().filter(|place| place.role == role).count();
+        places.push(Place {
+            role,
+            name: format!("{}-{number}", role.word()),
+        });
+    }
+    places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(count: usize) -> Vec<String> {
+        deal(count).into_iter().map(|place| place.name).collect()
+    }
+
+    #[test]
+    fn eight_nodes_have_every_role() {
+        assert_eq!(
+            names(8),
+            [
+                "boot-1",
+                "boot-2",
+                "all-1",
+                "all-2",
+                "all-3",
+                "lightpush-1",
+                "filter-1",
+                "store-1"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_small_fleet_can_be_found_and_serves() {
+        assert_eq!(names(1), ["boot-1"]);
+        assert_eq!(names(2), ["boot-1", "all-1"]);
+    }
+
+    #[test]
+    fn a_large_fleet_has_unique_names() {
+        let mut names = names(200);
+        assert_eq!(names.len(), 200);
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), 200);
+    }
+
+    #[test]
+    fn bootstrap_nodes_serve_only_when_told_to() {
+        assert_eq!(Role::Bootstrap.services(false), [Service::PeerExchange]);
+        assert_eq!(Role::Bootstrap.services(true), Role::All.services(false));
+    }
+}

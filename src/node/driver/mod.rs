@@ -1,0 +1,472 @@
+//! The loop: swarm events and finished tasks become the manager's inputs, its orders become swarm calls.
+//!
+//! Everything happens in [`Driver::poll`], which runs until nothing is left to do and then sleeps until the swarm, a task
+//! or the manager's earliest deadline wakes it. Calls of the API change the state under the same lock and wake it. The
+//! driver never calls the user: what happened goes into a channel that the shell drains (manager.md F27).
+
+mod connections;
+mod dns;
+mod exchange;
+mod orders;
+mod push;
+mod swarm_events;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::channel::{mpsc, oneshot};
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use libp2p::swarm::{ConnectionId, Swarm};
+use libp2p::{Multiaddr, PeerId, StreamProtocol};
+use litemap::LiteMap;
+
+use super::behaviour::Behaviour;
+use super::config::{Bootstrap, FILTER, LIGHT_PUSH, NodeConfig, REQUIREMENT_NAMES, STORE};
+use super::error::NodeError;
+use super::event::{LogLevel, NodeEvent};
+use super::filter::Subscriptions;
+use super::platform;
+use super::streams::{OpenError, Stream, StreamRequest};
+use crate::discovery::dialable::{Page, dialable, split_peer};
+use crate::discovery::enr::Enr;
+use crate::manager::{
+    self, ConnId, DialFailure, DialId, Event, Manager, Outcome, RequirementId, Source, Time,
+};
+use crate::protocols::ids;
+use crate::protocols::network::Network;
+
+use connections::Connections;
+use dns::Dns;
+pub(crate) use exchange::within;
+pub(super) use exchange::{Exchange, exchange};
+
+/// A call of `dial` looks at its failure at once: more entries than this are never of use.
+const MAX_DIAL_FAILURES: usize = 64;
+
+/// A stream that a call asked for, and what was agreed on.
+pub(super) type Opened = Result<(Stream, StreamProtocol), OpenError>;
+
+/// Why a stream is being opened.
+enum Purpose {
+    /// To ask a new connection's metadata.
+    Metadata(ConnId),
+    /// To ask for other peers.
+    PeerExchange(PeerId, u32),
+    /// For a call of the API.
+    Call(oneshot::Sender<Opened>),
+}
+
+/// What a task of the driver came to.
+enum Done {
+    Metadata(ConnId, Exchange),
+    MetadataRetry(ConnId),
+    MetadataServed,
+    PeerExchange(PeerId, u32, Exchange),
+    Push(push::Frame),
+    Look(dns::Look),
+    DnsAddr(dns::Resolved),
+}
+
+/// See the module's documentation.
+pub(super) struct Driver {
+    /// `None` once the node is closed: dropping the swarm closes every socket.
+    swarm: Option<Swarm<Behaviour>>,
+    pub(super) manager: Arc<Mutex<Manager>>,
+    pub(super) local: PeerId,
+    pub(super) network: Network,
+    pub(super) page: Page,
+    bootstrap: Vec<Bootstrap>,
+    pub(super) started: bool,
+    pub(super) connections: Connections,
+    /// Dials under way, by our name and by the swarm's.
+    dials: LiteMap<DialId, (ConnectionId, PeerId, Multiaddr)>,
+    openings: LiteMap<StreamRequest, Purpose>,
+    tasks: FuturesUnordered<BoxFuture<'static, Done>>,
+    dns: Dns,
+    /// How the last dial to a peer failed, for the calls that wait for one. Bounded by [`MAX_DIAL_FAILURES`].
+    pub(super) dial_failures: LiteMap<PeerId, (String, DialFailure)>,
+    pub(super) subscriptions: Subscriptions,
+    /// The manager's earliest deadline and its timer.
+    timer: Option<(u64, BoxFuture<'static, ()>)>,
+    /// Manager inputs that came up while its orders were carried out.
+    inputs: VecDeque<Event>,
+    /// Calls that wait for something to change; all are woken, each looks for itself.
+    waiting: Vec<oneshot::Sender<()>>,
+    events: mpsc::UnboundedSender<NodeEvent>,
+    waker: Option<Waker>,
+}
+
+impl Driver {
+    pub(super) fn new(
+        config: NodeConfig,
+    ) -> Result<(Self, mpsc::UnboundedReceiver<NodeEvent>), NodeError> {
+        let local = config.keypair.public().to_peer_id();
+        let trees: Vec<_> = config
+            .bootstrap
+            .iter()
+            .filter_map(|entry| match entry {
+                Bootstrap::Tree(url) => Some(url.clone()),
+                _ => None,
+            })
+            .collect();
+        let settings = manager::Config::light_node(
+            local,
+            config.needs.requirements(),
+            ids::PEER_EXCHANGE,
+            !trees.is_empty(),
+        );
+        let dial_timeout = Duration::from_millis(settings.dial_timeout_ms.into());
+        let manager = Arc::new(Mutex::new(Manager::new(
+            settings,
+            config.seed,
+            platform::now(),
+        )));
+        let transport = platform::transport(&config.keypair, dial_timeout)
+            .map_err(|error| NodeError::new(super::ErrorCode::Unsupported, error.to_string()))?;
+        let swarm = Swarm::new(
+            transport,
+            Behaviour::new(&config.keypair, manager.clone()),
+            local,
+            // The streams behaviour keeps connections alive; this only ends those that it does not know.
+            platform::swarm_config().with_idle_connection_timeout(Duration::from_secs(60)),
+        );
+        let (events, receiver) = mpsc::unbounded();
+        let dns = Dns::new(trees, config.resolvers, config.seed);
+        let driver = Self {
+            swarm: Some(swarm),
+            manager,
+            local,
+            network: config.network,
+            page: config.page,
+            bootstrap: config.bootstrap,
+            started: false,
+            connections: Connections::default(),
+            dials: LiteMap::new(),
+            openings: LiteMap::new(),
+            tasks: FuturesUnordered::new(),
+            dns,
+            dial_failures: LiteMap::new(),
+            subscriptions: Subscriptions::default(),
+            timer: None,
+            inputs: VecDeque::new(),
+            waiting: Vec::new(),
+            events,
+            waker: None,
+        };
+        Ok((driver, receiver))
+    }
+
+    // --- what calls of the API use ---------------------------------------------------------------------------------
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.swarm.is_none()
+    }
+
+    /// Starts, and hands the static peers to the manager.
+    pub(super) fn start(&mut self) {
+        if self.started {
+            return;
+        }
+        self.started = true;
+        for entry in self.bootstrap.clone() {
+            match entry {
+                Bootstrap::Tree(_) => {}
+                Bootstrap::Record(enr) => {
+                    self.discovered(&enr, Source::Static, None);
+                }
+                Bootstrap::Address(peer, route) => self.found(peer, vec![route], Vec::new()),
+                Bootstrap::DnsAddr(peer, domain) => self.resolve(Some(peer), domain),
+            }
+        }
+        self.input(Event::Start);
+    }
+
+    /// Stops: every connection is closed and nothing is looked up any more.
+    pub(super) fn stop(&mut self) {
+        self.started = false;
+        self.dns.stop();
+        self.input(Event::Stop);
+    }
+
+    /// Frees everything at once. Whatever waits for an answer gets none: its channel closes.
+    pub(super) fn close(&mut self) {
+        self.started = false;
+        self.swarm = None;
+        self.tasks.clear();
+        self.openings.clear();
+        self.dials.clear();
+        self.connections = Connections::default();
+        self.subscriptions = Subscriptions::default();
+        self.dns.stop();
+        self.timer = None;
+        self.inputs.clear();
+        self.waiting.clear();
+        self.events.close_channel();
+        self.wake();
+    }
+
+    /// Feeds the manager at the driver's next turn.
+    pub(super) fn input(&mut self, event: Event) {
+        self.inputs.push_back(event);
+        self.wake();
+    }
+
+    /// Tells the manager how a request ended.
+    pub(super) fn report(&mut self, peer: PeerId, requirement: RequirementId, outcome: Outcome) {
+        self.input(Event::Report {
+            peer,
+            requirement,
+            outcome,
+        });
+    }
+
+    /// Opens a stream on a connection. The answer never fails to come, but the channel closes with the node.
+    pub(super) fn open(
+        &mut self,
+        conn: ConnId,
+        protocols: &[&'static str],
+    ) -> oneshot::Receiver<Opened> {
+        let (sender, receiver) = oneshot::channel();
+        self.open_for(conn, protocols, Purpose::Call(sender));
+        receiver
+    }
+
+    /// Ends when something changed that a waiting call may care for; its channel closes with the node.
+    pub(super) fn changed(&mut self) -> oneshot::Receiver<()> {
+        let (sender, receiver) = oneshot::channel();
+        if !self.is_closed() {
+            self.waiting.push(sender);
+        }
+        receiver
+    }
+
+    /// Whether no dial is under way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.dials.is_empty() && self.inputs.is_empty()
+    }
+
+    /// Whether the manager has not seen everything yet, so that its answers would be old.
+    pub(super) fn has_inputs(&self) -> bool {
+        !self.inputs.is_empty()
+    }
+
+    /// Who serves a requirement: first those that name the shard, each group best first.
+    pub(super) fn serving(&self, requirement: RequirementId, shard: u16) -> Vec<(PeerId, ConnId)> {
+        let manager = self.manager();
+        let mut serving = manager.serving(requirement);
+        serving.sort_by_key(|(peer, _)| {
+            let names_it = manager
+                .peer(peer)
+                .and_then(|view| view.shards)
+                .is_some_and(|shards| shards.contains(&shard));
+            !names_it
+        });
+        serving
+    }
+
+    pub(super) fn emit(&self, event: NodeEvent) {
+        // Nobody listens any more: the node is being dropped.
+        let _ = self.events.unbounded_send(event);
+    }
+
+    pub(super) fn log(&self, level: LogLevel, target: &'static str, message: String) {
+        self.emit(NodeEvent::Log(level, target, message));
+    }
+
+    pub(super) fn manager(&self) -> MutexGuard<'_, Manager> {
+        self.manager
+            .lock()
+            .expect("nothing panics while it holds the manager")
+    }
+
+    pub(super) fn wake(&mut self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    pub(super) fn notify_waiting(&mut self) {
+        for waiting in self.waiting.drain(..) {
+            // Who gave up waiting needs no word.
+            let _ = waiting.send(());
+        }
+    }
+
+    // --- candidates ------------------------------------------------------------------------------------------------
+
+    /// Passes a record on as a claim, if it is of our cluster and this page can dial it.
+    fn discovered(&mut self, enr: &Enr, source: Source, introducer: Option<PeerId>) -> bool {
+        if let Some(shards) = enr.relay_shards()
+            && shards.cluster != self.network.cluster()
+        {
+            return false;
+        }
+        let routes: Vec<_> = enr
+            .multiaddrs()
+            .into_iter()
+            .filter(|address| dialable(address, self.page))
+            .map(|address| split_peer(address).0)
+            .collect();
+        if routes.is_empty() {
+            return false;
+        }
+        let claims = enr.waku2().map_or_else(Vec::new, |capabilities| {
+            [
+                (capabilities.lightpush(), LIGHT_PUSH),
+                (capabilities.filter(), FILTER),
+                (capabilities.store(), STORE),
+            ]
+            .into_iter()
+            .filter_map(|(claimed, requirement)| claimed.then_some(requirement))
+            .collect()
+        });
+        self.inputs.push_back(Event::Discovered {
+            peer: enr.peer_id(),
+            routes,
+            claims,
+            source,
+            introducer,
+        });
+        true
+    }
+
+    /// Passes on addresses that the user named.
+    fn found(&mut self, peer: PeerId, routes: Vec<Multiaddr>, claims: Vec<RequirementId>) {
+        self.inputs.push_back(Event::Discovered {
+            peer,
+            routes,
+            claims,
+            source: Source::Static,
+            introducer: None,
+        });
+    }
+
+    /// Looks up the addresses behind a `/dnsaddr`.
+    fn resolve(&mut self, peer: Option<PeerId>, domain: String) {
+        let task = self.dns.resolve(peer, domain);
+        self.tasks
+            .push(Box::pin(async { Done::DnsAddr(task.await) }));
+    }
+
+    fn on_resolved(&mut self, resolved: dns::Resolved) {
+        let mut routes: LiteMap<PeerId, Vec<Multiaddr>> = LiteMap::new();
+        for address in resolved.addresses {
+            if let (route, Some(peer)) = split_peer(address)
+                && resolved.wanted.is_none_or(|wanted| wanted == peer)
+                && dialable(&route, self.page)
+            {
+                match routes.get_mut(&peer) {
+                    Some(routes) => routes.push(route),
+                    None => drop(routes.insert(peer, vec![route])),
+                }
+            }
+        }
+        if routes.is_empty() {
+            self.log(
+                LogLevel::Warn,
+                "dns",
+                format!("no dialable address behind /dnsaddr/{}", resolved.domain),
+            );
+        }
+        for (peer, routes) in routes.into_tuple_vec() {
+            self.found(peer, routes, Vec::new());
+        }
+    }
+
+    // --- the loop --------------------------------------------------------------------------------------------------
+
+    /// Works until nothing is left to do. Ready once the node is closed.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.is_closed() {
+            return Poll::Ready(());
+        }
+        loop {
+            let mut busy = self.feed(platform::now());
+            if let Some(swarm) = &mut self.swarm
+                && let Poll::Ready(Some(event)) = swarm.poll_next_unpin(cx)
+            {
+                self.on_swarm_event(event);
+                busy = true;
+            }
+            if let Poll::Ready(Some(done)) = self.tasks.poll_next_unpin(cx) {
+                self.on_done(done);
+                busy = true;
+            }
+            busy |= self.poll_dns(cx);
+            busy |= self.poll_timer(cx);
+            if !busy {
+                self.waker = Some(cx.waker().clone());
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Gives the manager its inputs and carries out its orders, until both are through.
+    fn feed(&mut self, now: Time) -> bool {
+        let mut busy = false;
+        loop {
+            while let Some(event) = self.inputs.pop_front() {
+                self.manager().handle(now, event);
+                busy = true;
+            }
+            let Some(command) = self.manager().poll() else {
+                break;
+            };
+            busy = true;
+            self.carry_out(command);
+        }
+        if busy {
+            self.notify_waiting();
+        }
+        busy
+    }
+
+    /// Keeps exactly one timer, for the manager's earliest deadline.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
+        let deadline = self.manager().next_deadline();
+        match (deadline, &self.timer) {
+            (None, _) => self.timer = None,
+            (Some(at), Some((set_for, _))) if at == *set_for => {}
+            (Some(at), _) => {
+                let wait = at.saturating_sub(platform::now().mono_ms);
+                self.timer = Some((at, Box::pin(platform::sleep(Duration::from_millis(wait)))));
+            }
+        }
+        let Some((at, timer)) = &mut self.timer else {
+            return false;
+        };
+        if timer.as_mut().poll(cx).is_pending() {
+            return false;
+        }
+        // A timer may fire a little early, or have been clamped: then it is set again.
+        let at = *at;
+        self.timer = None;
+        if platform::now().mono_ms >= at {
+            self.inputs.push_back(Event::Tick);
+        }
+        true
+    }
+
+    fn on_done(&mut self, done: Done) {
+        match done {
+            Done::Metadata(conn, exchange) => self.on_metadata(conn, exchange),
+            Done::MetadataRetry(conn) => self.ask_metadata(conn),
+            Done::MetadataServed => {}
+            Done::PeerExchange(peer, count, exchange) => {
+                self.on_peer_exchange(peer, count, exchange)
+            }
+            Done::Push(frame) => self.on_push(frame),
+            Done::Look(look) => self.on_look(look),
+            Done::DnsAddr(resolved) => self.on_resolved(resolved),
+        }
+    }
+}
+
+/// The name that the user knows a requirement by.
+pub(super) fn requirement_name(requirement: RequirementId) -> &'static str {
+    REQUIREMENT_NAMES[usize::from(requirement.0)]
+}

@@ -1,0 +1,410 @@
+//! What the swarm reports, as inputs of the manager; and what is asked of every new connection.
+
+use std::time::Duration;
+
+use libp2p::swarm::{ConnectionId, SwarmEvent};
+use libp2p::{Multiaddr, PeerId, StreamProtocol, identify};
+
+use super::exchange::{Exchange, exchange};
+use super::{Done, Driver, Purpose};
+use crate::discovery::dialable::split_peer;
+use crate::discovery::enr::Enr;
+use crate::manager::{CloseCause, ConnId, DialFailure, Direction, Event, Metadata, Source};
+use crate::node::behaviour::BehaviourEvent;
+use crate::node::dialing::{close_cause, dial_failure};
+use crate::node::event::LogLevel;
+use crate::node::framed::{read_frame, write_frame};
+use crate::node::platform;
+use crate::node::streams::{self, OpenError, Stream};
+use crate::node::verdicts::answer_of;
+use crate::protocols::verdict::{End, Protocol, Verdict};
+use crate::protocols::{ids, metadata, peer_exchange};
+
+/// How long a peer may take to answer (metadata.md, section 5).
+const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
+/// When a peer that did not answer is asked again (metadata.md, section 6).
+const METADATA_RETRY: Duration = Duration::from_secs(10);
+/// How long peer exchange may take (peer-exchange.md, section 4).
+const PEER_EXCHANGE_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl Driver {
+    pub(super) fn on_swarm_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
+        match event {
+            SwarmEvent::Behaviour(BehaviourEvent::Identify(event)) => self.on_identify(event),
+            SwarmEvent::Behaviour(BehaviourEvent::Streams(event)) => self.on_stream(event),
+            SwarmEvent::ConnectionEstablished {
+                peer_id,
+                connection_id,
+                endpoint,
+                ..
+            } => {
+                let conn = self.connections.insert(peer_id, connection_id);
+                let dial = self
+                    .dials
+                    .iter()
+                    .find(|(_, (id, ..))| *id == connection_id)
+                    .map(|(dial, _)| *dial);
+                if let Some(dial) = dial {
+                    self.dials.remove(&dial);
+                }
+                self.inputs.push_back(Event::Connected {
+                    conn,
+                    peer: peer_id,
+                    direction: if endpoint.is_dialer() {
+                        Direction::Outbound
+                    } else {
+                        Direction::Inbound
+                    },
+                    route: split_peer(endpoint.get_remote_address().clone()).0,
+                    dial,
+                });
+                // Beside identify, not after it: one round trip less until the peer may serve.
+                self.ask_metadata(conn);
+            }
+            SwarmEvent::ConnectionClosed {
+                connection_id,
+                cause,
+                ..
+            } => self.on_closed(connection_id, cause.as_ref()),
+            SwarmEvent::OutgoingConnectionError {
+                connection_id,
+                error,
+                ..
+            } => {
+                let failure = dial_failure(&error);
+                self.on_dial_failed(connection_id, failure, &error.to_string());
+            }
+            _ => {}
+        }
+    }
+
+    fn on_closed(
+        &mut self,
+        connection: ConnectionId,
+        error: Option<&libp2p::swarm::ConnectionError>,
+    ) {
+        let Some((conn, closed)) = self.connections.remove(connection) else {
+            return;
+        };
+        let cause = if closed.identify_failed {
+            CloseCause::IdentifyFailed
+        } else {
+            close_cause(error)
+        };
+        if let Some(error) = error {
+            self.log(
+                LogLevel::Debug,
+                "connection",
+                format!("{} closed: {error}", closed.peer),
+            );
+        }
+        self.inputs.push_back(Event::Closed { conn, cause });
+    }
+
+    pub(super) fn on_dial_failed(
+        &mut self,
+        connection: ConnectionId,
+        failure: DialFailure,
+        error: &str,
+    ) {
+        let found = self
+            .dials
+            .iter()
+            .find(|(_, (id, ..))| *id == connection)
+            .map(|(dial, (_, peer, route))| (*dial, *peer, route.clone()));
+        if let Some((dial, peer, route)) = found {
+            self.dials.remove(&dial);
+            self.log(
+                LogLevel::Debug,
+                "dial",
+                format!("{peer} at {route}: {failure} ({error})"),
+            );
+            self.inputs.push_back(Event::DialFailed { dial, failure });
+        }
+    }
+
+    fn on_identify(&mut self, event: identify::Event) {
+        match event {
+            identify::Event::Received {
+                connection_id,
+                info,
+                ..
+            } => {
+                let Some(conn) = self.connections.named(connection_id) else {
+                    return;
+                };
+                self.inputs.push_back(Event::Identified {
+                    conn,
+                    protocols: info.protocols.iter().map(ToString::to_string).collect(),
+                    agent: info.agent_version,
+                });
+                let Some(connection) = self.connections.get_mut(conn) else {
+                    return;
+                };
+                connection.identified = true;
+                if let Some(metadata) = connection.early_metadata.take() {
+                    self.inputs.push_back(Event::Metadata { conn, metadata });
+                }
+            }
+            identify::Event::Error {
+                peer_id,
+                connection_id,
+                error,
+            } => {
+                let Some(conn) = self.connections.named(connection_id) else {
+                    return;
+                };
+                self.log(LogLevel::Debug, "identify", format!("{peer_id}: {error}"));
+                // A push that fails later leaves what is known; without the first answer nothing can be used.
+                if let Some(connection) = self.connections.get_mut(conn)
+                    && !connection.identified
+                {
+                    connection.identify_failed = true;
+                    self.close_connection(conn);
+                }
+            }
+            identify::Event::Sent { .. } | identify::Event::Pushed { .. } => {}
+        }
+    }
+
+    fn on_stream(&mut self, event: streams::Event) {
+        match event {
+            streams::Event::Opened {
+                request,
+                protocol,
+                stream,
+                ..
+            } => match self.openings.remove(&request) {
+                Some(Purpose::Metadata(conn)) => {
+                    let ours = metadata::Metadata::light(self.network.cluster()).encode();
+                    self.tasks.push(Box::pin(async move {
+                        let limit = metadata::MAX_FRAME;
+                        Done::Metadata(conn, exchange(stream, ours, limit, METADATA_TIMEOUT).await)
+                    }));
+                }
+                Some(Purpose::PeerExchange(peer, count)) => {
+                    let request = peer_exchange::Rpc::request(count.into()).encode();
+                    self.tasks.push(Box::pin(async move {
+                        let limit = peer_exchange::MAX_RESPONSE;
+                        let answer = exchange(stream, request, limit, PEER_EXCHANGE_TIMEOUT).await;
+                        Done::PeerExchange(peer, count, answer)
+                    }));
+                }
+                // A call that gave up meanwhile drops the stream, which resets it.
+                Some(Purpose::Call(answer)) => drop(answer.send(Ok((stream, protocol)))),
+                None => {}
+            },
+            streams::Event::OpenFailed { request, error, .. } => {
+                match self.openings.remove(&request) {
+                    Some(Purpose::Metadata(conn)) => {
+                        self.on_metadata(conn, Exchange::NotOpened(error));
+                    }
+                    Some(Purpose::PeerExchange(peer, count)) => {
+                        self.on_peer_exchange(peer, count, Exchange::NotOpened(error));
+                    }
+                    Some(Purpose::Call(answer)) => drop(answer.send(Err(error))),
+                    None => {}
+                }
+            }
+            streams::Event::Inbound {
+                connection,
+                protocol,
+                stream,
+                ..
+            } => {
+                if protocol.as_ref() == ids::METADATA {
+                    self.serve_metadata(stream);
+                } else if let Some(conn) = self.connections.named(connection) {
+                    self.accept_push(conn, stream);
+                }
+            }
+            streams::Event::InboundOverflow { peer, protocol, .. } => {
+                self.log(
+                    LogLevel::Warn,
+                    "streams",
+                    format!("{peer} opened too many streams of {protocol}"),
+                );
+                if protocol.as_ref() == ids::FILTER_PUSH {
+                    self.push_overflowed(peer);
+                }
+            }
+            streams::Event::Pong {
+                connection, rtt, ..
+            } => {
+                if let Some(conn) = self.connections.named(connection) {
+                    let rtt_ms = u32::try_from(rtt.as_millis()).unwrap_or(u32::MAX);
+                    self.inputs.push_back(Event::Pong { conn, rtt_ms });
+                }
+            }
+            streams::Event::PingFailed { connection, .. } => {
+                if let Some(conn) = self.connections.named(connection) {
+                    self.inputs.push_back(Event::PingFailed { conn });
+                }
+            }
+        }
+    }
+
+    // --- metadata ----------------------------------------------------------------------------------------------------
+
+    pub(super) fn ask_metadata(&mut self, conn: ConnId) {
+        self.open_for(conn, &[ids::METADATA], Purpose::Metadata(conn));
+    }
+
+    pub(super) fn on_metadata(&mut self, conn: ConnId, answer: Exchange) {
+        let cluster = self.network.cluster();
+        let shards = self.network.shards();
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return;
+        };
+        let metadata = match answer {
+            Exchange::Answer(bytes) => match metadata::Metadata::decode(&bytes)
+                .map(|answer| metadata::interpret(cluster, &answer))
+            {
+                Ok(metadata::Standing::Same { shards: theirs }) => {
+                    // An empty list means unknown (metadata.md, section 5).
+                    if theirs.is_empty() || theirs.iter().any(|shard| shards.contains(shard)) {
+                        Metadata::Matched { shards: theirs }
+                    } else {
+                        Metadata::OtherNetwork
+                    }
+                }
+                Ok(metadata::Standing::Other { .. }) | Err(_) => Metadata::OtherNetwork,
+                Ok(metadata::Standing::Unknown) => Metadata::Unsupported,
+            },
+            Exchange::Malformed => Metadata::OtherNetwork,
+            Exchange::NotOpened(OpenError::Unsupported) => Metadata::Unsupported,
+            Exchange::NotOpened(OpenError::ConnectionClosed) => return,
+            Exchange::NotOpened(_) | Exchange::TimedOut | Exchange::Ended | Exchange::Broken => {
+                if !connection.metadata_retried {
+                    connection.metadata_retried = true;
+                    self.tasks.push(Box::pin(async move {
+                        platform::sleep(METADATA_RETRY).await;
+                        Done::MetadataRetry(conn)
+                    }));
+                }
+                Metadata::NotYet
+            }
+        };
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return;
+        };
+        if connection.identified {
+            self.inputs.push_back(Event::Metadata { conn, metadata });
+        } else {
+            connection.early_metadata = Some(metadata);
+        }
+    }
+
+    /// Answers at once and closes: nwaku waits for our end of the stream (metadata.md, section 3).
+    fn serve_metadata(&mut self, mut stream: Stream) {
+        let ours = metadata::Metadata::light(self.network.cluster()).encode();
+        self.tasks.push(Box::pin(async move {
+            let answer = async {
+                read_frame(&mut stream, metadata::MAX_FRAME).await?;
+                write_frame(&mut stream, &ours).await?;
+                futures::AsyncWriteExt::close(&mut stream).await
+            };
+            // Who does not read our answer hangs up by itself.
+            let _ = super::exchange::within(METADATA_TIMEOUT, answer).await;
+            Done::MetadataServed
+        }));
+    }
+
+    // --- peer exchange -----------------------------------------------------------------------------------------------
+
+    pub(super) fn on_peer_exchange(&mut self, peer: PeerId, count: u32, answer: Exchange) {
+        let request = peer_exchange::Rpc::request(count.into());
+        let records = answer_of(Protocol::PeerExchange, answer).and_then(|bytes| {
+            let answer = peer_exchange::Rpc::decode(&bytes)
+                .map_err(|_| Verdict::of_end(Protocol::PeerExchange, End::Undecodable))?;
+            peer_exchange::interpret(&request, answer)
+        });
+        let records = match records {
+            Ok(records) => Some(records.enrs),
+            Err(verdict) => {
+                self.log(
+                    LogLevel::Debug,
+                    "peer-exchange",
+                    format!("{peer}: {verdict}"),
+                );
+                None
+            }
+        };
+        let found = records.map(|records| {
+            let dialable = records
+                .iter()
+                .filter_map(|record| Enr::from_rlp(record).ok())
+                .filter(|enr| self.discovered(enr, Source::PeerExchange, Some(peer)))
+                .count();
+            self.log(
+                LogLevel::Debug,
+                "peer-exchange",
+                format!("{peer}: {} records, {dialable} dialable", records.len()),
+            );
+            u32::try_from(dialable).unwrap_or(u32::MAX)
+        });
+        self.inputs
+            .push_back(Event::PeerExchangeDone { peer, found });
+    }
+
+    // --- helpers -----------------------------------------------------------------------------------------------------
+
+    /// Opens a stream on a connection; on one that is gone the failure follows at once.
+    pub(super) fn open_for(&mut self, conn: ConnId, protocols: &[&'static str], purpose: Purpose) {
+        let target = self
+            .connections
+            .get(conn)
+            .map(|connection| (connection.peer, connection.swarm_id));
+        if let (Some((peer, connection)), Some(swarm)) = (target, &mut self.swarm) {
+            let protocols = protocols
+                .iter()
+                .map(|name| StreamProtocol::new(name))
+                .collect();
+            let request = swarm
+                .behaviour_mut()
+                .streams
+                .open(peer, connection, protocols);
+            self.openings.insert(request, purpose);
+            self.wake();
+            return;
+        }
+        match purpose {
+            Purpose::Call(answer) => drop(answer.send(Err(OpenError::ConnectionClosed))),
+            Purpose::PeerExchange(peer, _) => {
+                self.inputs
+                    .push_back(Event::PeerExchangeDone { peer, found: None });
+            }
+            Purpose::Metadata(_) => {}
+        }
+    }
+
+    /// Ends one connection; the swarm reports when it is gone.
+    pub(super) fn close_connection(&mut self, conn: ConnId) {
+        let target = self
+            .connections
+            .get(conn)
+            .map(|connection| (connection.peer, connection.swarm_id));
+        if let (Some((peer, connection)), Some(swarm)) = (target, &mut self.swarm) {
+            swarm.behaviour_mut().streams.close(peer, connection);
+        }
+    }
+
+    /// Dials one address of one peer; a refusal of the swarm's is a failed dial like any other.
+    pub(super) fn dial(&mut self, dial: crate::manager::DialId, peer: PeerId, route: Multiaddr) {
+        use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
+        let Some(swarm) = &mut self.swarm else {
+            return;
+        };
+        let options = DialOpts::peer_id(peer)
+            .condition(PeerCondition::DisconnectedAndNotDialing)
+            .addresses(vec![route.clone()])
+            .build();
+        let connection = options.connection_id();
+        swarm.behaviour_mut().gate.expect(connection);
+        let result = swarm.dial(options);
+        self.dials.insert(dial, (connection, peer, route));
+        if let Err(error) = result {
+            self.on_dial_failed(connection, dial_failure(&error), &error.to_string());
+        }
+    }
+}

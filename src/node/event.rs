@@ -1,0 +1,122 @@
+//! What a node tells its shell.
+
+use libp2p::PeerId;
+
+use crate::manager::{Notice, Reason};
+use crate::protocols::message::{MessageHash, WakuMessage};
+use crate::protocols::topic::PubsubTopic;
+
+/// A subscription of the npm API, named by the node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SubscriptionId(pub u32);
+
+/// Where a subscription stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SubscriptionState {
+    /// A peer serves it.
+    Active,
+    /// Its peer was lost; another is being asked.
+    Moving,
+    /// It ended.
+    Closed,
+}
+
+/// A message that a subscription or a query brought.
+#[derive(Debug, Clone)]
+pub struct Received {
+    /// The message.
+    pub message: WakuMessage,
+    /// Its deterministic hash.
+    pub hash: MessageHash,
+    /// The shard that it came on.
+    pub pubsub_topic: PubsubTopic,
+    /// Who sent it to us.
+    pub peer: PeerId,
+}
+
+/// Why messages of a subscription may have been missed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GapCause {
+    /// The serving peer was lost, and another was found.
+    Moved,
+    /// The serving peer had forgotten the subscription; it was made again.
+    Resubscribed,
+    /// More messages came in at once than the bounds allow.
+    Overflow,
+}
+
+impl GapCause {
+    /// The stable text of the npm API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Moved => "moved",
+            Self::Resubscribed => "resubscribed",
+            Self::Overflow => "overflow",
+        }
+    }
+}
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+pub enum NodeEvent {
+    /// The manager's news.
+    Manager(Notice),
+    /// A message of a subscription.
+    Message(SubscriptionId, Box<Received>),
+    /// A subscription changed.
+    Subscription {
+        /// Which.
+        id: SubscriptionId,
+        /// Where it stands now.
+        state: SubscriptionState,
+        /// Who serves it.
+        peers: Vec<PeerId>,
+        /// Why it ended, once it has.
+        reason: Option<Reason>,
+    },
+    /// Messages may have been missed.
+    Gap {
+        /// Which content topics.
+        content_topics: Vec<String>,
+        /// Since when, wall clock.
+        from_ms: u64,
+        /// Until when, wall clock.
+        to_ms: u64,
+        /// Why.
+        cause: GapCause,
+    },
+    /// A line for the log.
+    Log(LogLevel, &'static str, String),
+}
+
+/// How much a line of the log matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Every step.
+    Debug,
+    /// What a user may want to know.
+    Info,
+    /// What went wrong without harm.
+    Warn,
+    /// What went wrong.
+    Error,
+}
+
+impl LogLevel {
+    /// Reads the text of the npm API; `None` for `off`, and for what is no level.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Debug, Self::Info, Self::Warn, Self::Error]
+            .into_iter()
+            .find(|level| level.as_str() == text)
+    }
+
+    /// The stable text of the npm API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
+}

@@ -1,0 +1,461 @@
+//! The node as its shells hold it: cheap to clone, every call is plain async code beside the driver.
+
+use std::future::{Future, poll_fn};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use futures::channel::mpsc;
+use libp2p::PeerId;
+
+use super::config::{Bootstrap, NodeConfig, REQUIREMENT_NAMES};
+use super::driver::{Driver, Exchange, Opened, exchange, within};
+use super::error::{ErrorCode, NodeError};
+use super::event::NodeEvent;
+use super::streams::OpenError;
+use crate::discovery::dialable::{dialable, split_peer};
+use crate::manager::{
+    ConnId, Event, Health, HealthReason, Need, Outcome, PeerState, PeerView, Priority,
+    RequirementId, RequirementView, Stats,
+};
+
+/// A light node. Clones are handles to the same node; it lives until [`Node::close`].
+#[derive(Clone)]
+pub struct Node {
+    driver: Arc<Mutex<Driver>>,
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Node").finish_non_exhaustive()
+    }
+}
+
+/// How much [`Node::ready`] waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadyLevel {
+    /// Every minimum holds.
+    Minimal,
+    /// Every target holds.
+    Met,
+}
+
+/// The summary of `health()`.
+#[derive(Debug, Clone)]
+pub struct HealthView {
+    /// How the node does.
+    pub state: Health,
+    /// Why.
+    pub reason: HealthReason,
+    /// The requirements, each for itself.
+    pub requirements: Vec<RequirementView>,
+}
+
+impl Node {
+    /// A stopped node and the channel on which it tells what happens. Nothing moves until [`Self::run`] is polled.
+    ///
+    /// # Errors
+    /// When the transport can't be made.
+    pub fn new(
+        config: NodeConfig,
+    ) -> Result<(Self, mpsc::UnboundedReceiver<NodeEvent>), NodeError> {
+        let (driver, events) = Driver::new(config)?;
+        let driver = Arc::new(Mutex::new(driver));
+        Ok((Self { driver }, events))
+    }
+
+    /// The loop; ends when the node is closed. The shell runs it beside everything else.
+    pub fn run(&self) -> impl Future<Output = ()> + Send + 'static {
+        let driver = self.driver.clone();
+        poll_fn(move |cx| lock(&driver).poll(cx))
+    }
+
+    /// Begins to connect. Idempotent.
+    ///
+    /// # Errors
+    /// `closed`.
+    pub fn start(&self) -> Result<(), NodeError> {
+        self.open_driver()?.start();
+        Ok(())
+    }
+
+    /// Closes every connection and dials nobody; ends when all are closed. Idempotent.
+    ///
+    /// # Errors
+    /// `closed`.
+    pub async fn stop(&self) -> Result<(), NodeError> {
+        self.open_driver()?.stop();
+        self.until(|driver| (driver.connections.is_empty() && driver.is_idle()).then_some(Ok(())))
+            .await
+    }
+
+    /// Frees everything. Every later call, and every call that still waits, fails with `closed`.
+    pub fn close(&self) {
+        self.lock().close();
+    }
+
+    /// Our own id.
+    pub fn peer_id(&self) -> PeerId {
+        self.lock().local
+    }
+
+    /// Every known peer.
+    pub fn peers(&self) -> Vec<PeerView> {
+        self.lock().manager().peers()
+    }
+
+    /// One peer.
+    pub fn peer(&self, peer: &PeerId) -> Option<PeerView> {
+        self.lock().manager().peer(peer)
+    }
+
+    /// The summary.
+    pub fn health(&self) -> HealthView {
+        let driver = self.lock();
+        let manager = driver.manager();
+        let (state, reason) = manager.health();
+        HealthView {
+            state,
+            reason,
+            requirements: manager.requirements(),
+        }
+    }
+
+    /// Gauges and counters.
+    pub fn stats(&self) -> Stats {
+        self.lock().manager().stats()
+    }
+
+    /// Changes what a requirement wants.
+    ///
+    /// # Errors
+    /// `invalid-options` for an unknown name or bounds out of order; `closed`.
+    pub fn set_requirement(&self, name: &str, need: Need) -> Result<(), NodeError> {
+        let requirement = requirement(name)?;
+        if need.min > need.target || need.target > need.max {
+            return Err(NodeError::option(
+                name,
+                "a need should have min ≤ target ≤ max",
+            ));
+        }
+        self.open_driver()?
+            .input(Event::SetNeed { requirement, need });
+        Ok(())
+    }
+
+    /// Changes how much the user cares for a peer.
+    ///
+    /// # Errors
+    /// `closed`.
+    pub fn set_priority(&self, peer: PeerId, priority: Priority) -> Result<(), NodeError> {
+        self.open_driver()?
+            .input(Event::SetPriority { peer, priority });
+        Ok(())
+    }
+
+    /// Tells the manager that the browser has a network, or has none.
+    pub fn set_online(&self, online: bool) {
+        let mut driver = self.lock();
+        if !driver.is_closed() {
+            driver.input(if online {
+                Event::Online
+            } else {
+                Event::Offline
+            });
+        }
+    }
+
+    /// Dials a peer and holds it until [`Self::hang_up`]. The target is a multiaddr with `/p2p/…`, a record or the id of
+    /// a known peer.
+    ///
+    /// # Errors
+    /// `invalid-options`, `not-started`, `closed`, `denied`, or `dial-failed` with the last failure.
+    pub async fn dial(&self, target: &str) -> Result<PeerView, NodeError> {
+        let peer = {
+            let mut driver = self.open_driver()?;
+            if !driver.started {
+                return Err(NodeError::not_started());
+            }
+            let (peer, routes) = match target.parse::<PeerId>() {
+                Ok(peer) => (peer, Vec::new()),
+                Err(_) => match Bootstrap::parse(target)
+                    .map_err(|message| NodeError::option("target", message))?
+                {
+                    Bootstrap::Address(peer, route) => {
+                        if !dialable(&route, driver.page) {
+                            return Err(not_dialable(target));
+                        }
+                        (peer, vec![route])
+                    }
+                    Bootstrap::Record(enr) => {
+                        let routes: Vec<_> = enr
+                            .multiaddrs()
+                            .into_iter()
+                            .filter(|address| dialable(address, driver.page))
+                            .map(|address| split_peer(address).0)
+                            .collect();
+                        if routes.is_empty() {
+                            return Err(not_dialable(target));
+                        }
+                        (enr.peer_id(), routes)
+                    }
+                    Bootstrap::DnsAddr(..) | Bootstrap::Tree(_) => {
+                        return Err(NodeError::option(
+                            "target",
+                            format!(
+                                "{target:?} should name one peer: a multiaddr that ends in /p2p/…, an enr: text or a peer id"
+                            ),
+                        ));
+                    }
+                },
+            };
+            driver.dial_failures.remove(&peer);
+            driver.input(Event::ConnectNow { peer, routes });
+            peer
+        };
+        self.until(|driver| {
+            if driver.has_inputs() {
+                return None;
+            }
+            let view = driver.manager().peer(&peer);
+            match view.as_ref().map(|view| view.state) {
+                Some(PeerState::Connected) => view.map(Ok),
+                Some(PeerState::Dialing) => None,
+                state => {
+                    let failure = driver.dial_failures.get(&peer);
+                    let reason = view.as_ref().and_then(|view| view.last_reason);
+                    Some(Err(match (failure, reason) {
+                        (Some((address, failure)), _) => NodeError {
+                            address: Some(address.clone()),
+                            ..NodeError::new(
+                                ErrorCode::DialFailed,
+                                format!("could not connect to {peer}: {failure}"),
+                            )
+                        },
+                        (None, Some(reason)) => NodeError::new(
+                            ErrorCode::Denied,
+                            format!("{peer} is not dialed: {reason}"),
+                        ),
+                        // Nothing is known against it and pacing holds it back: its turn comes.
+                        (None, None) if state == Some(PeerState::Known) => return None,
+                        (None, None) => NodeError::new(
+                            ErrorCode::Denied,
+                            format!("{peer} is not dialed: no address that can be dialed is known"),
+                        ),
+                    }
+                    .about(peer)))
+                }
+            }
+        })
+        .await
+    }
+
+    /// Closes the connection to a peer on purpose and bars it until [`Self::dial`], `set_priority` or a restart. Ends when
+    /// the connection is closed; a peer that is not connected is only barred.
+    ///
+    /// # Errors
+    /// `closed`.
+    pub async fn hang_up(&self, peer: PeerId) -> Result<(), NodeError> {
+        self.open_driver()?.input(Event::HangUp { peer });
+        self.until(|driver| {
+            if driver.has_inputs() {
+                return None;
+            }
+            let state = driver.manager().peer(&peer).map(|view| view.state);
+            (!matches!(
+                state,
+                Some(PeerState::Connected | PeerState::Closing | PeerState::Dialing)
+            ))
+            .then_some(Ok(()))
+        })
+        .await
+    }
+
+    /// Ends when the requirements hold at `level`: all of them, or those named.
+    ///
+    /// # Errors
+    /// `invalid-options` for an unknown name, `not-started` (also when it is stopped meanwhile), `closed`.
+    pub async fn ready(
+        &self,
+        level: ReadyLevel,
+        names: Option<&[String]>,
+    ) -> Result<(), NodeError> {
+        let wanted = names
+            .map(|names| names.iter().map(|name| requirement(name)).collect())
+            .transpose()?
+            .unwrap_or_else(|| {
+                (0..REQUIREMENT_NAMES.len() as u8)
+                    .map(RequirementId)
+                    .collect::<Vec<_>>()
+            });
+        self.until(|driver| {
+            if !driver.started {
+                return Some(Err(NodeError::not_started()));
+            }
+            if driver.has_inputs() {
+                return None;
+            }
+            let holds = driver
+                .manager()
+                .requirements()
+                .iter()
+                .filter(|view| wanted.contains(&view.id))
+                .all(|view| match level {
+                    ReadyLevel::Minimal => view.have >= view.min,
+                    ReadyLevel::Met => view.have >= view.target,
+                });
+            holds.then_some(Ok(()))
+        })
+        .await
+    }
+
+    // --- for the protocols of this module ---------------------------------------------------------------------------
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Driver> {
+        lock(&self.driver)
+    }
+
+    pub(super) fn open_driver(&self) -> Result<MutexGuard<'_, Driver>, NodeError> {
+        let driver = self.lock();
+        if driver.is_closed() {
+            return Err(NodeError::closed());
+        }
+        Ok(driver)
+    }
+
+    /// Looks after every change until `look` has an answer. Fails with `closed` when the node is closed meanwhile.
+    pub(super) async fn until<T>(
+        &self,
+        mut look: impl FnMut(&mut Driver) -> Option<Result<T, NodeError>>,
+    ) -> Result<T, NodeError> {
+        loop {
+            let changed = {
+                let mut driver = self.open_driver()?;
+                if let Some(answer) = look(&mut driver) {
+                    return answer;
+                }
+                driver.changed()
+            };
+            changed.await.map_err(|_| NodeError::closed())?;
+        }
+    }
+
+    /// Waits for a peer that serves `requirement`, none of `tried`; one that names `shard` is preferred.
+    ///
+    /// # Errors
+    /// `not-started`, `closed`; `no-peer` after `timeout`.
+    pub(super) async fn serving(
+        &self,
+        requirement: RequirementId,
+        shard: u16,
+        tried: &[PeerId],
+        timeout: Duration,
+    ) -> Result<(PeerId, ConnId), NodeError> {
+        let found = within(
+            timeout,
+            self.until(|driver| {
+                if !driver.started {
+                    return Some(Err(NodeError::not_started()));
+                }
+                driver
+                    .serving(requirement, shard)
+                    .into_iter()
+                    .find(|(peer, _)| !tried.contains(peer))
+                    .map(Ok)
+            }),
+        )
+        .await;
+        found.unwrap_or_else(|| {
+            Err(NodeError::new(
+                ErrorCode::NoPeer,
+                format!(
+                    "no peer serves {} ({})",
+                    super::driver::requirement_name(requirement),
+                    self.health().reason
+                ),
+            ))
+        })
+    }
+
+    /// Asks one peer one question: opens a stream for the first of `protocols` that it speaks, sends what `request`
+    /// makes for it and reads the answer.
+    ///
+    /// # Errors
+    /// `closed`, when the node is closed meanwhile. How the peer did is in the [`Exchange`].
+    pub(super) async fn ask(
+        &self,
+        conn: ConnId,
+        protocols: &[&'static str],
+        request: impl FnOnce(&str) -> Vec<u8>,
+        limit: usize,
+        timeout: Duration,
+    ) -> Result<(Exchange, String), NodeError> {
+        let opening = self.open_driver()?.open(conn, protocols);
+        let talk = async {
+            let opened: Opened = match opening.await {
+                Ok(opened) => opened,
+                Err(_) => return Err(NodeError::closed()),
+            };
+            Ok(match opened {
+                Err(OpenError::Timeout) => (Exchange::TimedOut, String::new()),
+                Err(error) => (Exchange::NotOpened(error), String::new()),
+                Ok((stream, protocol)) => {
+                    let bytes = request(protocol.as_ref());
+                    let answer = exchange(stream, bytes, limit, timeout).await;
+                    (answer, protocol.as_ref().to_owned())
+                }
+            })
+        };
+        match within(timeout, talk).await {
+            Some(result) => result,
+            None => Ok((Exchange::TimedOut, String::new())),
+        }
+    }
+
+    pub(super) fn report(&self, peer: PeerId, requirement: RequirementId, outcome: Outcome) {
+        let mut driver = self.lock();
+        if !driver.is_closed() {
+            driver.report(peer, requirement, outcome);
+        }
+    }
+}
+
+/// The place of a requirement by its name.
+fn requirement(name: &str) -> Result<RequirementId, NodeError> {
+    REQUIREMENT_NAMES
+        .iter()
+        .position(|known| *known == name)
+        .map(|at| RequirementId(at as u8))
+        .ok_or_else(|| {
+            NodeError::option(
+                "requirements",
+                format!(
+                    "{name:?} is no requirement; it should be one of {}",
+                    REQUIREMENT_NAMES.join(", ")
+                ),
+            )
+        })
+}
+
+fn not_dialable(target: &str) -> NodeError {
+    NodeError {
+        address: Some(target.to_owned()),
+        ..NodeError::new(
+            ErrorCode::DialFailed,
+            "this page can't dial that address: it takes ws or wss, secure ones on a secure page, and private ones only with allowPrivateAddresses",
+        )
+    }
+}
+
+fn lock(driver: &Mutex<Driver>) -> MutexGuard<'_, Driver> {
+    driver
+        .lock()
+        .expect("nothing panics while it holds the driver")
+}
+
+/// A request id: unique among those of this page, which is all that a stream of its own needs.
+pub(super) fn request_id() -> String {
+    let mut bytes = [0; 8];
+    // Without entropy ids repeat, and each still belongs to its own stream.
+    let _ = getrandom::fill(&mut bytes);
+    data_encoding::HEXLOWER.encode(&bytes)
+}

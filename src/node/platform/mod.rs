@@ -1,0 +1,49 @@
+//! What differs between the browser and native: one module for each target, with the same names.
+//!
+//! `now`, `sleep`, `spawn`, `fetch`, `transport` and `swarm_config`; no `cfg` stands anywhere else in the driver.
+
+#[cfg(not(target_arch = "wasm32"))]
+#[path = "native.rs"]
+mod imp;
+#[cfg(target_arch = "wasm32")]
+#[path = "wasm.rs"]
+mod imp;
+
+pub(crate) use imp::{fetch, sleep, spawn, swarm_config, transport};
+
+use crate::manager::Time;
+
+/// An answer of a web server.
+#[derive(Debug)]
+pub(crate) struct HttpAnswer {
+    /// The status code.
+    pub(crate) status: u16,
+    /// The media type, in lower case, without parameters.
+    pub(crate) content_type: String,
+    /// At most the asked-for number of bytes.
+    pub(crate) body: Vec<u8>,
+}
+
+/// The current time, for the manager.
+pub(crate) fn now() -> Time {
+    use std::sync::OnceLock;
+    use web_time::{Instant, SystemTime, UNIX_EPOCH};
+    // Any fixed point will do: the manager only compares.
+    static START: OnceLock<Instant> = OnceLock::new();
+    Time {
+        mono_ms: START.get_or_init(Instant::now).elapsed().as_millis() as u64,
+        wall_ms: SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_millis() as u64),
+    }
+}
+
+/// Nanoseconds since 1970, as Waku's messages carry them.
+pub(crate) fn now_ns() -> i64 {
+    use web_time::{SystemTime, UNIX_EPOCH};
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| {
+            i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+        })
+}

@@ -1,0 +1,131 @@
+//! The browser: its timers, its `fetch` and its WebSocket.
+
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+use libp2p::core::muxing::StreamMuxerBox;
+use libp2p::core::transport::Boxed;
+use libp2p::core::upgrade::Version;
+use libp2p::identity::Keypair;
+use libp2p::{PeerId, Transport};
+use send_wrapper::SendWrapper;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+
+use super::HttpAnswer;
+use crate::node::dialing::{Bottom, DialFault, dial_fault};
+use crate::transport;
+
+/// The longest time that one timer is set for: `setTimeout` above 2^31 − 1 ms fires at once.
+const MAX_TIMER: Duration = Duration::from_millis(1 << 30);
+
+/// Ends after `duration`, or after 12 days if that is sooner: callers look at the clock again anyway.
+pub(crate) fn sleep(duration: Duration) -> impl Future<Output = ()> + Send {
+    SendWrapper::new(gloo_timers::future::sleep(duration.min(MAX_TIMER)))
+}
+
+/// Runs a future to its end, apart from the caller.
+pub(crate) fn spawn(future: impl Future<Output = ()> + 'static) {
+    wasm_bindgen_futures::spawn_local(future);
+}
+
+/// The swarm's settings for this target.
+pub(crate) fn swarm_config() -> libp2p::swarm::Config {
+    libp2p::swarm::Config::with_wasm_executor()
+}
+
+/// The browser's WebSocket, noise and yamux. `timeout` bounds the whole of a dial.
+///
+/// # Errors
+/// When the noise keys can't be made.
+pub(crate) fn transport(
+    keypair: &Keypair,
+    timeout: Duration,
+) -> Result<Boxed<(PeerId, StreamMuxerBox)>, libp2p::noise::Error> {
+    Ok(transport::Transport::new()
+        .map_err(|error| match error {
+            transport::Error::Unreachable => Bottom::unreachable(&error),
+            _ => Bottom(DialFault::NotAllowed(error.to_string())),
+        })
+        .upgrade(Version::V1Lazy)
+        .authenticate(libp2p::noise::Config::new(keypair)?)
+        .multiplex(libp2p::yamux::Config::default())
+        .timeout(timeout)
+        .map_err(dial_fault)
+        .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)))
+        .boxed())
+}
+
+/// A GET request without credentials and past the browser's cache. Dropping it aborts the request.
+///
+/// # Errors
+/// Whatever the browser reports; `InvalidData` for a body over `limit`.
+pub(crate) fn fetch(
+    url: String,
+    accept: &'static str,
+    limit: usize,
+) -> impl Future<Output = io::Result<HttpAnswer>> + Send {
+    SendWrapper::new(async move { get(&url, accept, limit).await.map_err(js_error) })
+}
+
+async fn get(url: &str, accept: &str, limit: usize) -> Result<HttpAnswer, JsValue> {
+    let abort = Abort(web_sys::AbortController::new()?);
+    let init = web_sys::RequestInit::new();
+    init.set_method("GET");
+    init.set_credentials(web_sys::RequestCredentials::Omit);
+    init.set_cache(web_sys::RequestCache::NoStore);
+    init.set_signal(Some(&abort.0.signal()));
+    let request = web_sys::Request::new_with_str_and_init(url, &init)?;
+    request.headers().set("Accept", accept)?;
+    let answer: web_sys::Response = JsFuture::from(fetch_with_request(&request)?)
+        .await?
+        .dyn_into()?;
+    let content_type = answer.headers().get("Content-Type")?.unwrap_or_default();
+    let length = answer
+        .headers()
+        .get("Content-Length")?
+        .and_then(|text| text.parse::<usize>().ok());
+    if length.is_some_and(|length| length > limit) {
+        return Err(JsValue::from_str("answer over the limit"));
+    }
+    let buffer = JsFuture::from(answer.array_buffer()?).await?;
+    let body = js_sys::Uint8Array::new(&buffer);
+    if body.length() as usize > limit {
+        return Err(JsValue::from_str("answer over the limit"));
+    }
+    Ok(HttpAnswer {
+        status: answer.status(),
+        content_type: super::super::media_type(&content_type),
+        body: body.to_vec(),
+    })
+}
+
+/// `fetch` of the page or of the worker: whichever global object there is.
+fn fetch_with_request(request: &web_sys::Request) -> Result<js_sys::Promise, JsValue> {
+    let global = js_sys::global();
+    let fetch: js_sys::Function =
+        js_sys::Reflect::get(&global, &JsValue::from_str("fetch"))?.dyn_into()?;
+    fetch.call1(&global, request)?.dyn_into()
+}
+
+/// Aborts its request on drop; harmless once that is over.
+struct Abort(web_sys::AbortController);
+
+impl Drop for Abort {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+fn js_error(error: JsValue) -> io::Error {
+    let text = error
+        .as_string()
+        .or_else(|| {
+            error
+                .dyn_ref::<js_sys::Error>()
+                .map(|error| String::from(error.message()))
+        })
+        .unwrap_or_else(|| "request failed".into());
+    io::Error::other(text)
+}

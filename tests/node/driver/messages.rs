@@ -1,0 +1,276 @@
+//! Sending, receiving and asking for history.
+
+use std::time::Duration;
+
+use lightkeeper::manager::Reason;
+use lightkeeper::node::{ErrorCode, GapCause, NodeEvent, StoreQuery, SubscriptionState};
+
+use super::world::{PATIENCE, TOPIC, World, outgoing};
+use crate::client::soon;
+
+#[tokio::test]
+async fn a_message_is_sent_received_and_found_in_the_store() {
+    let world = World::new().await;
+    world.ready().await;
+    let mark = world.mark();
+    let subscribed = soon(world.node.subscribe(vec![TOPIC.into()], None, PATIENCE))
+        .await
+        .unwrap();
+    let report = soon(world.node.light_push(outgoing("hello"), PATIENCE))
+        .await
+        .unwrap();
+    assert_eq!(report.accepted.len(), 1);
+
+    let received = world.message_since(mark, subscribed.id).await;
+    assert_eq!(received.hash, report.hash);
+    assert_eq!(received.message.payload(), b"hello");
+
+    let query = StoreQuery {
+        content_topics: vec![TOPIC.into()],
+        ..StoreQuery::default()
+    };
+    let page = soon(world.node.query(query, PATIENCE)).await.unwrap();
+    let hashes: Vec<_> = page.messages.iter().map(|m| m.hash).collect();
+    assert_eq!(hashes, [report.hash]);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn an_ephemeral_message_is_received_and_not_stored() {
+    let world = World::new().await;
+    world.ready().await;
+    let mark = world.mark();
+    let subscribed = soon(world.node.subscribe(vec![TOPIC.into()], None, PATIENCE))
+        .await
+        .unwrap();
+    let mut message = outgoing("gone");
+    message.ephemeral = true;
+    soon(world.node.light_push(message, PATIENCE))
+        .await
+        .unwrap();
+    let received = world.message_since(mark, subscribed.id).await;
+    assert_eq!(received.message.ephemeral, Some(true));
+    let query = StoreQuery {
+        content_topics: vec![TOPIC.into()],
+        ..StoreQuery::default()
+    };
+    let page = soon(world.node.query(query, PATIENCE)).await.unwrap();
+    assert!(page.messages.is_empty());
+    world.close().await;
+}
+
+#[tokio::test]
+async fn pages_follow_one_another_by_their_cursors() {
+    let world = World::new().await;
+    world.ready().await;
+    let mut sent = Vec::new();
+    for n in 0..5 {
+        let report = soon(world.node.light_push(outgoing(&format!("{n}")), PATIENCE))
+            .await
+            .unwrap();
+        sent.push(report.hash);
+    }
+    let mut query = StoreQuery {
+        content_topics: vec![TOPIC.into()],
+        page_size: Some(2),
+        ascending: true,
+        ..StoreQuery::default()
+    };
+    let mut found = Vec::new();
+    loop {
+        let page = soon(world.node.query(query.clone(), PATIENCE))
+            .await
+            .unwrap();
+        assert!(page.messages.len() <= 2);
+        found.extend(page.messages.iter().map(|m| m.hash));
+        if page.cursor.is_none() {
+            break;
+        }
+        query.cursor = page.cursor;
+        query.peer = Some(page.peer);
+    }
+    assert_eq!(found, sent);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_subscription_moves_when_its_peer_is_lost_and_says_so() {
+    let world = World::new().await;
+    world.ready().await;
+    let subscribed = soon(world.node.subscribe(vec![TOPIC.into()], None, PATIENCE))
+        .await
+        .unwrap();
+    let mark = world.mark();
+    world.control(&world.name_of(subscribed.peer), "stop").await;
+
+    let states = |wanted: SubscriptionState| {
+        move |event: &NodeEvent| match event {
+            NodeEvent::Subscription {
+                id, state, peers, ..
+            } if *id == subscribed.id && *state == wanted => Some(peers.clone()),
+            _ => None,
+        }
+    };
+    world
+        .event_since(mark, states(SubscriptionState::Moving))
+        .await;
+    let peers = world
+        .event_since(mark, states(SubscriptionState::Active))
+        .await;
+    assert_ne!(peers, [subscribed.peer]);
+    let (topics, cause) = world
+        .event_since(mark, |event| match event {
+            NodeEvent::Gap {
+                content_topics,
+                cause,
+                ..
+            } => Some((content_topics.clone(), *cause)),
+            _ => None,
+        })
+        .await;
+    assert_eq!((topics, cause), (vec![TOPIC.to_owned()], GapCause::Moved));
+
+    let mark = world.mark();
+    let hash = world
+        .fleet
+        .publish(TOPIC, b"after the move".to_vec(), false)
+        .unwrap();
+    let received = world.message_since(mark, subscribed.id).await;
+    assert_eq!(received.hash.to_string(), hash);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn nothing_comes_after_unsubscribing() {
+    let world = World::new().await;
+    world.ready().await;
+    let ended = soon(world.node.subscribe(vec![TOPIC.into()], None, PATIENCE))
+        .await
+        .unwrap();
+    let other = "/lightkeeper/1/other/proto";
+    let kept = soon(world.node.subscribe(vec![other.into()], None, PATIENCE))
+        .await
+        .unwrap();
+    soon(world.node.unsubscribe(ended.id)).await.unwrap();
+    let mark = world.mark();
+    world
+        .fleet
+        .publish(TOPIC, b"unheard".to_vec(), false)
+        .unwrap();
+    world
+        .fleet
+        .publish(other, b"heard".to_vec(), false)
+        .unwrap();
+    world.message_since(mark, kept.id).await;
+    let unheard = world.seen(|event| match event {
+        NodeEvent::Message(id, _) if *id == ended.id => Some(()),
+        _ => None,
+    });
+    assert!(unheard.is_empty());
+    world.close().await;
+}
+
+#[tokio::test]
+async fn stopping_the_node_ends_its_subscriptions() {
+    let world = World::new().await;
+    world.ready().await;
+    let subscribed = soon(world.node.subscribe(vec![TOPIC.into()], None, PATIENCE))
+        .await
+        .unwrap();
+    let mark = world.mark();
+    soon(world.node.stop()).await.unwrap();
+    let reason = world
+        .event_since(mark, |event| match event {
+            NodeEvent::Subscription {
+                id,
+                state: SubscriptionState::Closed,
+                reason,
+                ..
+            } if *id == subscribed.id => Some(*reason),
+            _ => None,
+        })
+        .await;
+    assert_eq!(reason, Some(Reason::Stopped));
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_busy_peer_is_told_as_busy() {
+    let world = World::new().await;
+    world.ready().await;
+    for node in world.fleet.nodes() {
+        world.control(&node.name, "busy").await;
+    }
+    let error = soon(world.node.light_push(outgoing("hello"), PATIENCE))
+        .await
+        .unwrap_err();
+    assert_eq!(error.code, ErrorCode::Busy);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_peer_that_refuses_is_a_protocol_error_and_is_left_at_the_second() {
+    let world = World::new().await;
+    world.ready().await;
+    let peers = world.node.health().requirements[0].peers.clone();
+    for peer in &peers {
+        world.control(&world.name_of(*peer), "refuse").await;
+    }
+    let error = soon(world.node.light_push(outgoing("hello"), PATIENCE))
+        .await
+        .unwrap_err();
+    assert_eq!(error.code, ErrorCode::Protocol);
+    // Others serve, and are found while the callers go on.
+    for _ in 0..4 {
+        let _ = soon(world.node.light_push(outgoing("hello"), PATIENCE)).await;
+    }
+    world.ready().await;
+    soon(world.node.light_push(outgoing("hello again"), PATIENCE))
+        .await
+        .unwrap();
+    world.close().await;
+}
+
+#[tokio::test]
+async fn without_a_peer_a_call_ends_at_its_deadline() {
+    let world = World::with(8, |config| config.bootstrap.clear()).await;
+    let error = soon(
+        world
+            .node
+            .light_push(outgoing("hello"), Duration::from_millis(50)),
+    )
+    .await
+    .unwrap_err();
+    assert_eq!(error.code, ErrorCode::NoPeer);
+    let error = soon(
+        world
+            .node
+            .subscribe(vec![TOPIC.into()], None, Duration::from_millis(50)),
+    )
+    .await
+    .unwrap_err();
+    assert_eq!(error.code, ErrorCode::NoPeer);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_message_that_no_server_would_take_is_refused_before_it_is_sent() {
+    let world = World::new().await;
+    let mut message = outgoing("");
+    let error = soon(world.node.light_push(message.clone(), PATIENCE))
+        .await
+        .unwrap_err();
+    assert_eq!(error.code, ErrorCode::InvalidOptions);
+    message.payload = vec![0; 200 * 1024];
+    let error = soon(world.node.light_push(message.clone(), PATIENCE))
+        .await
+        .unwrap_err();
+    assert_eq!(error.option.as_deref(), Some("message"));
+    message.payload = vec![1];
+    message.content_topic = "no topic".into();
+    let error = soon(world.node.light_push(message, PATIENCE))
+        .await
+        .unwrap_err();
+    assert_eq!(error.option.as_deref(), Some("contentTopic"));
+    world.close().await;
+}

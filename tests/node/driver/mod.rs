@@ -1,0 +1,5 @@
+//! The driver, natively, against a fleet on loopback: the same code as in the browser, without one.
+
+mod messages;
+mod peers;
+mod world;

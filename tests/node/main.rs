@@ -1,0 +1,6 @@
+//! Real swarms on loopback.
+
+mod client;
+mod driver;
+mod fleet;
+mod http;

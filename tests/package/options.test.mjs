@@ -1,0 +1,194 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { LightNodeError } from "../../pkg-template/errors.js";
+import { DEFAULTS, checkCall, checkMessage, checkPeerId, checkQuery, checkReady, checkSubscription, isPrivateOrigin, networks, resolveNeed, resolveOptions } from "../../pkg-template/options.js";
+
+const KEY = "AIRVQ5DDA4FFWLRBCHJWUWOO6X6S4ZTZ5B667LQ6AJU6PEYDLRD5O";
+const TREE = `enrtree://${KEY}@sandbox.waku.nodes.status.im`;
+const PEER = "16Uiu2HAmNaeL4p3WEYzC9mgXBmBWSgWjPHRvatZTXnp8Jgv3iKsb";
+const ADDRESS = `/dns4/a.example.org/tcp/8000/wss/p2p/${PEER}`;
+const AUTO = { clusterId: 1, numShardsInCluster: 8 };
+const STATIC = { clusterId: 16, shards: [32, 64] };
+
+/** Which option is named, and a part of what it is said to be. */
+function rejects(label, option, says, call) {
+  test(`${label} is refused, naming ${option}`, () => {
+    assert.throws(call, (error) => {
+      assert.ok(error instanceof LightNodeError, String(error));
+      assert.equal(error.code, "invalid-options");
+      assert.equal(error.option, option);
+      assert.ok(error.message.includes(option), error.message);
+      assert.match(error.message, says);
+      return true;
+    });
+  });
+}
+
+for (const [label, options, option, says] of [
+  ["an option nobody knows", { storge: "memory" }, "storge", /takes network, bootstrap/],
+  ["an option that is not built yet", { storage: "memory" }, "storage", /unknown option/],
+  ["options that are a text", "enrtree://", "options", /an object/],
+  ["options that are null", null, "options", /an object/],
+  ["a network key nobody knows", { network: { ...AUTO, shard: 1 } }, "network.shard", /unknown option/],
+  ["a network that is a number", { network: 1 }, "network", /an object/],
+  ["a network without a cluster", { network: { shards: [0] } }, "network.clusterId", /from 0 to 65535, and is missing/],
+  ["a cluster above 16 bits", { network: { clusterId: 65536, shards: [0] } }, "network.clusterId", /from 0 to 65535, not 65536/],
+  ["a cluster that is no whole number", { network: { clusterId: 1.5, shards: [0] } }, "network.clusterId", /whole number/],
+  ["a network of both kinds", { network: { ...AUTO, shards: [0] } }, "network", /one of the two/],
+  ["a network of neither kind", { network: { clusterId: 1 } }, "network", /one of the two/],
+  ["a network without shards", { network: { clusterId: 1, shards: [] } }, "network.shards", /at least one shard/],
+  ["a shard outside the cluster", { network: { clusterId: 1, shards: [0, 1024] } }, "network.shards[1]", /from 0 to 1023/],
+  ["a shard given twice", { network: { clusterId: 1, shards: [3, 3] } }, "network.shards", /without doubles/],
+  ["no shards to choose from", { network: { clusterId: 1, numShardsInCluster: 0 } }, "network.numShardsInCluster", /from 1 to 1024/],
+  ["a bootstrap that is one text", { bootstrap: TREE }, "bootstrap", /an array of texts/],
+  ["an empty bootstrap text", { bootstrap: [""] }, "bootstrap[0]", /enrtree/],
+  ["a bootstrap that is no text", { bootstrap: [TREE, 7] }, "bootstrap[1]", /enrtree/],
+  ["a web address as bootstrap", { bootstrap: ["wss://a.example.org"] }, "bootstrap[0]", /enrtree/],
+  ["a tree without a key", { bootstrap: ["enrtree://nodes.example.org"] }, "bootstrap[0]", /53 characters/],
+  ["a tree with a short key", { bootstrap: [`enrtree://${KEY.slice(1)}@nodes.example.org`] }, "bootstrap[0]", /53 characters/],
+  ["a tree with a lower-case key", { bootstrap: [`enrtree://${KEY.toLowerCase()}@nodes.example.org`] }, "bootstrap[0]", /upper-case/],
+  ["a tree without a domain", { bootstrap: [`enrtree://${KEY}@`] }, "bootstrap[0]", /domain/],
+  ["a tree with # for @", { bootstrap: [`enrtree://${KEY}#nodes.example.org`] }, "bootstrap[0]", /"@"/],
+  ["a record that is none", { bootstrap: ["enr:-IS4Q?"] }, "bootstrap[0]", /base64url/],
+  ["a multiaddr without /p2p/", { bootstrap: ["/dns4/a.example.org/tcp/8000/wss"] }, "bootstrap[0]", /ends in "\/p2p\/"/],
+  ["a multiaddr that goes on after the peer", { bootstrap: [`${ADDRESS}/p2p-circuit`] }, "bootstrap[0]", /ends in "\/p2p\/"/],
+  ["a resolver that is no web address", { resolvers: ["cloudflare-dns.com"] }, "resolvers[0]", /https:/],
+  ["a resolver of another scheme", { resolvers: ["https://dns.example/dns-query", "tls://dns.example"] }, "resolvers[1]", /https:/],
+  ["an empty resolver", { resolvers: [""] }, "resolvers[0]", /https:/],
+  ["resolvers that are one text", { resolvers: "https://dns.example/dns-query" }, "resolvers", /an array/],
+  ["no resolver for a tree", { resolvers: [], bootstrap: [TREE] }, "resolvers", /at least one/],
+  ["a requirement nobody knows", { require: { lightpush: 2 } }, "require.lightpush", /takes lightPush, filter, store/],
+  ["a requirement that is not built yet", { require: { topics: {} } }, "require.topics", /unknown option/],
+  ["a minimum above the target", { require: { filter: { min: 3, target: 2 } } }, "require.filter.min", /at most the target \(2\), not 3/],
+  ["a target above the maximum", { require: { filter: { target: 3, max: 2 } } }, "require.filter.max", /at least the target \(3\), not 2/],
+  ["a need that is no whole number", { require: { store: 1.5 } }, "require.store", /whole number/],
+  ["a negative need", { require: { store: -1 } }, "require.store", /from 0/],
+  ["a need that is a text", { require: { store: "2" } }, "require.store", /an object with min, target, max/],
+  ["a need without a target", { require: { store: { min: 1 } } }, "require.store.target", /missing/],
+  ["a need with a key nobody knows", { require: { store: { target: 1, maximum: 2 } } }, "require.store.maximum", /takes min, target, max/],
+  ["a log level nobody knows", { log: "verbose" }, "log", /off, error, warn/],
+  ["private addresses as a text", { allowPrivateAddresses: "yes" }, "allowPrivateAddresses", /true or false/],
+  ["a signal that is none", { signal: {} }, "signal", /AbortSignal/],
+]) {
+  rejects(label, option, says, () => resolveOptions(options));
+}
+
+test("every default holds where an option is left out or undefined", () => {
+  for (const given of [undefined, {}, { network: undefined, bootstrap: undefined, require: undefined, log: undefined }]) {
+    const { options, onLog, signal } = resolveOptions(given);
+    assert.deepEqual(options, { ...DEFAULTS, allowPrivateAddresses: false });
+    assert.equal(onLog, undefined);
+    assert.equal(signal, undefined);
+  }
+});
+
+test("the defaults and the public networks are accepted as options", () => {
+  assert.doesNotThrow(() => resolveOptions(DEFAULTS));
+  for (const network of Object.values(networks)) assert.doesNotThrow(() => resolveOptions({ ...network }));
+});
+
+test("the defaults cannot be changed at any depth", () => {
+  assert.throws(() => (DEFAULTS.require.store.target = 9), TypeError);
+  assert.throws(() => DEFAULTS.resolvers.push("https://dns.example"), TypeError);
+  assert.throws(() => networks.sandbox.bootstrap.push(TREE), TypeError);
+});
+
+test("the options that reach the wasm are copies that nobody else holds", () => {
+  const bootstrap = [TREE, ADDRESS, "enr:-IS4QAAA_a"];
+  const { options } = resolveOptions({ bootstrap, network: STATIC });
+  bootstrap.push("changed");
+  assert.equal(options.bootstrap.length, 3);
+  assert.notEqual(options.network.shards, STATIC.shards);
+  assert.ok(!Object.isFrozen(resolveOptions({}).options.resolvers));
+});
+
+test("a requirement left out keeps its default", () => {
+  const { require } = resolveOptions({ require: { lightPush: 1 } }).options;
+  assert.deepEqual(require, { lightPush: { min: 1, target: 1, max: 2 }, filter: { min: 1, target: 2, max: 4 }, store: { min: 0, target: 1, max: 2 } });
+});
+
+test("a log function gets records from debug up", () => {
+  const log = () => {};
+  const { options, onLog } = resolveOptions({ log });
+  assert.equal(onLog, log);
+  assert.equal(options.log, "debug");
+  assert.equal(resolveOptions({ log: "trace" }).options.log, "trace");
+});
+
+test("a resolver on loopback may be plain http", () => {
+  assert.doesNotThrow(() => resolveOptions({ resolvers: ["http://127.0.0.1:8800/dns-query"] }));
+});
+
+for (const [need, resolved] of [
+  [0, { min: 0, target: 0, max: 0 }],
+  [1, { min: 1, target: 1, max: 2 }],
+  [3, { min: 1, target: 3, max: 6 }],
+  [200, { min: 1, target: 200, max: 255 }],
+  [{ target: 3 }, { min: 1, target: 3, max: 6 }],
+  [{ target: 0 }, { min: 0, target: 0, max: 0 }],
+  [{ min: 3, target: 3 }, { min: 3, target: 3, max: 6 }],
+  [{ min: 0, target: 2, max: 2 }, { min: 0, target: 2, max: 2 }],
+]) {
+  test(`the need ${JSON.stringify(need)} means ${JSON.stringify(resolved)}`, () => assert.deepEqual(resolveNeed("store", need), resolved));
+}
+
+for (const [origin, expected] of [
+  ["http://localhost:8800", true], ["http://dapp.localhost", true], ["http://127.0.0.1:8800", true], ["http://[::1]:8800", true],
+  ["http://10.1.2.3", true], ["http://172.16.0.1", true], ["http://172.31.0.1", true], ["http://192.168.1.7", true], ["http://169.254.1.1", true],
+  ["http://nas.local", true], ["http://[fd12:3456::1]", true], ["http://[fe80::1]", true],
+  ["https://example.org", false], ["https://localhost.example.org", false], ["https://10.example.org", false], ["http://172.32.0.1", false],
+  ["http://11.0.0.1", false], ["http://[2001:db8::1]", false], ["https://fd.example.org", false], ["null", false], [undefined, false],
+]) {
+  test(`a page from ${origin} ${expected ? "may" : "may not"} dial private addresses unasked`, () => assert.equal(isPrivateOrigin(origin), expected));
+}
+
+const message = { contentTopic: "/app/1/chat/proto", payload: new Uint8Array([1]) };
+const topics = ["/app/1/chat/proto"];
+const hash = "ab".repeat(32);
+
+for (const [label, option, says, call] of [
+  ["a call option nobody knows", "timeout", /takes signal, timeoutMs/, () => checkCall({ timeout: 5 })],
+  ["a deadline of nothing", "timeoutMs", /from 1/, () => checkCall({ timeoutMs: 0 })],
+  ["a deadline that a timer takes for now", "timeoutMs", /2147483647/, () => checkCall({ timeoutMs: 2 ** 31 })],
+  ["a level nobody knows", "level", /"met" or "minimal"/, () => checkReady({ level: "all" })],
+  ["a requirement to wait for that nobody knows", "requirements[1]", /lightPush/, () => checkReady({ requirements: ["store", "relay"] })],
+  ["an address for a peer id", "peer", /peer id/, () => checkPeerId(ADDRESS)],
+  ["a message without a topic", "contentTopic", /not empty, and is missing/, () => checkMessage(AUTO, { payload: message.payload })],
+  ["a payload that is a text", "payload", /Uint8Array/, () => checkMessage(AUTO, { ...message, payload: "hello" })],
+  ["an empty payload", "payload", /not empty/, () => checkMessage(AUTO, { ...message, payload: new Uint8Array() })],
+  ["a message key nobody knows", "topic", /takes contentTopic/, () => checkMessage(AUTO, { ...message, topic: "x" })],
+  ["a time that is no whole number", "timestamp", /whole number/, () => checkMessage(AUTO, { ...message, timestamp: 0.5 })],
+  ["a shard outside the cluster", "shard", /from 0 to 7, not 8/, () => checkMessage(AUTO, { ...message, shard: 8 })],
+  ["a shard that the network has not", "shard", /32, 64/, () => checkMessage(STATIC, { ...message, shard: 33 })],
+  ["no shard where the network has several", "shard", /32, 64.*missing/, () => checkMessage(STATIC, message)],
+  ["a subscription to nothing", "contentTopics", /1 to 100/, () => checkSubscription(AUTO, [])],
+  ["a subscription to one text", "contentTopics", /an array/, () => checkSubscription(AUTO, topics[0])],
+  ["a subscription to an empty topic", "contentTopics[0]", /not empty/, () => checkSubscription(AUTO, [""])],
+  ["a query for nothing", "query", /one of the two/, () => checkQuery(AUTO, {})],
+  ["a query for topics and hashes", "query", /one of the two/, () => checkQuery(AUTO, { contentTopics: topics, hashes: [hash] })],
+  ["more topics than servers page", "contentTopics", /1 to 10/, () => checkQuery(AUTO, { contentTopics: Array(11).fill("/a/1/b/c") })],
+  ["a hash that is none", "hashes[0]", /64 characters/, () => checkQuery(AUTO, { hashes: ["ab"] })],
+  ["hashes with a time", "hashes", /without from/, () => checkQuery(AUTO, { hashes: [hash], from: 1 })],
+  ["an end before the beginning", "from", /not after to/, () => checkQuery(AUTO, { contentTopics: topics, from: 2, to: 1 })],
+  ["a date that is none", "from", /a Date/, () => checkQuery(AUTO, { contentTopics: topics, from: new Date("never") })],
+  ["an order nobody knows", "order", /ascending/, () => checkQuery(AUTO, { contentTopics: topics, order: "up" })],
+  ["a page above what servers give", "pageSize", /from 1 to 100/, () => checkQuery(AUTO, { contentTopics: topics, pageSize: 101 })],
+]) {
+  rejects(label, option, says, call);
+}
+
+test("one static shard need not be named, and bytes of a Buffer are bytes", () => {
+  assert.equal(checkMessage({ clusterId: 16, shards: [32] }, message).shard, undefined);
+  assert.doesNotThrow(() => checkMessage(AUTO, { ...message, payload: Buffer.from("a") }));
+});
+
+test("dates become milliseconds, and a limit below the page size makes the page smaller", () => {
+  const { request, limit } = checkQuery(AUTO, { contentTopics: topics, from: new Date(1000.9), to: 2000, limit: 5 });
+  assert.deepEqual({ from: request.from, to: request.to, pageSize: request.pageSize, order: request.order, limit }, { from: 1000, to: 2000, pageSize: 5, order: "ascending", limit: 5 });
+});
+
+test("hashes may have a prefix and go to no shard in particular", () => {
+  const { request } = checkQuery(STATIC, { hashes: [`0x${hash.toUpperCase()}`] });
+  assert.deepEqual(request.hashes, [hash]);
+  assert.equal(request.shard, undefined);
+});

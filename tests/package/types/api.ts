@@ -1,0 +1,125 @@
+/** Uses the whole API as a dapp would. It only has to compile. */
+
+import {
+  DEFAULTS, LightNode, LightNodeError, createLightNode, createPeerManager, init, networks,
+  type Cause, type ErrorCode, type FailKind, type HealthReason, type LightNodeEventMap, type LightNodeOptions, type LogRecord, type Message,
+  type Need, type Network, type NodeEvent, type PeerInfo, type Reason, type RequirementStatus, type SendReport, type Stats, type StoreQuery,
+  type Subscription,
+} from "lightkeeper";
+
+export async function quickstart(payload: Uint8Array): Promise<void> {
+  const node = await createLightNode({ bootstrap: ["enrtree://…"] });
+  node.addEventListener("peer:disconnect", (e) => console.log(e.detail.peerId, e.detail.cause));
+  await node.ready();
+  await node.lightPush.send({ contentTopic: "/app/1/chat/proto", payload });
+}
+
+export async function making(signal: AbortSignal, module: WebAssembly.Module): Promise<LightNode[]> {
+  await init();
+  for (const source of ["/lightkeeper_bg.wasm", new URL("https://example.org/x.wasm"), new Uint8Array(8), new ArrayBuffer(8), new Response(), module]) await init(source);
+  const network: Network = { clusterId: 16, shards: [32, 64] };
+  const need: Need = { target: 3 };
+  const options: LightNodeOptions = {
+    network,
+    bootstrap: ["enrtree://…", "/dns4/…/p2p/…", "enr:…"],
+    resolvers: [...DEFAULTS.resolvers],
+    require: { lightPush: 1, filter: { min: 1, target: 2, max: 4 }, store: need },
+    allowPrivateAddresses: false,
+    log: (record: LogRecord) => console.log(record.level, record.target, record.message),
+    signal,
+  };
+  return [await createLightNode(options), await createPeerManager(), await createLightNode({ ...networks.sandbox, log: "warn" }), await createLightNode(DEFAULTS)];
+}
+
+export async function life(node: LightNode, signal: AbortSignal): Promise<void> {
+  const id: string = node.peerId;
+  await node.start({ signal });
+  await node.ready({ level: "minimal", requirements: ["lightPush"], signal, timeoutMs: 5000 });
+  const { state, requirements, online, reason } = node.health();
+  const status: RequirementStatus | undefined = requirements[0];
+  const explained: HealthReason = reason;
+  const up: boolean = online && state !== "unmet";
+  const peers: PeerInfo[] = node.peers();
+  const score: number | undefined = node.peer(id)?.score;
+  const stats: Stats = node.stats();
+  console.log(status?.have, explained, up, peers.length, score, stats.dials, structuredClone(peers));
+  node.setRequirement("store", { min: 0, target: 1 });
+  const peer: PeerInfo = await node.dial("/ip4/…/p2p/…", { signal, timeoutMs: 3000 });
+  node.setPriority(peer.peerId, "banned");
+  await node.hangUp(peer.peerId, { signal });
+  await node.stop();
+  await node.close();
+  await node[Symbol.asyncDispose]();
+}
+
+export async function protocols(node: LightNode, payload: Uint8Array, signal: AbortSignal): Promise<void> {
+  const report: SendReport = await node.lightPush.send({ contentTopic: "/a/1/b/c", payload, ephemeral: true, timestamp: Date.now(), shard: 1 }, { signal, timeoutMs: 1000 });
+  console.log(report.hash, report.accepted, report.failed.map(({ peer, class: kind, message }) => [peer, kind, message]));
+  const onMessage = ({ payload, timestampNs, meta }: Message) => console.log(payload.length, timestampNs + 1n, meta?.length);
+  const subscription: Subscription = await node.filter.subscribe(["/a/1/b/c"], onMessage, { shard: 1, signal });
+  const ended: Promise<Reason> = subscription.closed;
+  console.log(subscription.state, subscription.peers, subscription.contentTopics);
+  await subscription.unsubscribe();
+  console.log(await ended);
+  const query: StoreQuery = { contentTopics: ["/a/1/b/c"], from: new Date(), to: Date.now(), order: "descending", pageSize: 50, limit: 10, shard: 1 };
+  for await (const message of node.store.query(query, { signal })) onMessage(message);
+  for await (const message of node.store.query({ hashes: ["ab"] })) onMessage(message);
+}
+
+export async function events(node: LightNode, signal: AbortSignal): Promise<void> {
+  const onFail = (event: LightNodeEventMap["peer:fail"]) => {
+    const kind: FailKind = event.detail.kind;
+    console.log(kind, event.detail.address ?? event.detail.protocol, event.detail.willRetryAt);
+  };
+  node.addEventListener("peer:fail", onFail, { signal });
+  node.removeEventListener("peer:fail", onFail);
+  node.addEventListener("node:crash", { handleEvent: (event) => console.log(event.detail.message) }, { once: true });
+  node.addEventListener("peer:connect", function ({ detail: { peerId, address, transport, direction } }) {
+    console.log(this.peerId, peerId, address, transport, direction);
+  });
+  node.addEventListener("peer:discovery", ({ detail: { source, claims } }) => console.log(source, claims));
+  node.addEventListener("peer:identify", ({ detail: { protocols, agent } }) => console.log(protocols.length, agent));
+  node.addEventListener("peer:disconnect", ({ detail }) => {
+    const cause: Cause = detail.cause;
+    console.log(cause, detail.reason, detail.deliberate, detail.uptimeMs, detail.willReconnect);
+  });
+  node.addEventListener("peer:reconnect", ({ detail: { downMs, attempts } }) => console.log(downMs, attempts));
+  node.addEventListener("peer:replace", ({ detail: { lost, gained, requirement, gapMs } }) => console.log(lost, gained, requirement, gapMs));
+  node.addEventListener("peer:ban", ({ detail: { peerId, reason } }) => console.log(peerId, reason));
+  node.addEventListener("requirement:change", ({ detail: { name, have, min, target, crossed } }) => console.log(name, have, min, target, crossed));
+  node.addEventListener("health:change", ({ detail }) => console.log(detail.old, detail.new, detail.reason));
+  node.addEventListener("filter:gap", ({ detail: { contentTopics, from, to, cause, filled } }) => console.log(contentTopics, to - from, cause, filled));
+  for await (const event of node.events({ signal })) show(event);
+}
+
+/** The union is told apart by `type`, and it is closed. */
+function show(event: NodeEvent): string {
+  switch (event.type) {
+    case "events:dropped":
+      return `${event.detail.count} lost at ${event.at}`;
+    case "peer:replace":
+      return event.detail.gained;
+    case "node:crash":
+      return event.detail.message;
+    default:
+      return event.type;
+  }
+}
+
+export function failures(error: unknown): string {
+  if (!(error instanceof LightNodeError)) throw error;
+  const told: readonly (string | undefined)[] = [error.message, error.peer, error.address, error.option];
+  return told.join() + advice(error.code);
+}
+
+/** Every code is known: a new one breaks this. */
+function advice(code: ErrorCode): string {
+  switch (code) {
+    case "invalid-options": case "not-started": case "closed": case "unsupported": case "rejected": case "protocol": case "storage":
+      return "ours";
+    case "crashed":
+      return "again";
+    case "no-peer": case "timeout": case "denied": case "dial-failed": case "busy":
+      return "later";
+  }
+}

@@ -1,0 +1,351 @@
+//! The functions that the wasm exports, against the fleet: what the facade builds on.
+//!
+//! The fleet listens where `LIGHTKEEPER_FLEET_PORT` said when this was compiled (8780 if it is not set).
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use futures::channel::mpsc;
+use futures::{StreamExt, future};
+use js_sys::{Function, JSON, Object, Reflect, Uint8Array};
+use lightkeeper::browser::{create, destroy, post, query};
+use lightkeeper::transport::open_sockets;
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen_test::wasm_bindgen_test;
+
+use crate::support::{clean_slate, pause, within};
+
+const TOPIC: &str = "/lightkeeper/1/web/proto";
+
+fn fleet_url(path: &str) -> String {
+    let port = option_env!("LIGHTKEEPER_FLEET_PORT").unwrap_or("8780");
+    format!("http://127.0.0.1:{port}{path}")
+}
+
+async fn fetch(path: &str, method: &str) -> JsValue {
+    let init = web_sys::RequestInit::new();
+    init.set_method(method);
+    let window = web_sys::window().expect("a page");
+    let request = web_sys::Request::new_with_str_and_init(&fleet_url(path), &init).unwrap();
+    let fetch: Function = get(&window, "fetch").dyn_into().unwrap();
+    let answer: js_sys::Promise = fetch.call1(&window, &request).unwrap().dyn_into().unwrap();
+    let answer: web_sys::Response = within(JsFuture::from(answer))
+        .await
+        .expect("the fleet listens")
+        .dyn_into()
+        .unwrap();
+    assert!(answer.ok(), "{method} {path}: {}", answer.status());
+    within(JsFuture::from(answer.json().unwrap()))
+        .await
+        .unwrap()
+}
+
+fn get(object: &JsValue, key: &str) -> JsValue {
+    Reflect::get(object, &key.into()).unwrap()
+}
+
+fn text(object: &JsValue, key: &str) -> String {
+    get(object, key).as_string().unwrap_or_default()
+}
+
+fn set(object: &JsValue, key: &str, value: impl Into<JsValue>) {
+    Reflect::set(object, &key.into(), &value.into()).unwrap();
+}
+
+fn json(text: &str) -> JsValue {
+    JSON::parse(text).unwrap()
+}
+
+/// Options as the facade resolves them, with the fleet's tree.
+async fn options() -> JsValue {
+    let fleet = fetch("/api/fleet", "GET").await;
+    let options = json(
+        r#"{ "network": { "clusterId": 1, "numShardsInCluster": 8 }, "bootstrap": [], "resolvers": [],
+             "require": { "lightPush": { "min": 1, "target": 2, "max": 4 }, "filter": { "min": 1, "target": 2, "max": 4 },
+                          "store": { "min": 0, "target": 1, "max": 2 } },
+             "allowPrivateAddresses": true, "log": "off" }"#,
+    );
+    set(
+        &options,
+        "bootstrap",
+        js_sys::Array::of1(&get(&fleet, "enrtree")),
+    );
+    set(
+        &options,
+        "resolvers",
+        js_sys::Array::of1(&get(&fleet, "resolver")),
+    );
+    options
+}
+
+/// A node and its mailbox.
+struct Client {
+    handle: u32,
+    next: u32,
+    inbox: mpsc::UnboundedReceiver<JsValue>,
+    kept: Vec<JsValue>,
+    _sink: Closure<dyn FnMut(JsValue)>,
+}
+
+impl Client {
+    async fn new() -> Self {
+        Self::with(options().await)
+    }
+
+    fn with(options: JsValue) -> Self {
+        let (sender, inbox) = mpsc::unbounded();
+        let sink = Closure::<dyn FnMut(JsValue)>::new(move |message| {
+            let _ = sender.unbounded_send(message);
+        });
+        let handle = create(options, sink.as_ref().unchecked_ref::<Function>().clone()).unwrap();
+        Self {
+            handle,
+            next: 0,
+            inbox,
+            kept: Vec::new(),
+            _sink: sink,
+        }
+    }
+
+    /// Posts a request and waits for its one reply; what else comes is kept.
+    async fn call(&mut self, method: &str, params: JsValue) -> Result<JsValue, JsValue> {
+        let id = self.next;
+        self.next += 1;
+        let message = Object::new();
+        set(&message, "id", id);
+        set(&message, "method", method);
+        set(&message, "params", params);
+        post(self.handle, message.into()).unwrap();
+        let reply = self
+            .take(|message| {
+                text(message, "kind") == "reply" && get(message, "id").as_f64() == Some(id.into())
+            })
+            .await;
+        match get(&reply, "error") {
+            error if error.is_undefined() => Ok(get(&reply, "ok")),
+            error => Err(error),
+        }
+    }
+
+    /// The first message that fits, of those kept and those to come.
+    async fn take(&mut self, fits: impl Fn(&JsValue) -> bool) -> JsValue {
+        if let Some(at) = self.kept.iter().position(&fits) {
+            return self.kept.remove(at);
+        }
+        within(async {
+            loop {
+                let message = self.inbox.next().await.expect("the node is not freed");
+                if fits(&message) {
+                    return message;
+                }
+                self.kept.push(message);
+            }
+        })
+        .await
+    }
+
+    async fn event(&mut self, r#type: &str) -> JsValue {
+        let event = self
+            .take(|message| text(message, "kind") == "event" && text(message, "type") == r#type)
+            .await;
+        get(&event, "detail")
+    }
+
+    async fn start(&mut self) {
+        self.call("start", JsValue::UNDEFINED).await.unwrap();
+        self.call("ready", json("{}")).await.unwrap();
+    }
+
+    fn ask(&self, what: &str) -> JsValue {
+        query(self.handle, what, None).unwrap()
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        destroy(self.handle);
+    }
+}
+
+async fn no_sockets() {
+    within(async {
+        while open_sockets() > 0 {
+            pause(10).await;
+        }
+    })
+    .await;
+}
+
+#[wasm_bindgen_test]
+async fn a_record_tree_is_enough_to_be_ready() {
+    clean_slate();
+    let mut client = Client::new().await;
+    client.start().await;
+    let health = client.ask("health");
+    assert_eq!(text(&health, "state"), "met");
+    assert_eq!(text(&health, "reason"), "all-met");
+    for requirement in js_sys::Array::from(&get(&health, "requirements")).iter() {
+        let number = |key| get(&requirement, key).as_f64().unwrap();
+        assert!(number("have") >= number("target"));
+    }
+    let discovered = client.event("peer:discovery").await;
+    assert_eq!(text(&discovered, "source"), "dns");
+    let connected = client.event("peer:connect").await;
+    assert!(text(&connected, "address").ends_with(&text(&connected, "peerId")));
+    assert_eq!(text(&connected, "transport"), "ws");
+    drop(client);
+    no_sockets().await;
+}
+
+#[wasm_bindgen_test]
+async fn a_message_goes_out_and_comes_back() {
+    let mut client = Client::new().await;
+    client.start().await;
+    let request = json(r#"{ "timeoutMs": 10000 }"#);
+    set(&request, "contentTopics", js_sys::Array::of1(&TOPIC.into()));
+    let subscribed = client.call("subscribe", request.clone()).await.unwrap();
+    let send = json(r#"{ "timeoutMs": 10000 }"#);
+    set(&send, "contentTopic", TOPIC);
+    set(&send, "payload", Uint8Array::from(&b"hello"[..]));
+    let report = client.call("send", send).await.unwrap();
+    let hash = text(&report, "hash");
+    let message = client
+        .take(|message| {
+            text(message, "kind") == "message" && text(&get(message, "message"), "hash") == hash
+        })
+        .await;
+    assert_eq!(
+        get(&message, "subscription").as_f64(),
+        get(&subscribed, "subscription").as_f64()
+    );
+    let message = get(&message, "message");
+    assert_eq!(
+        get(&message, "payload")
+            .dyn_into::<Uint8Array>()
+            .unwrap()
+            .to_vec(),
+        b"hello"
+    );
+    assert!(get(&message, "timestampNs").is_bigint());
+    assert!(get(&message, "timestamp").as_f64().is_some());
+
+    let page = client.call("query", request).await.unwrap();
+    let found = js_sys::Array::from(&get(&page, "messages"))
+        .iter()
+        .any(|message| text(&message, "hash") == hash);
+    assert!(found);
+}
+
+#[wasm_bindgen_test]
+async fn a_cancelled_request_gets_no_reply() {
+    let mut client = Client::with({
+        let options = options().await;
+        set(&options, "bootstrap", js_sys::Array::new());
+        options
+    });
+    client.call("start", JsValue::UNDEFINED).await.unwrap();
+    post(
+        client.handle,
+        json(r#"{ "id": 7, "method": "ready", "params": {} }"#),
+    )
+    .unwrap();
+    post(
+        client.handle,
+        json(r#"{ "id": 8, "method": "cancel", "params": { "request": 7 } }"#),
+    )
+    .unwrap();
+    client.next = 9;
+    client.call("stop", JsValue::UNDEFINED).await.unwrap();
+    // The reply would have come before that of `stop`.
+    assert!(
+        !client
+            .kept
+            .iter()
+            .any(|message| get(message, "id").as_f64() == Some(7.0))
+    );
+}
+
+#[wasm_bindgen_test]
+async fn options_that_cannot_be_right_are_refused_before_anything_starts() {
+    let sockets = open_sockets();
+    for bad in [
+        "enrtree://nonsense@example.org",
+        "/ip4/127.0.0.1/tcp/1/ws",
+        "/nonsense/p2p/16Uiu2HAmSH2XVgZqYHWucap5kuPzLnt2TsNQkoppVxB5eJGvaXwm",
+        "enr:nonsense",
+        "https://example.org",
+    ] {
+        let options = options().await;
+        set(&options, "bootstrap", js_sys::Array::of1(&bad.into()));
+        let error = create(options, Function::new_no_args("")).unwrap_err();
+        assert_eq!(text(&error, "code"), "invalid-options", "{bad}");
+        assert_eq!(text(&error, "option"), "bootstrap[0]", "{bad}");
+        assert!(text(&error, "message").contains(bad), "{bad}");
+    }
+    assert_eq!(open_sockets(), sockets);
+}
+
+#[wasm_bindgen_test]
+async fn errors_are_plain_and_typed() {
+    let mut client = Client::new().await;
+    let error = client.call("ready", json("{}")).await.unwrap_err();
+    assert_eq!(text(&error, "code"), "not-started");
+    client.call("start", JsValue::UNDEFINED).await.unwrap();
+    let error = client
+        .call(
+            "dial",
+            json(r#"{ "target": "/ip4/127.0.0.1/tcp/1/ws/p2p/16Uiu2HAmSH2XVgZqYHWucap5kuPzLnt2TsNQkoppVxB5eJGvaXwm" }"#),
+        )
+        .await
+        .unwrap_err();
+    assert_eq!(text(&error, "code"), "dial-failed");
+    assert_eq!(
+        text(&error, "peer"),
+        "16Uiu2HAmSH2XVgZqYHWucap5kuPzLnt2TsNQkoppVxB5eJGvaXwm"
+    );
+    let error = client.call("nonsense", json("{}")).await.unwrap_err();
+    assert_eq!(text(&error, "code"), "unsupported");
+}
+
+#[wasm_bindgen_test]
+async fn two_nodes_live_on_one_page() {
+    let (mut one, mut two) = (Client::new().await, Client::new().await);
+    future::join(one.start(), two.start()).await;
+    assert_ne!(one.ask("peerId"), two.ask("peerId"));
+    drop(one);
+    pause(50).await;
+    assert_eq!(text(&two.ask("health"), "state"), "met");
+}
+
+#[wasm_bindgen_test]
+async fn a_freed_node_tells_nothing_more() {
+    clean_slate();
+    let calls = Rc::new(RefCell::new(0));
+    let counter = calls.clone();
+    let sink = Closure::<dyn FnMut(JsValue)>::new(move |_| *counter.borrow_mut() += 1);
+    let handle = create(
+        options().await,
+        sink.as_ref().unchecked_ref::<Function>().clone(),
+    )
+    .unwrap();
+    post(handle, json(r#"{ "id": 0, "method": "start" }"#)).unwrap();
+    pause(20).await;
+    destroy(handle);
+    let before = *calls.borrow();
+    destroy(handle);
+    no_sockets().await;
+    pause(100).await;
+    assert_eq!(*calls.borrow(), before);
+    assert!(query(handle, "health", None).is_err());
+}
+
+#[wasm_bindgen_test]
+async fn a_hundred_nodes_made_and_freed_leave_no_socket() {
+    clean_slate();
+    for _ in 0..100 {
+        Client::new().await.start().await;
+    }
+    no_sockets().await;
+}
