@@ -3,10 +3,10 @@
 //! Owns the parked bootstrap peers that could be released, in the order of a shuffle that the seed decides (failures
 //! last, so that a dead one is not the first again), and the moment from which head starts are counted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::config::Config;
-use super::table::Ix;
+use super::table::{Ix, PerRecord};
 
 /// What the ladder looks at.
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +50,7 @@ pub(super) enum Step {
 pub(super) struct Ladder {
     /// (failures in a row, salt) → who may be released.
     parked: BTreeSet<(u8, u64, Ix)>,
-    placed: BTreeMap<Ix, (u8, u64)>,
+    placed: PerRecord<(u8, u64)>,
     /// Since when nobody serves.
     since: u64,
     /// Whether somebody did when it was last asked.
@@ -61,7 +61,7 @@ impl Ladder {
     pub(super) fn new() -> Self {
         Self {
             parked: BTreeSet::new(),
-            placed: BTreeMap::new(),
+            placed: PerRecord::default(),
             since: 0,
             served: false,
         }
@@ -87,10 +87,7 @@ impl Ladder {
 
     /// Places, moves or removes a bootstrap peer.
     pub(super) fn put(&mut self, ix: Ix, place: Option<(u8, u64)>) {
-        let old = match place {
-            Some(place) => self.placed.insert(ix, place),
-            None => self.placed.remove(&ix),
-        };
+        let old = self.placed.put(ix, place);
         if old == place {
             return;
         }
@@ -163,8 +160,8 @@ impl Ladder {
     /// Whether both views agree (R4).
     pub(super) fn check(&self) {
         assert_eq!(self.parked.len(), self.placed.len());
-        for (ix, (level, salt)) in &self.placed {
-            assert!(self.parked.contains(&(*level, *salt, *ix)));
+        for (ix, (level, salt)) in self.placed.iter() {
+            assert!(self.parked.contains(&(*level, *salt, ix)));
         }
     }
 }

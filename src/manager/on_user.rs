@@ -116,9 +116,9 @@ impl Manager {
         record.pinned = true;
         let idle = record.link == Link::Idle;
         let barred = record.bar != Bar::Open;
-        self.pins.held.insert(ix);
+        self.pins.held.insert(ix, ());
         if idle {
-            self.pins.urgent.insert(ix);
+            self.pins.urgent.insert(ix, ());
         }
         if barred {
             self.set_bar(ix, Bar::Open);
@@ -172,8 +172,8 @@ impl Manager {
     }
 
     fn unpin(&mut self, ix: Ix) {
-        self.pins.held.remove(&ix);
-        self.pins.urgent.remove(&ix);
+        self.pins.held.remove(ix);
+        self.pins.urgent.remove(ix);
         if let Some(peer) = self.table.get_mut(ix) {
             peer.pinned = false;
         }

@@ -80,13 +80,13 @@ impl Manager {
             &self.pins.held
         };
         let due: Vec<(Ix, bool)> = pins
-            .iter()
+            .keys()
             .filter(|ix| {
                 self.table
-                    .get(**ix)
+                    .get(*ix)
                     .is_some_and(|peer| peer.link == Link::Idle && peer.bar == Bar::Open)
             })
-            .map(|ix| (*ix, self.pins.urgent.contains(ix)))
+            .map(|ix| (ix, self.pins.urgent.contains(ix)))
             .collect();
         for (ix, urgent) in due {
             if self.begin_dial(ix, DialWhy::Requested, urgent, false) == Begun::Later {
