@@ -45,7 +45,7 @@
 //! | `deadlines` | what is to happen when |
 //! | `seed` | every choice between equals |
 //! | `outbox` | commands and counters |
-//! | `backoff`, `closing`, `services` | pure rules |
+//! | `backoff`, `closing`, `services`, `sorted` | pure rules and small tools |
 //!
 //! Bounds: 5,000 peers with 8 addresses each, 20 connections and dials together, one deadline for each purpose.
 //! One input costs a few searches in ordered maps; nothing walks over all peers but [`Manager::peers`] and a start.
@@ -85,12 +85,12 @@ mod probe;
 mod route;
 mod seed;
 mod services;
+mod sorted;
 mod table;
 mod tidy;
 mod views;
 
 use libp2p_identity::PeerId;
-use litemap::LiteMap;
 
 use asking::Asking;
 use candidates::{Candidates, Entry};
@@ -104,6 +104,7 @@ use outbox::Outbox;
 use peer::{Bar, Role};
 use seed::Seed;
 use services::Services;
+use sorted::SortedMap;
 use table::{Ix, Table};
 
 pub use command::{Command, Crossed, DialWhy, Failed, Health, Notice};
@@ -125,9 +126,9 @@ enum Run {
 /// Peers that the user holds at any cost.
 #[derive(Debug, Default)]
 struct Pins {
-    held: LiteMap<Ix, ()>,
+    held: SortedMap<Ix, ()>,
     /// Of these, whom the user waits for right now.
-    urgent: LiteMap<Ix, ()>,
+    urgent: SortedMap<Ix, ()>,
 }
 
 /// The state machine. See the module's documentation for the contract.
@@ -155,7 +156,7 @@ pub struct Manager {
     /// A bootstrap connection whose successor is due to be dialed.
     succession: Option<ConnId>,
     /// Since when a requirement has more providers than it keeps.
-    over_since: LiteMap<RequirementId, u64>,
+    over_since: SortedMap<RequirementId, u64>,
     /// Something happened that decisions on connections depend on.
     untidy: bool,
 }
@@ -184,7 +185,7 @@ impl Manager {
             strangers: 0,
             fresh_loss: None,
             succession: None,
-            over_since: LiteMap::new(),
+            over_since: SortedMap::default(),
             untidy: false,
             config,
         }

@@ -43,7 +43,7 @@ impl Manager {
         let ordered = self.dial_succeeded(ix, dial);
         let refusal = self.refuses(ix, ordered);
         self.table.reached(ix);
-        self.pins.urgent.remove(&ix);
+        self.pins.urgent.remove(ix);
         let Some(record) = self.table.get_mut(ix) else {
             return;
         };

@@ -188,11 +188,16 @@ impl Manager {
         let now = self.now.mono_ms;
         for requirement in self.needs.ids() {
             let Some(victim) = self.surplus(requirement) else {
-                self.over_since.remove(&requirement);
+                self.over_since.remove(requirement);
                 continue;
             };
-            let since = self.over_since.get(&requirement).copied().unwrap_or(now);
-            self.over_since.insert(requirement, since);
+            let since = match self.over_since.get(requirement) {
+                Some(since) => *since,
+                None => {
+                    self.over_since.insert(requirement, now);
+                    now
+                }
+            };
             let due_at = since.saturating_add(self.config.surplus_grace_ms);
             if now >= due_at {
                 self.close(victim, Reason::NotNeeded);

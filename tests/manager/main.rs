@@ -5,6 +5,7 @@ mod dialing;
 mod hand_off;
 mod loss;
 mod outage;
+#[cfg(not(target_arch = "wasm32"))]
 mod properties;
 mod selection;
 mod service;
