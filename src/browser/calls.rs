@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::time::Duration;
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
 
@@ -32,47 +31,54 @@ fn nothing() -> Reply {
     JsValue::UNDEFINED.into()
 }
 
-#[derive(Deserialize)]
-struct Dial {
-    target: String,
-    #[serde(rename = "timeoutMs")]
-    timeout_ms: Option<f64>,
-}
-
-#[derive(Deserialize)]
-struct OnePeer {
-    peer: Peer,
-}
-
-#[derive(Deserialize)]
-struct SetPriority {
-    peer: Peer,
-    priority: String,
-}
-
-#[derive(Deserialize)]
-struct SetRequirement {
-    name: String,
-    need: NeedOption,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Ready {
+/// The parameters of all methods in one struct: a type for each would cost the wasm more than it is worth. The facade sends
+/// what a method needs, and leaves the rest out.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct Params {
+    target: Option<String>,
+    peer: Option<Peer>,
+    priority: Option<String>,
+    name: Option<String>,
+    need: Option<NeedOption>,
     level: Option<String>,
     requirements: Option<Vec<String>>,
-    timeout_ms: Option<f64>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Send {
-    content_topic: String,
-    payload: Bytes,
+    content_topic: Option<String>,
+    content_topics: Option<Vec<String>>,
+    payload: Option<Bytes>,
     ephemeral: Option<bool>,
     timestamp: Option<f64>,
     shard: Option<u16>,
-    timeout_ms: f64,
+    subscription: Option<u32>,
+    hashes: Option<Vec<String>>,
+    from: Option<f64>,
+    to: Option<f64>,
+    order: Option<String>,
+    page_size: Option<u32>,
+    cursor: Option<String>,
+    timeout_ms: Option<f64>,
+}
+
+/// How long a call may take when the facade does not say.
+const DEFAULT_TIMEOUT_MS: f64 = 10_000.0;
+
+impl Params {
+    fn read(params: JsValue) -> Result<Self, NodeError> {
+        if params.is_undefined() {
+            return Ok(Self::default());
+        }
+        serde_wasm_bindgen::from_value(params)
+            .map_err(|error| NodeError::new(ErrorCode::InvalidOptions, error.to_string()))
+    }
+
+    fn timeout(&self) -> Duration {
+        millis(self.timeout_ms.unwrap_or(DEFAULT_TIMEOUT_MS))
+    }
+}
+
+/// A parameter that a method can't do without.
+fn needed<T>(value: Option<T>, name: &'static str) -> Result<T, NodeError> {
+    value.ok_or_else(|| NodeError::option(name, "is missing"))
 }
 
 #[derive(Serialize)]
@@ -84,39 +90,12 @@ struct SendReport {
     ms: f64,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Subscribe {
-    content_topics: Vec<String>,
-    shard: Option<u16>,
-    timeout_ms: f64,
-}
-
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Subscribed {
     subscription: u32,
     peers: [String; 1],
     content_topics: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct Unsubscribe {
-    subscription: u32,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Query {
-    content_topics: Option<Vec<String>>,
-    hashes: Option<Vec<String>>,
-    from: Option<f64>,
-    to: Option<f64>,
-    order: Option<String>,
-    page_size: Option<u32>,
-    shard: Option<u16>,
-    cursor: Option<String>,
-    timeout_ms: f64,
 }
 
 #[derive(Serialize)]
@@ -128,6 +107,7 @@ struct Page {
 
 /// Carries out one method.
 pub(super) async fn call(node: Node, method: String, params: JsValue) -> Result<Reply, NodeError> {
+    let params = Params::read(params)?;
     match method.as_str() {
         "start" => node.start().map(|()| nothing()),
         "stop" => node.stop().await.map(|()| nothing()),
@@ -136,90 +116,69 @@ pub(super) async fn call(node: Node, method: String, params: JsValue) -> Result<
             Ok(nothing())
         }
         "dial" => {
-            let Dial { target, timeout_ms } = read(params)?;
+            let target = needed(params.target, "target")?;
             let dial = node.dial(&target);
-            let view = limited(timeout_ms, "dial", dial).await?;
+            let view = limited(params.timeout_ms, "dial", dial).await?;
             Ok(to_js(&PeerInfo::from(view)).into())
         }
         "hangUp" => {
-            let OnePeer { peer } = read(params)?;
+            let peer = needed(params.peer, "peer")?;
             node.hang_up(peer.0).await.map(|()| nothing())
         }
         "setPriority" => {
-            let SetPriority { peer, priority } = read(params)?;
-            let priority = match priority.as_str() {
-                "high" => Priority::High,
-                "medium" => Priority::Medium,
-                "low" => Priority::Low,
-                "banned" => Priority::Banned,
-                other => {
+            let peer = needed(params.peer, "peer")?;
+            let priority = match params.priority.as_deref() {
+                Some("high") => Priority::High,
+                Some("medium") => Priority::Medium,
+                Some("low") => Priority::Low,
+                Some("banned") => Priority::Banned,
+                _ => {
                     return Err(NodeError::option(
                         "priority",
-                        format!("{other:?} should be high, medium, low or banned"),
+                        "should be high, medium, low or banned",
                     ));
                 }
             };
             node.set_priority(peer.0, priority).map(|()| nothing())
         }
         "setRequirement" => {
-            let SetRequirement { name, need } = read(params)?;
+            let name = needed(params.name, "name")?;
+            let need = needed(params.need, "need")?;
             node.set_requirement(&name, need.into()).map(|()| nothing())
         }
         "ready" => {
-            let ready: Ready = read(params)?;
-            let level = match ready.level.as_deref() {
+            let level = match params.level.as_deref() {
                 Some("minimal") => ReadyLevel::Minimal,
                 _ => ReadyLevel::Met,
             };
-            let wait = node.ready(level, ready.requirements.as_deref());
-            limited(ready.timeout_ms, "ready", wait)
+            let wait = node.ready(level, params.requirements.as_deref());
+            limited(params.timeout_ms, "ready", wait)
                 .await
                 .map(|()| nothing())
         }
-        "send" => {
-            let send: Send = read(params)?;
-            let outgoing = Outgoing {
-                content_topic: send.content_topic,
-                payload: send.payload.0,
-                ephemeral: send.ephemeral.unwrap_or(false),
-                timestamp_ms: send.timestamp.map(|ms| ms as u64),
-                shard: send.shard,
-            };
-            let report = node.light_push(outgoing, millis(send.timeout_ms)).await?;
-            Ok(to_js(&SendReport {
-                hash: values::hash(&report.hash),
-                accepted: report.accepted.iter().map(ToString::to_string).collect(),
-                failed: [],
-                attempts: report.attempts,
-                ms: report.elapsed.as_secs_f64() * 1e3,
-            })
-            .into())
-        }
+        "send" => send(node, params).await,
         "subscribe" => {
-            let request: Subscribe = read(params)?;
+            let timeout = params.timeout();
+            let content_topics = needed(params.content_topics, "contentTopics")?;
             let subscribed = node
-                .subscribe(
-                    request.content_topics.clone(),
-                    request.shard,
-                    millis(request.timeout_ms),
-                )
+                .subscribe(content_topics.clone(), params.shard, timeout)
                 .await?;
             Ok(Reply {
                 value: to_js(&Subscribed {
                     subscription: subscribed.id.0,
                     peers: [subscribed.peer.to_string()],
-                    content_topics: request.content_topics,
+                    content_topics,
                 }),
                 subscription: Some(subscribed.id),
             })
         }
         "unsubscribe" => {
-            let Unsubscribe { subscription } = read(params)?;
+            let subscription = needed(params.subscription, "subscription")?;
             node.unsubscribe(SubscriptionId(subscription))
                 .await
                 .map(|()| nothing())
         }
-        "query" => query(node, read(params)?).await,
+        "query" => query(node, params).await,
         other => Err(NodeError::new(
             ErrorCode::Unsupported,
             format!("no such method: {other}"),
@@ -227,9 +186,30 @@ pub(super) async fn call(node: Node, method: String, params: JsValue) -> Result<
     }
 }
 
-async fn query(node: Node, query: Query) -> Result<Reply, NodeError> {
+async fn send(node: Node, params: Params) -> Result<Reply, NodeError> {
+    let timeout = params.timeout();
+    let outgoing = Outgoing {
+        content_topic: needed(params.content_topic, "contentTopic")?,
+        payload: needed(params.payload, "payload")?.0,
+        ephemeral: params.ephemeral.unwrap_or(false),
+        timestamp_ms: params.timestamp.map(|ms| ms as u64),
+        shard: params.shard,
+    };
+    let report = node.light_push(outgoing, timeout).await?;
+    Ok(to_js(&SendReport {
+        hash: values::hash(&report.hash),
+        accepted: report.accepted.iter().map(ToString::to_string).collect(),
+        failed: [],
+        attempts: report.attempts,
+        ms: report.elapsed.as_secs_f64() * 1e3,
+    })
+    .into())
+}
+
+async fn query(node: Node, params: Params) -> Result<Reply, NodeError> {
+    let timeout = params.timeout();
     // A cursor of ours also says who gave it: another server may not hold that message.
-    let cursor = query
+    let cursor = params
         .cursor
         .as_deref()
         .and_then(|cursor| cursor.split_once('@'));
@@ -237,28 +217,23 @@ async fn query(node: Node, query: Query) -> Result<Reply, NodeError> {
         text.parse()
             .map_err(|_| NodeError::option("hashes", format!("{text:?} is not a message hash")))
     };
-    let timeout = millis(query.timeout_ms);
-    let page = node
-        .query(
-            StoreQuery {
-                content_topics: query.content_topics.unwrap_or_default(),
-                shard: query.shard,
-                from_ns: query.from.map(nanos),
-                to_ns: query.to.map(nanos),
-                hashes: query
-                    .hashes
-                    .unwrap_or_default()
-                    .iter()
-                    .map(|text| hash(text))
-                    .collect::<Result<_, _>>()?,
-                page_size: query.page_size.map(u64::from),
-                ascending: query.order.as_deref() != Some("descending"),
-                cursor: cursor.map(|(at, _)| hash(at)).transpose()?,
-                peer: cursor.and_then(|(_, peer)| peer.parse().ok()),
-            },
-            timeout,
-        )
-        .await?;
+    let query = StoreQuery {
+        content_topics: params.content_topics.unwrap_or_default(),
+        shard: params.shard,
+        from_ns: params.from.map(nanos),
+        to_ns: params.to.map(nanos),
+        hashes: params
+            .hashes
+            .unwrap_or_default()
+            .iter()
+            .map(|text| hash(text))
+            .collect::<Result<_, _>>()?,
+        page_size: params.page_size.map(u64::from),
+        ascending: params.order.as_deref() != Some("descending"),
+        cursor: cursor.map(|(at, _)| hash(at)).transpose()?,
+        peer: cursor.and_then(|(_, peer)| peer.parse().ok()),
+    };
+    let page = node.query(query, timeout).await?;
     let peer = page.peer;
     Ok(to_js(&Page {
         messages: page.messages.into_iter().map(Into::into).collect(),
@@ -267,11 +242,6 @@ async fn query(node: Node, query: Query) -> Result<Reply, NodeError> {
             .map(|at| format!("{}@{peer}", values::hash(&at))),
     })
     .into())
-}
-
-fn read<T: DeserializeOwned>(params: JsValue) -> Result<T, NodeError> {
-    serde_wasm_bindgen::from_value(params)
-        .map_err(|error| NodeError::new(ErrorCode::InvalidOptions, error.to_string()))
 }
 
 /// Ends with `timeout` after so many milliseconds, if a number is given.
@@ -288,7 +258,7 @@ async fn limited<T>(
         .unwrap_or_else(|| {
             Err(NodeError::new(
                 ErrorCode::Timeout,
-                format!("{what}: not within {timeout_ms} ms"),
+                format!("{what}: not in time"),
             ))
         })
 }

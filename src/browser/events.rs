@@ -4,7 +4,7 @@ use serde::Serialize;
 use wasm_bindgen::JsValue;
 
 use super::values::{self, address, direction, health, name, names, source, to_js, transport};
-use crate::manager::{Crossed, Failed, Notice};
+use crate::manager::{Failed, Notice};
 use crate::node::{Node, NodeEvent, SubscriptionState};
 
 /// `{ kind: "event", type, detail }`.
@@ -312,12 +312,7 @@ fn notice_message(node: &Node, notice: Notice) -> JsValue {
                 have: Some(have),
                 min: Some(min),
                 target: Some(target),
-                crossed: Some(match crossed {
-                    Crossed::MinReached => "min-reached",
-                    Crossed::MinLost => "min-lost",
-                    Crossed::TargetReached => "target-reached",
-                    Crossed::TargetLost => "target-lost",
-                }),
+                crossed: Some(crossed.as_str()),
                 ..Detail::default()
             },
         ),

@@ -15,10 +15,10 @@ mod shell;
 mod values;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use js_sys::Function;
+use litemap::LiteMap;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsError, JsValue};
 
@@ -28,7 +28,7 @@ use shell::Shell;
 #[derive(Default)]
 struct Nodes {
     next: u32,
-    open: BTreeMap<u32, Rc<Shell>>,
+    open: LiteMap<u32, Rc<Shell>>,
 }
 
 thread_local! {

@@ -1,13 +1,13 @@
 //! One node of the page: its loop, its mailbox and its way out.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use futures::StreamExt;
 use futures::channel::mpsc::UnboundedReceiver;
 use futures::future::{AbortHandle, abortable};
 use js_sys::Function;
+use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::{JsError, JsValue};
 
@@ -23,10 +23,10 @@ pub(super) struct Shell {
     sink: Function,
     log: Option<LogLevel>,
     /// Requests under way, by the facade's ids, so that they can be cancelled.
-    requests: RefCell<BTreeMap<u32, AbortHandle>>,
+    requests: RefCell<LiteMap<u32, AbortHandle>>,
     /// Subscriptions whose reply went out, and what came before it for those whose did not: a message never overtakes the
     /// reply that names its subscription.
-    announced: RefCell<BTreeSet<SubscriptionId>>,
+    announced: RefCell<LiteMap<SubscriptionId, ()>>,
     held: RefCell<Vec<(SubscriptionId, NodeEvent)>>,
     environment: RefCell<Option<Environment>>,
     destroyed: Cell<bool>,
@@ -131,7 +131,7 @@ impl Shell {
     /// Frees everything; nothing reaches the sink any more.
     pub(super) fn destroy(&self) {
         self.destroyed.set(true);
-        for handle in std::mem::take(&mut *self.requests.borrow_mut()).into_values() {
+        for (_, handle) in std::mem::take(&mut *self.requests.borrow_mut()).into_tuple_vec() {
             handle.abort();
         }
         self.environment.borrow_mut().take();
@@ -163,7 +163,7 @@ impl Shell {
 
     /// The facade knows the subscription now: what came before its reply follows.
     fn announce(&self, subscription: SubscriptionId) {
-        self.announced.borrow_mut().insert(subscription);
+        self.announced.borrow_mut().insert(subscription, ());
         let held = std::mem::take(&mut *self.held.borrow_mut());
         let (ready, rest): (Vec<_>, Vec<_>) =
             held.into_iter().partition(|(id, _)| *id == subscription);
@@ -180,7 +180,7 @@ impl Shell {
             _ => None,
         };
         if let Some(id) = about
-            && !self.announced.borrow().contains(&id)
+            && !self.announced.borrow().contains_key(&id)
         {
             self.held.borrow_mut().push((id, event));
             return;

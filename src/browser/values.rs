@@ -24,8 +24,11 @@ pub(super) fn to_js(value: &impl Serialize) -> JsValue {
 struct ErrorValue<'a> {
     code: &'static str,
     message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     peer: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     address: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     option: Option<&'a str>,
 }
 
@@ -84,20 +87,29 @@ impl<'de> Deserialize<'de> for Peer {
 #[serde(rename_all = "camelCase")]
 pub(super) struct PeerInfo {
     peer_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     address: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     transport: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     direction: Option<&'static str>,
     state: &'static str,
     services: Vec<&'static str>,
     serving: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     shards: Option<Vec<u16>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     agent: Option<String>,
     source: &'static str,
     priority: &'static str,
     score: i16,
+    #[serde(skip_serializing_if = "Option::is_none")]
     rtt_ms: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     connected_at: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     last_reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     next_try_at: Option<f64>,
 }
 
@@ -220,6 +232,7 @@ pub(super) struct Message {
     hash: String,
     shard: u16,
     ephemeral: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
     meta: Option<Bytes>,
     peer: String,
 }

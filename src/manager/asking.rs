@@ -3,7 +3,7 @@
 //! Owns whom we asked and when, the newcomers of answers that are still coming in, and whether a look-up of the trees
 //! runs. Both are rate limited; both are asked only while something is missing.
 
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 
 use super::config::Config;
 use super::event::ConnId;
@@ -38,7 +38,7 @@ enum Trees {
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Asking {
-    peers: BTreeMap<Ix, Asked>,
+    peers: LiteMap<Ix, Asked>,
     trees: Trees,
     /// Look-ups in a row after which something was still missing.
     rounds: u8,
@@ -49,7 +49,7 @@ pub(super) struct Asking {
 impl Asking {
     pub(super) fn new() -> Self {
         Self {
-            peers: BTreeMap::new(),
+            peers: LiteMap::new(),
             trees: Trees::Idle { next_at: 0 },
             rounds: 0,
             failed: false,
@@ -74,8 +74,9 @@ impl Asking {
     /// A peer was asked. Records that limit nothing any more are dropped.
     pub(super) fn asked(&mut self, config: &Config, now: u64, ix: Ix, conn: ConnId) {
         let every = config.exchange_every_ms;
-        self.peers
-            .retain(|_, asked| asked.open || asked.conn == conn || now < asked.at + every);
+        self.peers.retain(|_, asked| {
+            asked.open || asked.conn == conn || now < asked.at.saturating_add(every)
+        });
         self.peers.insert(
             ix,
             Asked {
@@ -120,7 +121,7 @@ impl Asking {
     pub(super) fn overdue(&mut self, config: &Config, now: u64) -> (Vec<Ix>, Option<u64>) {
         let mut newcomers = Vec::new();
         let mut next: Option<u64> = None;
-        for asked in self.peers.values_mut().filter(|asked| asked.open) {
+        for (_, asked) in self.peers.iter_mut().filter(|(_, asked)| asked.open) {
             let patience = asked.at.saturating_add(config.exchange_patience_ms);
             let given_up = asked.at.saturating_add(config.exchange_timeout_ms);
             if now >= patience {
@@ -198,8 +199,8 @@ impl Asking {
         self.trees = Trees::Idle { next_at: 0 };
         self.rounds = 0;
         self.peers
-            .values_mut()
-            .flat_map(|asked| {
+            .iter_mut()
+            .flat_map(|(_, asked)| {
                 asked.open = false;
                 core::mem::take(&mut asked.arriving)
             })
@@ -209,7 +210,7 @@ impl Asking {
     /// A record is forgotten.
     pub(super) fn forget(&mut self, ix: Ix) {
         self.peers.remove(&ix);
-        for asked in self.peers.values_mut() {
+        for (_, asked) in self.peers.iter_mut() {
             asked.arriving.retain(|newcomer| *newcomer != ix);
         }
     }

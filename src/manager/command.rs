@@ -23,6 +23,20 @@ pub enum DialWhy {
     HandOff,
 }
 
+impl DialWhy {
+    /// A word for the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Need(_) => "needed",
+            Self::Requested => "requested",
+            Self::Bootstrap(_) => "bootstrap",
+            Self::Redial => "redial",
+            Self::Probe => "probe",
+            Self::HandOff => "hand-off",
+        }
+    }
+}
+
 /// An order to the shell, or news for it to pass on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
@@ -84,6 +98,18 @@ pub enum Crossed {
     TargetReached,
     /// From at least `target` to below it.
     TargetLost,
+}
+
+impl Crossed {
+    /// The stable text of the npm API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MinReached => "min-reached",
+            Self::MinLost => "min-lost",
+            Self::TargetReached => "target-reached",
+            Self::TargetLost => "target-lost",
+        }
+    }
 }
 
 /// How well a requirement, or the whole node, does.

@@ -3,9 +3,8 @@
 //! Owns each [`Conn`]: whose it is, what was verified on it, what it serves, and whether it answers pings. A connection
 //! is [`Open`](Phase::Open) until we order it closed; then it still counts against the limits, but serves nothing.
 
-use std::collections::BTreeMap;
-
 use libp2p_identity::PeerId;
+use litemap::LiteMap;
 use multiaddr::Multiaddr;
 
 use super::event::{ConnId, Direction};
@@ -112,7 +111,7 @@ impl Conn {
 /// All connections.
 #[derive(Debug, Default)]
 pub(super) struct Connections {
-    list: BTreeMap<ConnId, Conn>,
+    list: LiteMap<ConnId, Conn>,
 }
 
 impl Connections {

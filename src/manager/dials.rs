@@ -3,8 +3,9 @@
 //! Owns the token bucket, the jobs (one for each peer being dialed: its addresses are tried one after another, each a
 //! dial of its own) and the endpoints to which a connection is being made.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
+use litemap::LiteMap;
 use multiaddr::Multiaddr;
 
 use super::command::DialWhy;
@@ -117,9 +118,9 @@ pub(super) struct Job {
 /// All dials.
 #[derive(Debug)]
 pub(super) struct Dials {
-    jobs: BTreeMap<Ix, Job>,
-    by_id: BTreeMap<DialId, Ix>,
-    connecting: BTreeSet<u64>,
+    jobs: LiteMap<Ix, Job>,
+    by_id: LiteMap<DialId, Ix>,
+    connecting: LiteMap<u64, ()>,
     pub(super) bucket: Bucket,
     named: u64,
 }
@@ -127,9 +128,9 @@ pub(super) struct Dials {
 impl Dials {
     pub(super) fn new(config: &Config, now: u64) -> Self {
         Self {
-            jobs: BTreeMap::new(),
-            by_id: BTreeMap::new(),
-            connecting: BTreeSet::new(),
+            jobs: LiteMap::new(),
+            by_id: LiteMap::new(),
+            connecting: LiteMap::new(),
             bucket: Bucket::new(config, now),
             named: 0,
         }
@@ -159,7 +160,7 @@ impl Dials {
 
     /// Whether somebody is connecting to this host and port.
     pub(super) fn busy(&self, endpoint: u64) -> bool {
-        self.connecting.contains(&endpoint)
+        self.connecting.contains_key(&endpoint)
     }
 
     pub(super) fn begin(&mut self, ix: Ix, job: Job) {
@@ -185,7 +186,7 @@ impl Dials {
         let place = job
             .rest
             .iter()
-            .position(|leg| !self.connecting.contains(&leg.endpoint))?;
+            .position(|leg| !self.connecting.contains_key(&leg.endpoint))?;
         let leg = job.rest.remove(place)?;
         self.named += 1;
         let flight = Flight {
@@ -195,7 +196,7 @@ impl Dials {
             group: leg.group,
         };
         self.by_id.insert(flight.dial, ix);
-        self.connecting.insert(flight.endpoint);
+        self.connecting.insert(flight.endpoint, ());
         job.flight = Some(flight.clone());
         Some(flight)
     }

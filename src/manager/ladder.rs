@@ -3,7 +3,7 @@
 //! Owns the parked bootstrap peers that could be released, in the order of a shuffle that the seed decides (failures
 //! last, so that a dead one is not the first again), and the moment from which head starts are counted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use litemap::LiteMap;
 
 use super::config::Config;
 use super::table::Ix;
@@ -49,8 +49,8 @@ pub(super) enum Step {
 #[derive(Debug)]
 pub(super) struct Ladder {
     /// (failures in a row, salt) → who may be released.
-    parked: BTreeSet<(u8, u64, Ix)>,
-    placed: BTreeMap<Ix, (u8, u64)>,
+    parked: LiteMap<(u8, u64, Ix), ()>,
+    placed: LiteMap<Ix, (u8, u64)>,
     /// Since when nobody serves.
     since: u64,
     /// Whether somebody did when it was last asked.
@@ -60,8 +60,8 @@ pub(super) struct Ladder {
 impl Ladder {
     pub(super) fn new() -> Self {
         Self {
-            parked: BTreeSet::new(),
-            placed: BTreeMap::new(),
+            parked: LiteMap::new(),
+            placed: LiteMap::new(),
             since: 0,
             served: false,
         }
@@ -98,13 +98,13 @@ impl Ladder {
             self.parked.remove(&(level, salt, ix));
         }
         if let Some((level, salt)) = place {
-            self.parked.insert((level, salt, ix));
+            self.parked.insert((level, salt, ix), ());
         }
     }
 
     /// The first few that may be released.
     pub(super) fn next(&self, limit: usize) -> impl Iterator<Item = Ix> + '_ {
-        self.parked.iter().take(limit).map(|(_, _, ix)| *ix)
+        self.parked.keys().take(limit).map(|(_, _, ix)| *ix)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -164,7 +164,7 @@ impl Ladder {
     pub(super) fn check(&self) {
         assert_eq!(self.parked.len(), self.placed.len());
         for (ix, (level, salt)) in &self.placed {
-            assert!(self.parked.contains(&(*level, *salt, *ix)));
+            assert!(self.parked.contains_key(&(*level, *salt, *ix)));
         }
     }
 }

@@ -26,7 +26,7 @@
 //! # The way through `handle`
 //!
 //! ```text
-//! event ── on_user, on_discovery, on_connection, on_dial, on_report, on_timer      what happened
+//! event ── on_user, on_discovery, on_dial, on_connection, on_end, pings, on_report, on_timer: what happened
 //!       └─ tidy      closes what is not needed: above max, failed, useless, handed off
 //!       └─ plan      dials what is missing: pins, probes, needs, the lost, bootstraps; asks for more peers
 //!       └─ announce  the lines that were crossed, once for each input, and the commands are ready
@@ -72,12 +72,14 @@ mod needs;
 mod on_connection;
 mod on_dial;
 mod on_discovery;
+mod on_end;
 mod on_report;
 mod on_timer;
 mod on_user;
 mod outage;
 mod outbox;
 mod peer;
+mod pings;
 mod plan;
 mod probe;
 mod route;
@@ -87,9 +89,8 @@ mod table;
 mod tidy;
 mod views;
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use libp2p_identity::PeerId;
+use litemap::LiteMap;
 
 use asking::Asking;
 use candidates::{Candidates, Entry};
@@ -124,9 +125,9 @@ enum Run {
 /// Peers that the user holds at any cost.
 #[derive(Debug, Default)]
 struct Pins {
-    held: BTreeSet<Ix>,
+    held: LiteMap<Ix, ()>,
     /// Of these, whom the user waits for right now.
-    urgent: BTreeSet<Ix>,
+    urgent: LiteMap<Ix, ()>,
 }
 
 /// The state machine. See the module's documentation for the contract.
@@ -154,7 +155,7 @@ pub struct Manager {
     /// A bootstrap connection whose successor is due to be dialed.
     succession: Option<ConnId>,
     /// Since when a requirement has more providers than it keeps.
-    over_since: BTreeMap<RequirementId, u64>,
+    over_since: LiteMap<RequirementId, u64>,
     /// Something happened that decisions on connections depend on.
     untidy: bool,
 }
@@ -183,7 +184,7 @@ impl Manager {
             strangers: 0,
             fresh_loss: None,
             succession: None,
-            over_since: BTreeMap::new(),
+            over_since: LiteMap::new(),
             untidy: false,
             config,
         }

@@ -1,17 +1,15 @@
-//! Connections: how they open, are verified, serve, and end.
+//! Connections: how they open, are verified, and what they count for.
 
 use libp2p_identity::PeerId;
 use multiaddr::Multiaddr;
 
-use super::closing::{self, Ending};
 use super::command::Command;
 use super::connections::{Conn, HandOff, Network, Phase, Pinging};
 use super::deadlines::Timer;
 use super::event::{ConnId, DialId, Direction, Metadata, RequirementId, Source};
 use super::needs::Provider;
-use super::outage::Loneliness;
-use super::peer::{Bar, Link, Lost, Role};
-use super::reason::{CloseCause, Reason};
+use super::peer::{Bar, Link};
+use super::reason::Reason;
 use super::services::{Cover, Services};
 use super::table::Ix;
 use super::{Manager, Notice, Run};
@@ -39,7 +37,7 @@ impl Manager {
             return;
         };
         self.out.stats.connects += 1;
-        if self.outage.set_up() {
+        if self.outage.reached() {
             self.recover();
         }
         let ordered = self.dial_succeeded(ix, dial);
@@ -226,263 +224,6 @@ impl Manager {
         self.untidy = true;
     }
 
-    pub(super) fn on_closed(&mut self, conn: ConnId, seen: CloseCause) {
-        self.withdraw(conn);
-        let Some(gone) = self.connections.remove(conn) else {
-            return;
-        };
-        self.deadlines.forget_connection(conn);
-        self.out.stats.disconnects += 1;
-        self.untidy = true;
-        let ix = gone.ix;
-        let other = {
-            let mut rest: Vec<(bool, ConnId)> = self
-                .connections
-                .of(ix)
-                .map(|(id, conn)| (!conn.is_open(), id))
-                .collect();
-            rest.sort_unstable();
-            rest.first().map(|(_, id)| *id)
-        };
-        let Some(peer) = self.table.get_mut(ix) else {
-            return;
-        };
-        if let Some(other) = other {
-            if peer.link == Link::Connected(conn) {
-                // The second connection takes the place of the first.
-                peer.link = Link::Connected(other);
-                self.deadlines.clear(Timer::Duplicate(other));
-                self.reassess(other);
-            }
-            return;
-        }
-        if peer.link == Link::Connected(conn) {
-            peer.link = Link::Idle;
-        }
-        self.disconnected(&gone, seen);
-    }
-
-    /// The last connection to a peer ended.
-    fn disconnected(&mut self, gone: &Conn, seen: CloseCause) {
-        let now = self.now.mono_ms;
-        let ix = gone.ix;
-        let uptime_ms = now.saturating_sub(gone.opened_at);
-        let ordered = match gone.phase {
-            Phase::Closing(reason) => Some(reason),
-            Phase::Open => None,
-        };
-        let left = self.connections.open().count();
-        let involuntary = match ordered {
-            None => seen != CloseCause::Ordered,
-            Some(reason) => matches!(reason, Reason::PingTimeout | Reason::IdentifyFailed),
-        };
-        let loneliness = if involuntary {
-            self.outage.lost(&self.config, now, ix, left)
-        } else {
-            Loneliness::Alone
-        };
-        let early = !gone.verified() && uptime_ms <= self.config.rejected_ms;
-        let verdict = closing::judge(Ending {
-            ordered,
-            seen,
-            network_down: !self.outage.charges_count() || loneliness == Loneliness::Mass,
-            early,
-        });
-        if let Some(peer) = self.table.get_mut(ix) {
-            peer.last_reason = Some(verdict.reason);
-        }
-        if involuntary {
-            self.lost(ix, uptime_ms, verdict.reason, loneliness);
-        } else {
-            self.left(ix, verdict.reason);
-        }
-        let will_reconnect = self.will_reconnect(ix, involuntary);
-        self.out.tell(Notice::Disconnected {
-            peer: gone.peer,
-            cause: verdict.cause,
-            reason: verdict.reason,
-            deliberate: verdict.deliberate,
-            uptime_ms,
-            will_reconnect,
-        });
-    }
-
-    /// We ended it: whether the peer may be dialed again soon depends on why.
-    fn left(&mut self, ix: Ix, reason: Reason) {
-        let now = self.now.mono_ms;
-        let wait = match reason {
-            Reason::OtherNetwork => self.config.other_network_ms,
-            Reason::FailedService => self.config.prune_wait_ms,
-            _ => {
-                self.refresh(ix);
-                return;
-            }
-        };
-        let barred = self
-            .table
-            .get(ix)
-            .is_some_and(|peer| peer.bar == Bar::HungUp || peer.banned().is_some());
-        if barred {
-            self.refresh(ix);
-            return;
-        }
-        let at = now.saturating_add(wait);
-        let why = reason;
-        self.set_bar(ix, Bar::Until { at, why });
-    }
-
-    /// It was lost: the peer is tried again after its jitter, at once only when it was lost alone (and, as the plan will
-    /// see, when nobody else can serve).
-    fn lost(&mut self, ix: Ix, uptime_ms: u64, reason: Reason, loneliness: Loneliness) {
-        let now = self.now.mono_ms;
-        let rejected = matches!(reason, Reason::RejectedByRemote | Reason::IdentifyFailed);
-        if self.run == Run::Running
-            && self.outage.charges_count()
-            && loneliness != Loneliness::Mass
-            && (uptime_ms < self.config.healthy_ms || rejected)
-        {
-            self.remember(ix);
-            if let Some(peer) = self.table.get_mut(ix) {
-                peer.flap = peer.flap.saturating_add(1);
-                if rejected {
-                    peer.level = peer.level.saturating_add(1);
-                }
-            }
-        }
-        let Some(peer) = self.table.get_mut(ix) else {
-            return;
-        };
-        peer.lost = Some(Lost {
-            at: now,
-            attempts: 0,
-        });
-        let flap = peer.flap;
-        if peer.bar == Bar::HungUp || peer.banned().is_some() {
-            self.refresh(ix);
-            return;
-        }
-        self.back_off(ix);
-        match loneliness {
-            Loneliness::Mass => {
-                for ix in self.outage.lost_lately() {
-                    self.spread(ix);
-                }
-                self.fresh_loss = None;
-            }
-            Loneliness::Alone if flap <= 1 && !rejected => self.fresh_loss = Some(ix),
-            Loneliness::Alone | Loneliness::WithOthers => {}
-        }
-    }
-
-    /// One of many that were lost together comes back at a time of its own.
-    fn spread(&mut self, ix: Ix) {
-        let backing_off = self.table.get(ix).is_some_and(|peer| {
-            peer.link == Link::Idle
-                && matches!(
-                    peer.bar,
-                    Bar::Until {
-                        why: Reason::BackingOff,
-                        ..
-                    }
-                )
-        });
-        if backing_off {
-            let wait = self.seed.between(0, self.config.mass_loss_spread_ms);
-            let at = self.now.mono_ms.saturating_add(wait);
-            let why = Reason::BackingOff;
-            self.set_bar(ix, Bar::Until { at, why });
-        }
-    }
-
-    /// Whether a peer that is gone will be dialed again without anybody asking: it is held, or it can serve what nobody
-    /// else can.
-    fn will_reconnect(&self, ix: Ix, involuntary: bool) -> bool {
-        let Some(peer) = self.table.get(ix) else {
-            return false;
-        };
-        if self.run == Run::Stopped || peer.bar == Bar::HungUp || peer.banned().is_some() {
-            return false;
-        }
-        if peer.pinned {
-            return true;
-        }
-        if !involuntary || (peer.role == Role::Bootstrap && self.fresh_loss != Some(ix)) {
-            return false;
-        }
-        peer.possible(self.all())
-            .iter()
-            .any(|id| self.needs.deficit(id) > 0 && !self.candidates.any(id))
-    }
-
-    pub(super) fn on_pong(&mut self, conn: ConnId, rtt_ms: u32) {
-        let now = self.now.mono_ms;
-        let Some(open) = self.connections.get_mut(conn) else {
-            return;
-        };
-        open.pinging = Pinging::Idle;
-        open.ping_failures = 0;
-        open.pongs = open.pongs.saturating_add(1);
-        open.heard_at = now;
-        let ix = open.ix;
-        self.deadlines.clear(Timer::Pong(conn));
-        if let Some(peer) = self.table.get_mut(ix) {
-            peer.rtt_ms = Some(rtt_ms);
-        }
-        self.healthy(conn);
-    }
-
-    pub(super) fn on_ping_failed(&mut self, conn: ConnId) {
-        let Some(open) = self.connections.get_mut(conn).filter(|c| c.is_open()) else {
-            return;
-        };
-        if open.pinging == Pinging::Idle {
-            return;
-        }
-        open.pinging = Pinging::Idle;
-        self.deadlines.clear(Timer::Pong(conn));
-        if self.outage.is_offline() {
-            return;
-        }
-        open.ping_failures = open.ping_failures.saturating_add(1);
-        if open.ping_failures >= self.config.ping_failures {
-            self.close(conn, Reason::PingTimeout);
-        } else {
-            self.ping(conn, self.config.ping_timeout_ms);
-        }
-    }
-
-    /// Asks for a sign of life.
-    pub(super) fn ping(&mut self, conn: ConnId, timeout_ms: u32) {
-        let Some(open) = self.connections.get_mut(conn).filter(|c| c.is_open()) else {
-            return;
-        };
-        open.pinging = Pinging::Waiting;
-        self.out.order(Command::Ping { conn, timeout_ms });
-        let lost_at = self
-            .now
-            .mono_ms
-            .saturating_add(u64::from(timeout_ms))
-            .saturating_add(self.config.watchdog_ms);
-        self.deadlines.set(Timer::Pong(conn), lost_at);
-        let idle_at = self.now.mono_ms.saturating_add(self.config.ping_idle_ms);
-        self.deadlines.set(Timer::Ping(conn), idle_at);
-    }
-
-    /// A connection that lasted and worked clears its peer's record. Only the connection's own uptime counts (F8).
-    pub(super) fn healthy(&mut self, conn: ConnId) {
-        let Some(open) = self.connections.get(conn) else {
-            return;
-        };
-        let uptime = self.now.mono_ms.saturating_sub(open.opened_at);
-        if uptime < self.config.healthy_ms || (open.successes == 0 && open.pongs < 2) {
-            return;
-        }
-        if let Some(peer) = self.table.get_mut(open.ix) {
-            peer.level = 0;
-            peer.flap = 0;
-        }
-    }
-
     /// Orders a connection closed: from now on it serves nothing.
     pub(super) fn close(&mut self, conn: ConnId, reason: Reason) {
         let Some(open) = self.connections.get_mut(conn).filter(|c| c.is_open()) else {
@@ -498,7 +239,7 @@ impl Manager {
     }
 
     /// Counts a connection for nothing any more.
-    fn withdraw(&mut self, conn: ConnId) {
+    pub(super) fn withdraw(&mut self, conn: ConnId) {
         self.count(conn, Services::NONE, Cover::NONE);
     }
 

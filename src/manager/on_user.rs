@@ -46,9 +46,7 @@ impl Manager {
         self.needs.forget_vacancies();
         self.over_since.clear();
         self.pins.urgent.clear();
-        if !self.outage.is_offline() {
-            self.outage.set_up();
-        }
+        self.outage.reached();
         self.deadlines.clear(Timer::Tidy);
     }
 
@@ -118,9 +116,9 @@ impl Manager {
         record.pinned = true;
         let idle = record.link == Link::Idle;
         let barred = record.bar != Bar::Open;
-        self.pins.held.insert(ix);
+        self.pins.held.insert(ix, ());
         if idle {
-            self.pins.urgent.insert(ix);
+            self.pins.urgent.insert(ix, ());
         }
         if barred {
             self.set_bar(ix, Bar::Open);

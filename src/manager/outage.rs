@@ -95,13 +95,27 @@ impl Outage {
         self.rotation.clear();
     }
 
-    /// Somebody was reached, or the browser says that there is a network. Returns whether that is news.
-    pub(super) fn set_up(&mut self) -> bool {
+    /// The browser says that there is a network.
+    pub(super) fn set_up(&mut self) {
+        self.link = Link::Up;
+        self.clear();
+    }
+
+    /// Somebody was reached, which ends a suspicion. What the browser says stands. Returns whether there was one.
+    pub(super) fn reached(&mut self) -> bool {
+        let suspect = self.is_suspect();
+        if suspect {
+            self.link = Link::Up;
+        }
+        self.clear();
+        suspect
+    }
+
+    fn clear(&mut self) {
         self.failures = 0;
         self.groups.clear();
         self.charges.clear();
         self.rotation.clear();
-        core::mem::replace(&mut self.link, Link::Up) != Link::Up
     }
 
     /// Remembers what a peer's record was.

@@ -80,13 +80,13 @@ impl Manager {
             &self.pins.held
         };
         let due: Vec<(Ix, bool)> = pins
-            .iter()
+            .keys()
             .filter(|ix| {
                 self.table
                     .get(**ix)
                     .is_some_and(|peer| peer.link == Link::Idle && peer.bar == Bar::Open)
             })
-            .map(|ix| (*ix, self.pins.urgent.contains(ix)))
+            .map(|ix| (*ix, self.pins.urgent.contains_key(ix)))
             .collect();
         for (ix, urgent) in due {
             if self.begin_dial(ix, DialWhy::Requested, urgent, false) == Begun::Later {
@@ -133,8 +133,10 @@ impl Manager {
     /// nobody starves, and variety costs no connection.
     fn choose(&mut self, wants: impl Fn(RequirementId) -> u32) -> Option<Choice> {
         let all = self.all();
+        // No more guesses than places that are left: one of them may fill several.
+        let places: u32 = self.needs.ids().map(|id| wants(id).div_ceil(WHOLE)).sum();
         let guesses = self.guesses_under_way();
-        let admit_unknown = guesses < self.config.unknown_in_flight;
+        let admit_unknown = guesses < self.config.unknown_in_flight && guesses < places as usize;
         let usable = |ix: Ix| {
             self.table.get(ix).is_some_and(|peer| {
                 let known = peer.verified.is_some() || !peer.claims.is_empty();

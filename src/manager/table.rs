@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use libp2p_identity::PeerId;
+use litemap::LiteMap;
 
 use super::event::Source;
 use super::peer::Peer;
@@ -54,7 +55,7 @@ pub(super) struct Table {
     by_id: BTreeMap<PeerId, Ix>,
     /// (was reached, when heard of) → who.
     by_age: BTreeSet<((bool, u64), Ix)>,
-    groups: BTreeMap<u64, u32>,
+    groups: LiteMap<u64, u32>,
     clock: u64,
 }
 
@@ -215,7 +216,8 @@ impl Table {
 
     fn count_group(&mut self, old: Option<u64>, new: Option<u64>) {
         if let Some(group) = new {
-            *self.groups.entry(group).or_default() += 1;
+            let count = self.groups.get(&group).copied().unwrap_or(0);
+            self.groups.insert(group, count + 1);
         }
         if let Some(group) = old
             && let Some(count) = self.groups.get_mut(&group)

@@ -191,7 +191,8 @@ impl Manager {
                 self.over_since.remove(&requirement);
                 continue;
             };
-            let since = *self.over_since.entry(requirement).or_insert(now);
+            let since = self.over_since.get(&requirement).copied().unwrap_or(now);
+            self.over_since.insert(requirement, since);
             let due_at = since.saturating_add(self.config.surplus_grace_ms);
             if now >= due_at {
                 self.close(victim, Reason::NotNeeded);

@@ -30,9 +30,15 @@ pub(crate) enum DialFault {
     NotAllowed(String),
 }
 
-impl DialFault {
+/// A fault at the bottom of the transport. It names the fault as its own cause, because libp2p's combinators show the
+/// causes of the errors that they carry and never the errors themselves.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Bottom(#[source] pub(crate) DialFault);
+
+impl Bottom {
     pub(crate) fn unreachable(error: &dyn Error) -> Self {
-        Self::Unreachable(error.to_string())
+        Self(DialFault::Unreachable(error.to_string()))
     }
 }
 

@@ -2,7 +2,6 @@
 //!
 //! It is the first field of the derived behaviour, so that a denial precedes the other behaviours' state.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
@@ -12,6 +11,8 @@ use libp2p::swarm::{
     ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent,
     THandlerOutEvent, ToSwarm, dummy,
 };
+
+use litemap::LiteMap;
 
 use super::platform;
 use crate::manager::{GateQuery, Manager, Reason};
@@ -26,20 +27,20 @@ pub(super) struct Denied(Reason);
 pub(super) struct Gate {
     manager: Arc<Mutex<Manager>>,
     /// Dials that the manager ordered and need no second judgement. Each is removed by its own question.
-    ordered: BTreeSet<ConnectionId>,
+    ordered: LiteMap<ConnectionId, ()>,
 }
 
 impl Gate {
     pub(super) fn new(manager: Arc<Mutex<Manager>>) -> Self {
         Self {
             manager,
-            ordered: BTreeSet::new(),
+            ordered: LiteMap::new(),
         }
     }
 
     /// The manager itself ordered this dial.
     pub(super) fn expect(&mut self, connection: ConnectionId) {
-        self.ordered.insert(connection);
+        self.ordered.insert(connection, ());
     }
 
     fn ask(&self, query: GateQuery) -> Result<(), ConnectionDenied> {
@@ -62,7 +63,7 @@ impl NetworkBehaviour for Gate {
         _: &[Multiaddr],
         _: Endpoint,
     ) -> Result<Vec<Multiaddr>, ConnectionDenied> {
-        if !self.ordered.remove(&connection) {
+        if self.ordered.remove(&connection).is_none() {
             self.ask(GateQuery::Outbound { peer })?;
         }
         Ok(Vec::new())

@@ -3,22 +3,20 @@
 //! The registry holds the browser's objects themselves and none of our state: it works while any of our state is
 //! borrowed, which is how a panic may leave it.
 
-use std::{
-    cell::{Cell, RefCell},
-    collections::BTreeMap,
-};
+use std::cell::{Cell, RefCell};
 
+use litemap::LiteMap;
 use web_sys::WebSocket;
 
 thread_local! {
-    static OPEN: RefCell<BTreeMap<u64, WebSocket>> = const { RefCell::new(BTreeMap::new()) };
+    static OPEN: RefCell<LiteMap<u64, WebSocket>> = const { RefCell::new(LiteMap::new()) };
     static NEXT: Cell<u64> = const { Cell::new(0) };
 }
 
 /// How many sockets are connecting or open and still ours: a dropped one is not counted, although the browser may need
 /// a moment to say goodbye to the other side.
 pub fn open_sockets() -> usize {
-    OPEN.with_borrow(BTreeMap::len)
+    OPEN.with_borrow(|open| open.len())
 }
 
 /// Closes every socket and removes its event handlers, for the panic hook: afterwards, no event of a socket enters this
@@ -29,7 +27,7 @@ pub fn abandon_all() {
         let Ok(mut open) = open.try_borrow_mut() else {
             return;
         };
-        while let Some((_, socket)) = open.pop_first() {
+        for (_, socket) in std::mem::take(&mut *open).into_tuple_vec() {
             detach(&socket);
         }
     });

@@ -1,304 +1,203 @@
-//! What one `handle` of the manager costs with 5,000 known peers, natively.
+//! What one `handle` of the manager costs, with the peers of a small and of a full table.
 //!
-//! `cargo bench --no-default-features --bench manager`; a number is the mean over one call of `handle` and the draining
-//! of what it ordered.
+//! The inputs are what a node sees all day: peers heard of again, answers, pings, and now and then a loss with the dials
+//! that follow. Half of the candidates are dead. Only `handle` and `poll` are on the clock.
 
-use std::{
-    hint::black_box,
-    time::{Duration, Instant},
-};
+use std::collections::VecDeque;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
 
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, criterion_group, criterion_main};
 use libp2p_identity::{Keypair, PeerId};
 use lightkeeper::manager::{
-    CloseCause, Command, Config, ConnId, Direction, Event, Manager, Metadata, Need, Outcome,
-    RequirementId, RequirementSpec, Source, Time,
+    CloseCause, Command, Config, ConnId, DialFailure, Direction, Event, Manager, Metadata, Need,
+    Outcome, RequirementId, RequirementSpec, Source, Time,
 };
 use multiaddr::Multiaddr;
 
-/// The most peers that are kept.
-const PEERS: usize = 5_000;
-const NAMES: [&str; 3] = ["lightPush", "filter", "store"];
-const NEEDS: [Need; 3] = [
-    Need {
-        min: 1,
-        target: 2,
-        max: 4,
-    },
-    Need {
-        min: 1,
-        target: 2,
-        max: 4,
-    },
-    Need {
-        min: 0,
-        target: 1,
-        max: 2,
-    },
-];
-const EXCHANGE: &str = "/peer-exchange";
-/// One loss in this time: fast enough to be work, slow enough for the pacing of dials to allow each replacement.
-const BETWEEN_LOSSES_MS: u64 = 1_000;
-/// After so many losses the world is made anew, so that most peers have not failed yet.
-const LOSSES_PER_WORLD: u64 = 300;
+const PROTOCOLS: [&str; 3] = ["/lightpush/3", "/filter/2", "/store/3"];
 
-/// The manager and a network that answers each of its orders at once.
-struct World {
-    manager: Manager,
-    peers: Vec<(PeerId, Multiaddr)>,
-    now: u64,
-    named: u64,
-    open: Vec<(ConnId, PeerId)>,
-    answers: Vec<Event>,
-    handled: u64,
+fn id(place: u64) -> PeerId {
+    let mut secret = [7; 32];
+    secret[..8].copy_from_slice(&place.to_be_bytes());
+    let key = Keypair::ed25519_from_bytes(secret).expect("any 32 bytes are a key");
+    key.public().to_peer_id()
 }
 
-impl World {
-    /// Everybody known, three connected.
-    fn new(peers: &[(PeerId, Multiaddr)]) -> Self {
-        let requirements = NAMES.iter().zip(NEEDS).map(|(name, need)| RequirementSpec {
-            name: (*name).to_owned(),
-            protocols: vec![format!("/{name}")],
-            need,
-        });
-        let local = id(u64::MAX);
-        let config = Config::light_node(local, requirements.collect(), EXCHANGE, false);
-        let now = 1_000;
-        let mut world = Self {
-            manager: Manager::new(config, [1; 32], time(now)),
-            peers: peers.to_vec(),
-            now,
-            named: 0,
-            open: Vec::new(),
-            answers: Vec::new(),
-            handled: 0,
+/// A node's day.
+struct Day {
+    manager: Manager,
+    peers: Vec<(PeerId, Multiaddr, Vec<RequirementId>)>,
+    open: Vec<(ConnId, PeerId)>,
+    coming: VecDeque<Event>,
+    now: u64,
+    step: usize,
+    conns: u64,
+}
+
+impl Day {
+    fn new(known: u64) -> Self {
+        let need = |min, target| Need {
+            min,
+            target,
+            max: 2 * target,
         };
-        for place in 0..world.peers.len() {
-            let event = world.sighting(place);
-            world.tell(event);
+        let needs = [need(1, 2), need(1, 2), need(0, 1)];
+        let requirements = (0..3)
+            .map(|i| RequirementSpec {
+                name: PROTOCOLS[i].to_owned(),
+                protocols: vec![PROTOCOLS[i].to_owned()],
+                need: needs[i],
+            })
+            .collect();
+        let config = Config::light_node(id(0), requirements, "/peer-exchange/2", true);
+        let start = Time {
+            mono_ms: 0,
+            wall_ms: 0,
+        };
+        let mut day = Self {
+            manager: Manager::new(config, [7; 32], start),
+            peers: Vec::new(),
+            open: Vec::new(),
+            coming: VecDeque::new(),
+            now: 0,
+            step: 0,
+            conns: 0,
+        };
+        for place in 1..=known {
+            let (a, b) = (place / 250, place % 250);
+            let address = format!("/ip4/{}.{}.{b}.1/tcp/443/wss", 11 + a % 100, a);
+            let claims = (0..3_u8)
+                .filter(|i| place % 7 >= u64::from(*i))
+                .map(RequirementId)
+                .collect();
+            let address = address.parse().expect("an address");
+            day.peers.push((id(place), address, claims));
         }
-        world.tell(Event::Start);
-        for _ in 0..20 {
-            world.pass(100);
+        for place in 0..day.peers.len() {
+            let event = day.sighting(place);
+            day.handle(event);
         }
-        assert_eq!(world.manager.stats().known as usize, world.peers.len());
-        assert!(world.open.len() >= 2, "nobody is connected");
-        world
+        day.handle(Event::Start);
+        for _ in 0..2_000 {
+            day.once();
+        }
+        day
     }
 
-    /// What peer exchange says of a peer; every fourth serves one thing alone.
     fn sighting(&self, place: usize) -> Event {
-        let (peer, route) = &self.peers[place];
+        let (peer, address, claims) = &self.peers[place];
         Event::Discovered {
             peer: *peer,
-            routes: vec![route.clone()],
-            claims: services(place),
+            routes: vec![address.clone()],
+            claims: claims.clone(),
             source: Source::PeerExchange,
             introducer: None,
         }
     }
 
-    /// One input, and whatever follows from it.
-    fn tell(&mut self, event: Event) {
-        self.handle(event);
-        while let Some(answer) = self.answers.pop() {
-            self.handle(answer);
+    /// The next thing that happens.
+    fn next(&mut self) -> Event {
+        if let Some(event) = self.coming.pop_front() {
+            return event;
+        }
+        self.step += 1;
+        let any = self.step.wrapping_mul(2_654_435_761);
+        let conn = self.open.get(any % self.open.len().max(1)).copied();
+        match (self.step % 16, conn) {
+            (0, Some((conn, _))) => {
+                self.open.retain(|(open, _)| *open != conn);
+                let cause = CloseCause::Broken;
+                Event::Closed { conn, cause }
+            }
+            (1..=4, Some((_, peer))) => Event::Report {
+                peer,
+                requirement: RequirementId((any % 3) as u8),
+                outcome: Outcome::Success,
+            },
+            (5..=8, Some((conn, _))) => Event::Pong { conn, rtt_ms: 30 },
+            _ => self.sighting(any % self.peers.len()),
         }
     }
 
-    fn handle(&mut self, event: Event) {
-        self.handled += 1;
-        self.manager.handle(time(self.now), event);
-        while let Some(command) = self.manager.poll() {
-            self.obey(black_box(command));
+    fn handle(&mut self, event: Event) -> Duration {
+        let time = Time {
+            mono_ms: self.now,
+            wall_ms: self.now,
+        };
+        let mut orders = Vec::new();
+        let from = Instant::now();
+        self.manager.handle(time, black_box(event));
+        while let Some(order) = self.manager.poll() {
+            orders.push(order);
         }
+        let took = from.elapsed();
+        for order in orders {
+            self.obey(order);
+        }
+        took
     }
 
-    /// Answers come in the order in which they are pushed last.
-    fn obey(&mut self, command: Command) {
-        match command {
+    fn obey(&mut self, order: Command) {
+        match order {
             Command::Dial {
                 dial, peer, route, ..
             } => {
-                self.named += 1;
-                let conn = ConnId(self.named);
+                if self.conns.is_multiple_of(2) {
+                    let failure = DialFailure::Unreachable;
+                    self.coming.push_back(Event::DialFailed { dial, failure });
+                    self.conns += 1;
+                    return;
+                }
+                self.conns += 1;
+                let conn = ConnId(self.conns);
                 self.open.push((conn, peer));
-                let place = self.place(&peer);
-                let protocols = services(place)
-                    .iter()
-                    .map(|id| format!("/{}", NAMES[usize::from(id.0)]))
-                    .collect();
-                self.answers.push(Event::Metadata {
-                    conn,
-                    metadata: Metadata::Matched { shards: vec![0] },
-                });
-                self.answers.push(Event::Identified {
-                    conn,
-                    protocols,
-                    agent: "bench".to_owned(),
-                });
-                self.answers.push(Event::Connected {
+                self.coming.push_back(Event::Connected {
                     conn,
                     peer,
                     direction: Direction::Outbound,
                     route,
                     dial: Some(dial),
                 });
-            }
-            Command::Close { conn, .. } => {
-                self.open.retain(|(each, _)| *each != conn);
-                self.answers.push(Event::Closed {
+                self.coming.push_back(Event::Identified {
                     conn,
-                    cause: CloseCause::Ordered,
+                    protocols: PROTOCOLS.map(str::to_owned).to_vec(),
+                    agent: "bench".to_owned(),
+                });
+                self.coming.push_back(Event::Metadata {
+                    conn,
+                    metadata: Metadata::Matched { shards: vec![0] },
                 });
             }
-            Command::Ping { conn, .. } => self.answers.push(Event::Pong { conn, rtt_ms: 5 }),
-            Command::QueryPeers { peer, .. } => self.answers.push(Event::PeerExchangeDone {
-                peer,
-                found: Some(0),
-            }),
-            Command::Discover => self.answers.push(Event::DnsFinished {
-                found: 0,
-                failed: false,
-            }),
-            Command::CancelDial { .. } | Command::Notify(_) => {}
-        }
-    }
-
-    /// The route says which peer it is.
-    fn place(&self, peer: &PeerId) -> usize {
-        self.peers
-            .binary_search_by_key(peer, |(id, _)| *id)
-            .expect("only known peers are dialed")
-    }
-
-    /// Lets time go by, with a tick at each deadline.
-    fn pass(&mut self, ms: u64) {
-        let end = self.now + ms;
-        while let Some(deadline) = self
-            .manager
-            .next_deadline()
-            .filter(|deadline| *deadline <= end)
-        {
-            self.now = self.now.max(deadline);
-            self.tell(Event::Tick);
-        }
-        self.now = end;
-    }
-
-    /// The oldest connection breaks, and is replaced.
-    fn lose(&mut self) {
-        if !self.open.is_empty() {
-            let (conn, _) = self.open.remove(0);
-            self.tell(Event::Closed {
-                conn,
-                cause: CloseCause::Broken,
-            });
-        }
-    }
-}
-
-fn time(mono_ms: u64) -> Time {
-    Time {
-        mono_ms,
-        wall_ms: 1_700_000_000_000 + mono_ms,
-    }
-}
-
-fn services(place: usize) -> Vec<RequirementId> {
-    match place % 4 {
-        0 => vec![RequirementId((place / 4 % 3) as u8)],
-        _ => (0..3).map(RequirementId).collect(),
-    }
-}
-
-fn id(number: u64) -> PeerId {
-    let mut secret = [9; 32];
-    secret[..8].copy_from_slice(&number.to_be_bytes());
-    Keypair::ed25519_from_bytes(secret)
-        .expect("any 32 bytes are a key")
-        .public()
-        .to_peer_id()
-}
-
-fn peers() -> Vec<(PeerId, Multiaddr)> {
-    let mut ids: Vec<PeerId> = (0..PEERS as u64).map(id).collect();
-    ids.sort();
-    let address = |place: usize| {
-        format!("/ip4/10.{}.{}.1/tcp/8000/ws", place / 256, place % 256)
-            .parse()
-            .expect("an address")
-    };
-    ids.into_iter()
-        .enumerate()
-        .map(|(place, id)| (id, address(place)))
-        .collect()
-}
-
-/// Measures calls of `handle` while `work` makes some, in worlds that are made anew now and then.
-fn measure(
-    peers: &[(PeerId, Multiaddr)],
-    calls: u64,
-    rounds_per_world: u64,
-    mut work: impl FnMut(&mut World, u64),
-) -> Duration {
-    let (mut handled, mut took) = (0, Duration::ZERO);
-    while handled < calls {
-        let mut world = World::new(peers);
-        let before = world.handled;
-        let began = Instant::now();
-        for round in 0..rounds_per_world {
-            work(&mut world, round);
-            if handled + world.handled - before >= calls {
-                break;
+            Command::Close { conn, .. } => {
+                self.open.retain(|(open, _)| *open != conn);
+                let cause = CloseCause::Ordered;
+                self.coming.push_back(Event::Closed { conn, cause });
             }
+            Command::Ping { conn, .. } => {
+                self.coming.push_back(Event::Pong { conn, rtt_ms: 30 });
+            }
+            _ => {}
         }
-        took += began.elapsed();
-        handled += world.handled - before;
     }
-    took.mul_f64(calls as f64 / handled as f64)
+
+    fn once(&mut self) -> Duration {
+        self.now += 250;
+        let event = self.next();
+        self.handle(event)
+    }
 }
 
 fn handle(criterion: &mut Criterion) {
-    let peers = peers();
-    let mut group = criterion.benchmark_group("handle");
-    group.sample_size(20);
-
-    // Losses, replacements, ticks and pings, as they follow from one another.
-    group.bench_function(BenchmarkId::new("losses", PEERS), |bencher| {
-        bencher.iter_custom(|calls| {
-            measure(&peers, calls, LOSSES_PER_WORLD, |world, _| {
-                world.pass(BETWEEN_LOSSES_MS);
-                world.lose();
-            })
+    for known in [500, 5_000] {
+        let mut day = Day::new(known);
+        criterion.bench_function(&format!("manager_handle/{known}"), |bencher| {
+            bencher.iter_custom(|iterations| (0..iterations).map(|_| day.once()).sum());
         });
-    });
-
-    // Peers that are known already are heard of again.
-    group.bench_function(BenchmarkId::new("discovered", PEERS), |bencher| {
-        bencher.iter_custom(|calls| {
-            measure(&peers, calls, u64::MAX, |world, round| {
-                let event = world.sighting((round as usize * 997) % PEERS);
-                world.tell(event);
-            })
-        });
-    });
-
-    // A request went well.
-    group.bench_function(BenchmarkId::new("report", PEERS), |bencher| {
-        bencher.iter_custom(|calls| {
-            measure(&peers, calls, u64::MAX, |world, _| {
-                let (_, peer) = world.open[0];
-                let outcome = Outcome::Success;
-                world.tell(Event::Report {
-                    peer,
-                    requirement: RequirementId(0),
-                    outcome,
-                });
-            })
-        });
-    });
-    group.finish();
+        let stats = day.manager.stats();
+        let eventful = stats.events / 100;
+        assert!(stats.connects > eventful && stats.dial_failures > eventful);
+    }
 }
 
 criterion_group!(benches, handle);

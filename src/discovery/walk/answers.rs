@@ -172,7 +172,10 @@ impl Walk {
         let link_depth = self.trees[from].link_depth + 1;
         let followed = self.trees.len() < self.config.max_trees
             && link_depth <= self.config.max_link_depth
-            && self.domains.insert(url.domain().to_ascii_lowercase());
+            && self
+                .domains
+                .insert(url.domain().to_ascii_lowercase(), ())
+                .is_none();
         if followed {
             self.trees.push(Tree::new(url.clone(), link_depth));
         }

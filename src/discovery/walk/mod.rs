@@ -22,9 +22,10 @@ mod tests;
 mod tree;
 mod types;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use libp2p_identity::PeerId;
+use litemap::LiteMap;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
@@ -46,16 +47,16 @@ pub struct Walk {
     trees: Vec<Tree>,
     configured: usize,
     /// Domains of all trees, in lower case: a tree is read once, whoever links to it.
-    domains: BTreeSet<String>,
+    domains: LiteMap<String, ()>,
     /// The highest sequence number of each tree, by URL.
-    sequences: BTreeMap<String, u64>,
+    sequences: LiteMap<String, u64>,
     /// The highest sequence number of each node's record.
-    nodes: BTreeMap<PeerId, u64>,
+    nodes: LiteMap<PeerId, u64>,
     resolvers: Resolvers,
     pace: Pace,
     rng: ChaCha8Rng,
     run: Option<Run>,
-    in_flight: BTreeMap<QueryId, Job>,
+    in_flight: LiteMap<QueryId, Job>,
     /// Look-ups to be made again, of another resolver. Already charged to the budget.
     retries: VecDeque<Job>,
     events: VecDeque<WalkEvent>,
@@ -78,10 +79,14 @@ impl Walk {
     /// A walk over the trees of `urls`; of trees of the same domain only the first counts. Nothing happens before
     /// [`start`](Self::start).
     pub fn new(urls: Vec<EnrTreeUrl>, config: WalkConfig, seed: [u8; 32]) -> Self {
-        let mut domains = BTreeSet::new();
+        let mut domains = LiteMap::new_vec();
         let trees: Vec<_> = urls
             .into_iter()
-            .filter(|url| domains.insert(url.domain().to_ascii_lowercase()))
+            .filter(|url| {
+                domains
+                    .insert(url.domain().to_ascii_lowercase(), ())
+                    .is_none()
+            })
             .take(config.max_trees)
             .map(|url| Tree::new(url, 0))
             .collect();
@@ -89,8 +94,8 @@ impl Walk {
             configured: trees.len(),
             trees,
             domains,
-            sequences: BTreeMap::new(),
-            nodes: BTreeMap::new(),
+            sequences: LiteMap::new(),
+            nodes: LiteMap::new(),
             resolvers: Resolvers::new(
                 config.resolvers,
                 config.resolver_backoff_ms,
@@ -99,7 +104,7 @@ impl Walk {
             pace: Pace::new(config.max_per_second),
             rng: ChaCha8Rng::from_seed(seed),
             run: None,
-            in_flight: BTreeMap::new(),
+            in_flight: LiteMap::new(),
             retries: VecDeque::new(),
             events: VecDeque::new(),
             next_id: 0,
@@ -130,7 +135,8 @@ impl Walk {
     /// Ends the run without an event. Look-ups under way are forgotten, and made again by the next run.
     pub fn stop(&mut self) {
         self.run = None;
-        let jobs = std::mem::take(&mut self.in_flight).into_values();
+        let jobs = std::mem::take(&mut self.in_flight).into_tuple_vec();
+        let jobs = jobs.into_iter().map(|(_, job)| job);
         for job in jobs.chain(std::mem::take(&mut self.retries)) {
             let tree = &mut self.trees[job.tree];
             match job.what {

@@ -1,6 +1,6 @@
 //! What is known of one tree.
 
-use std::collections::{BTreeMap, BTreeSet};
+use litemap::LiteMap;
 
 use super::types::WalkConfig;
 use crate::discovery::enrtree::{EnrTreeUrl, EntryHash, Root};
@@ -42,7 +42,7 @@ pub(super) struct Work {
     /// Failed in this run; to be read again in the next.
     deferred: Vec<Pending>,
     /// Every hash of the two lists, and those being read.
-    known: BTreeSet<EntryHash>,
+    known: LiteMap<EntryHash, ()>,
     /// Grows with each root that names another top of the subtree: answers about the old one then mean nothing.
     pub(super) generation: u32,
 }
@@ -82,7 +82,7 @@ pub(super) struct Tree {
     pub(super) root: Option<Root>,
     records: Work,
     links: Work,
-    read: BTreeMap<EntryHash, Read>,
+    read: LiteMap<EntryHash, Read>,
     failures: u32,
     missing_in_row: u32,
 }
@@ -96,7 +96,7 @@ impl Tree {
             root: None,
             records: Work::default(),
             links: Work::default(),
-            read: BTreeMap::new(),
+            read: LiteMap::new(),
             failures: 0,
             missing_in_row: 0,
         }
@@ -240,7 +240,7 @@ impl Tree {
         let mut limit = None;
         let mut levels = vec![(hashes, depth)];
         // Each branch is expanded once, so this ends even if branches that were read share children.
-        let mut expanded = BTreeSet::new();
+        let mut expanded = LiteMap::new_vec();
         while let Some((hashes, depth)) = levels.pop() {
             if depth > config.max_depth {
                 limit = limit.or(Some(Limit::Depth));
@@ -250,7 +250,7 @@ impl Tree {
                 match self.read.get(&hash) {
                     Some(Read::Leaf) => continue,
                     Some(Read::Branch(children)) => {
-                        if expanded.insert(hash) {
+                        if expanded.insert(hash, ()).is_none() {
                             levels.push((children.clone(), depth + 1));
                         }
                         continue;
@@ -259,7 +259,7 @@ impl Tree {
                 }
                 let remembered =
                     self.read.len() + self.records.known.len() + self.links.known.len();
-                if self.work(subtree).known.contains(&hash) {
+                if self.work(subtree).known.contains_key(&hash) {
                     continue;
                 }
                 if remembered >= config.max_entries {
@@ -267,7 +267,7 @@ impl Tree {
                     continue;
                 }
                 let work = self.work_mut(subtree);
-                work.known.insert(hash.clone());
+                work.known.insert(hash.clone(), ());
                 work.open.push(Pending { hash, depth });
             }
         }

@@ -1,9 +1,8 @@
 //! The open connections, by the manager's names and by the swarm's.
 
-use std::collections::BTreeMap;
-
 use libp2p::PeerId;
 use libp2p::swarm::ConnectionId;
+use litemap::LiteMap;
 
 use crate::manager::{ConnId, Metadata};
 
@@ -26,8 +25,8 @@ pub(in crate::node) struct Connection {
 #[derive(Debug, Default)]
 pub(in crate::node) struct Connections {
     next: u64,
-    open: BTreeMap<ConnId, Connection>,
-    by_swarm: BTreeMap<ConnectionId, ConnId>,
+    open: LiteMap<ConnId, Connection>,
+    by_swarm: LiteMap<ConnectionId, ConnId>,
 }
 
 impl Connections {

@@ -206,7 +206,23 @@ impl Driver {
             WalkEvent::Finished { found, failed } => {
                 self.inputs.push_back(Event::DnsFinished { found, failed });
             }
-            other => self.log(LogLevel::Warn, "dns", format!("{other:?}")),
+            WalkEvent::TreeFailed { url, reason, .. } => {
+                self.log(LogLevel::Warn, "dns", format!("{url}: {reason}"));
+            }
+            WalkEvent::EntryDropped { name, reason, .. } => {
+                self.log(LogLevel::Debug, "dns", format!("{name}: {reason}"));
+            }
+            WalkEvent::Link { url, .. } => {
+                self.log(LogLevel::Debug, "dns", format!("link to {url}"));
+            }
+            WalkEvent::ResolverSuspect { resolver, .. } => {
+                let resolver = &self.dns.resolvers[resolver];
+                self.log(
+                    LogLevel::Warn,
+                    "dns",
+                    format!("{resolver} gave a wrong answer"),
+                );
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ mod orders;
 mod push;
 mod swarm_events;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -22,6 +22,7 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use libp2p::swarm::{ConnectionId, Swarm};
 use libp2p::{Multiaddr, PeerId, StreamProtocol};
+use litemap::LiteMap;
 
 use super::behaviour::Behaviour;
 use super::config::{Bootstrap, FILTER, LIGHT_PUSH, NodeConfig, REQUIREMENT_NAMES, STORE};
@@ -82,12 +83,12 @@ pub(super) struct Driver {
     pub(super) started: bool,
     pub(super) connections: Connections,
     /// Dials under way, by our name and by the swarm's.
-    dials: BTreeMap<DialId, (ConnectionId, PeerId, Multiaddr)>,
-    openings: BTreeMap<StreamRequest, Purpose>,
+    dials: LiteMap<DialId, (ConnectionId, PeerId, Multiaddr)>,
+    openings: LiteMap<StreamRequest, Purpose>,
     tasks: FuturesUnordered<BoxFuture<'static, Done>>,
     dns: Dns,
     /// How the last dial to a peer failed, for the calls that wait for one. Bounded by [`MAX_DIAL_FAILURES`].
-    pub(super) dial_failures: BTreeMap<PeerId, (String, DialFailure)>,
+    pub(super) dial_failures: LiteMap<PeerId, (String, DialFailure)>,
     pub(super) subscriptions: Subscriptions,
     /// The manager's earliest deadline and its timer.
     timer: Option<(u64, BoxFuture<'static, ()>)>,
@@ -144,11 +145,11 @@ impl Driver {
             bootstrap: config.bootstrap,
             started: false,
             connections: Connections::default(),
-            dials: BTreeMap::new(),
-            openings: BTreeMap::new(),
+            dials: LiteMap::new(),
+            openings: LiteMap::new(),
             tasks: FuturesUnordered::new(),
             dns,
-            dial_failures: BTreeMap::new(),
+            dial_failures: LiteMap::new(),
             subscriptions: Subscriptions::default(),
             timer: None,
             inputs: VecDeque::new(),
@@ -352,13 +353,16 @@ impl Driver {
     }
 
     fn on_resolved(&mut self, resolved: dns::Resolved) {
-        let mut routes: BTreeMap<PeerId, Vec<Multiaddr>> = BTreeMap::new();
+        let mut routes: LiteMap<PeerId, Vec<Multiaddr>> = LiteMap::new();
         for address in resolved.addresses {
             if let (route, Some(peer)) = split_peer(address)
                 && resolved.wanted.is_none_or(|wanted| wanted == peer)
                 && dialable(&route, self.page)
             {
-                routes.entry(peer).or_default().push(route);
+                match routes.get_mut(&peer) {
+                    Some(routes) => routes.push(route),
+                    None => drop(routes.insert(peer, vec![route])),
+                }
             }
         }
         if routes.is_empty() {
@@ -368,7 +372,7 @@ impl Driver {
                 format!("no dialable address behind /dnsaddr/{}", resolved.domain),
             );
         }
-        for (peer, routes) in routes {
+        for (peer, routes) in routes.into_tuple_vec() {
             self.found(peer, routes, Vec::new());
         }
     }

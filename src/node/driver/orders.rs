@@ -20,7 +20,7 @@ impl Driver {
                 self.log(
                     LogLevel::Debug,
                     "dial",
-                    format!("{peer} at {route} ({why:?})"),
+                    format!("{peer} at {route} ({})", why.as_str()),
                 );
                 self.dial(dial, peer, route);
             }
@@ -98,8 +98,9 @@ impl Driver {
                 LogLevel::Info,
                 "manager",
                 format!(
-                    "{}: {have} of {target} ({crossed:?})",
-                    requirement_name(*requirement)
+                    "{}: {have} of {target} ({})",
+                    requirement_name(*requirement),
+                    crossed.as_str()
                 ),
             );
         }

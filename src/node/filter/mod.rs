@@ -6,11 +6,11 @@
 mod keeper;
 mod seen;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::channel::oneshot;
 use libp2p::PeerId;
+use litemap::LiteMap;
 
 use super::event::{Received, SubscriptionId};
 use crate::protocols::filter::push::MessagePush;
@@ -67,11 +67,11 @@ pub(super) enum Delivery {
 #[derive(Debug, Default)]
 pub(super) struct Subscriptions {
     next: u32,
-    active: BTreeMap<SubscriptionId, Subscription>,
+    active: LiteMap<SubscriptionId, Subscription>,
     /// Servers whose pushes are still on the way after we left them, until when (monotonic ms).
-    left: BTreeMap<PeerId, u64>,
+    left: LiteMap<PeerId, u64>,
     /// When each server may be asked again (monotonic ms).
-    next_request: BTreeMap<PeerId, u64>,
+    next_request: LiteMap<PeerId, u64>,
     seen: Seen,
 }
 
@@ -149,15 +149,15 @@ impl Subscriptions {
 
     /// Every content topic that is wanted from this peer, for the word about a gap.
     pub(super) fn topics_from(&self, peer: PeerId) -> Vec<String> {
-        let topics: BTreeSet<_> = self
-            .active
-            .values()
-            .filter(|s| s.peer == Some(peer))
-            .flat_map(|s| &s.groups)
-            .flat_map(|group| &group.content_topics)
-            .cloned()
-            .collect();
-        topics.into_iter().collect()
+        let mut topics: Vec<String> = Vec::new();
+        for subscription in self.active.values().filter(|s| s.peer == Some(peer)) {
+            for topic in subscription.groups.iter().flat_map(|g| &g.content_topics) {
+                if !topics.contains(topic) {
+                    topics.push(topic.clone());
+                }
+            }
+        }
+        topics
     }
 
     /// Takes the server's next place in time: how long to wait before asking it.
@@ -235,21 +235,19 @@ pub(super) fn group(
     content_topics: &[String],
     shard: Option<u16>,
 ) -> Result<Vec<Group>, crate::protocols::network::ShardError> {
-    let mut groups: BTreeMap<PubsubTopic, BTreeSet<String>> = BTreeMap::new();
+    let mut groups: Vec<Group> = Vec::new();
     for topic in content_topics {
         let pubsub_topic = network.shard_of(topic, shard)?;
-        groups
-            .entry(pubsub_topic)
-            .or_default()
-            .insert(topic.clone());
+        match groups.iter_mut().find(|g| g.pubsub_topic == pubsub_topic) {
+            Some(group) if group.content_topics.contains(topic) => {}
+            Some(group) => group.content_topics.push(topic.clone()),
+            None => groups.push(Group {
+                pubsub_topic,
+                content_topics: vec![topic.clone()],
+            }),
+        }
     }
-    Ok(groups
-        .into_iter()
-        .map(|(pubsub_topic, topics)| Group {
-            pubsub_topic,
-            content_topics: topics.into_iter().collect(),
-        })
-        .collect())
+    Ok(groups)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use libp2p::identity::Keypair;
 use libp2p::{PeerId, Transport};
 
 use super::HttpAnswer;
-use crate::node::dialing::{DialFault, dial_fault};
+use crate::node::dialing::{Bottom, dial_fault};
 
 /// Ends after `duration`.
 pub(crate) async fn sleep(duration: Duration) {
@@ -42,7 +42,7 @@ pub(crate) fn transport(
     let tcp = libp2p_tcp::tokio::Transport::new(libp2p_tcp::Config::default().nodelay(true));
     let websocket = libp2p_websocket::Config::new(tcp);
     Ok(websocket
-        .map_err(|error| DialFault::unreachable(&error))
+        .map_err(|error| Bottom::unreachable(&error))
         .upgrade(Version::V1Lazy)
         .authenticate(libp2p::noise::Config::new(keypair)?)
         .multiplex(libp2p::yamux::Config::default())

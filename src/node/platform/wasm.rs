@@ -14,7 +14,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
 use super::HttpAnswer;
-use crate::node::dialing::{DialFault, dial_fault};
+use crate::node::dialing::{Bottom, DialFault, dial_fault};
 use crate::transport;
 
 /// The longest time that one timer is set for: `setTimeout` above 2^31 − 1 ms fires at once.
@@ -45,8 +45,8 @@ pub(crate) fn transport(
 ) -> Result<Boxed<(PeerId, StreamMuxerBox)>, libp2p::noise::Error> {
     Ok(transport::Transport::new()
         .map_err(|error| match error {
-            transport::Error::Unreachable => DialFault::unreachable(&error),
-            _ => DialFault::NotAllowed(error.to_string()),
+            transport::Error::Unreachable => Bottom::unreachable(&error),
+            _ => Bottom(DialFault::NotAllowed(error.to_string())),
         })
         .upgrade(Version::V1Lazy)
         .authenticate(libp2p::noise::Config::new(keypair)?)

@@ -24,6 +24,8 @@ use libp2p::swarm::{
 };
 use libp2p::{PeerId, StreamProtocol};
 
+use litemap::LiteMap;
+
 pub use stream::Stream;
 
 /// A protocol that peers may open to us.
@@ -151,9 +153,9 @@ pub struct Behaviour {
     config: Config,
     next_request: u64,
     /// Open connections, so that a request for a dead one is answered instead of lost.
-    connections: std::collections::BTreeSet<ConnectionId>,
+    connections: LiteMap<ConnectionId, ()>,
     /// Requests that a handler has and has not answered yet.
-    pending: std::collections::BTreeMap<StreamRequest, (PeerId, ConnectionId)>,
+    pending: LiteMap<StreamRequest, (PeerId, ConnectionId)>,
     queue: VecDeque<ToSwarm<Event, handler::Command>>,
     waker: Option<Waker>,
 }
@@ -164,8 +166,8 @@ impl Behaviour {
         Self {
             config,
             next_request: 0,
-            connections: Default::default(),
-            pending: Default::default(),
+            connections: LiteMap::new(),
+            pending: LiteMap::new(),
             queue: VecDeque::new(),
             waker: None,
         }
@@ -180,7 +182,7 @@ impl Behaviour {
     ) -> StreamRequest {
         let request = StreamRequest(self.next_request);
         self.next_request += 1;
-        if self.connections.contains(&connection) {
+        if self.connections.contains_key(&connection) {
             self.pending.insert(request, (peer, connection));
             self.notify(
                 peer,
@@ -200,7 +202,7 @@ impl Behaviour {
 
     /// Sends a ping. `Pong` or `PingFailed` follows, unless the connection ends first or a ping is under way.
     pub fn ping(&mut self, peer: PeerId, connection: ConnectionId, timeout: Duration) {
-        if self.connections.contains(&connection) {
+        if self.connections.contains_key(&connection) {
             self.notify(peer, connection, handler::Command::Ping { timeout });
         }
     }
@@ -257,7 +259,7 @@ impl NetworkBehaviour for Behaviour {
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
         match event {
             FromSwarm::ConnectionEstablished(e) => {
-                self.connections.insert(e.connection_id);
+                self.connections.insert(e.connection_id, ());
             }
             FromSwarm::ConnectionClosed(e) => {
                 self.connections.remove(&e.connection_id);

@@ -208,6 +208,7 @@ async fn dialing_who_is_not_there_says_so() {
     let error = soon(world.node.dial(&address)).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::DialFailed);
     assert_eq!(error.peer.as_deref(), Some(&world.peer_of("store-1")));
+    assert!(error.message.ends_with("unreachable"), "{error}");
     world.close().await;
 }
 
@@ -346,6 +347,29 @@ async fn a_network_that_goes_away_as_a_whole_is_found_again() {
                 new: lightkeeper::manager::Health::Unmet,
                 ..
             } => Some(()),
+            _ => None,
+        })
+        .await;
+    for name in &names {
+        world.control(name, "start").await;
+    }
+    world.ready().await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_node_that_starts_while_nobody_answers_is_ready_once_somebody_does() {
+    let world = World::new().await;
+    soon(world.node.stop()).await.unwrap();
+    let names: Vec<_> = world.fleet.nodes().into_iter().map(|n| n.name).collect();
+    for name in &names {
+        world.control(name, "stop").await;
+    }
+    let mark = world.mark();
+    world.node.start().unwrap();
+    world
+        .notice_since(mark, |notice| match notice {
+            Notice::Failed { .. } => Some(()),
             _ => None,
         })
         .await;

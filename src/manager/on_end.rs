@@ -1,0 +1,202 @@
+//! Connections that end: what is told, and when the peer is tried again (4.8).
+
+use super::closing::{self, Ending};
+use super::connections::{Conn, Phase};
+use super::deadlines::Timer;
+use super::event::ConnId;
+use super::outage::Loneliness;
+use super::peer::{Bar, Link, Lost, Role};
+use super::reason::{CloseCause, Reason};
+use super::table::Ix;
+use super::{Manager, Notice, Run};
+
+impl Manager {
+    pub(super) fn on_closed(&mut self, conn: ConnId, seen: CloseCause) {
+        self.withdraw(conn);
+        let Some(gone) = self.connections.remove(conn) else {
+            return;
+        };
+        self.deadlines.forget_connection(conn);
+        self.out.stats.disconnects += 1;
+        self.untidy = true;
+        let ix = gone.ix;
+        let other = {
+            let mut rest: Vec<(bool, ConnId)> = self
+                .connections
+                .of(ix)
+                .map(|(id, conn)| (!conn.is_open(), id))
+                .collect();
+            rest.sort_unstable();
+            rest.first().map(|(_, id)| *id)
+        };
+        let Some(peer) = self.table.get_mut(ix) else {
+            return;
+        };
+        if let Some(other) = other {
+            if peer.link == Link::Connected(conn) {
+                // The second connection takes the place of the first.
+                peer.link = Link::Connected(other);
+                self.deadlines.clear(Timer::Duplicate(other));
+                self.reassess(other);
+            }
+            return;
+        }
+        if peer.link == Link::Connected(conn) {
+            peer.link = Link::Idle;
+        }
+        self.disconnected(&gone, seen);
+    }
+
+    /// The last connection to a peer ended.
+    fn disconnected(&mut self, gone: &Conn, seen: CloseCause) {
+        let now = self.now.mono_ms;
+        let ix = gone.ix;
+        let uptime_ms = now.saturating_sub(gone.opened_at);
+        let ordered = match gone.phase {
+            Phase::Closing(reason) => Some(reason),
+            Phase::Open => None,
+        };
+        let left = self.connections.open().count();
+        let involuntary = match ordered {
+            None => seen != CloseCause::Ordered,
+            Some(reason) => matches!(reason, Reason::PingTimeout | Reason::IdentifyFailed),
+        };
+        let loneliness = if involuntary {
+            self.outage.lost(&self.config, now, ix, left)
+        } else {
+            Loneliness::Alone
+        };
+        let early = !gone.verified() && uptime_ms <= self.config.rejected_ms;
+        let verdict = closing::judge(Ending {
+            ordered,
+            seen,
+            network_down: !self.outage.charges_count() || loneliness == Loneliness::Mass,
+            early,
+        });
+        if let Some(peer) = self.table.get_mut(ix) {
+            peer.last_reason = Some(verdict.reason);
+        }
+        if involuntary {
+            self.lost(ix, uptime_ms, verdict.reason, loneliness);
+        } else {
+            self.left(ix, verdict.reason);
+        }
+        let will_reconnect = self.will_reconnect(ix, involuntary);
+        self.out.tell(Notice::Disconnected {
+            peer: gone.peer,
+            cause: verdict.cause,
+            reason: verdict.reason,
+            deliberate: verdict.deliberate,
+            uptime_ms,
+            will_reconnect,
+        });
+    }
+
+    /// We ended it: whether the peer may be dialed again soon depends on why.
+    fn left(&mut self, ix: Ix, reason: Reason) {
+        let now = self.now.mono_ms;
+        let wait = match reason {
+            Reason::OtherNetwork => self.config.other_network_ms,
+            Reason::FailedService => self.config.prune_wait_ms,
+            _ => {
+                self.refresh(ix);
+                return;
+            }
+        };
+        let barred = self
+            .table
+            .get(ix)
+            .is_some_and(|peer| peer.bar == Bar::HungUp || peer.banned().is_some());
+        if barred {
+            self.refresh(ix);
+            return;
+        }
+        let at = now.saturating_add(wait);
+        let why = reason;
+        self.set_bar(ix, Bar::Until { at, why });
+    }
+
+    /// It was lost: the peer is tried again after its jitter, at once only when it was lost alone (and, as the plan will
+    /// see, when nobody else can serve).
+    fn lost(&mut self, ix: Ix, uptime_ms: u64, reason: Reason, loneliness: Loneliness) {
+        let now = self.now.mono_ms;
+        let rejected = matches!(reason, Reason::RejectedByRemote | Reason::IdentifyFailed);
+        if self.run == Run::Running
+            && self.outage.charges_count()
+            && loneliness != Loneliness::Mass
+            && (uptime_ms < self.config.healthy_ms || rejected)
+        {
+            self.remember(ix);
+            if let Some(peer) = self.table.get_mut(ix) {
+                peer.flap = peer.flap.saturating_add(1);
+                if rejected {
+                    peer.level = peer.level.saturating_add(1);
+                }
+            }
+        }
+        let Some(peer) = self.table.get_mut(ix) else {
+            return;
+        };
+        peer.lost = Some(Lost {
+            at: now,
+            attempts: 0,
+        });
+        let flap = peer.flap;
+        if peer.bar == Bar::HungUp || peer.banned().is_some() {
+            self.refresh(ix);
+            return;
+        }
+        self.back_off(ix);
+        match loneliness {
+            Loneliness::Mass => {
+                for ix in self.outage.lost_lately() {
+                    self.spread(ix);
+                }
+                self.fresh_loss = None;
+            }
+            Loneliness::Alone if flap <= 1 && !rejected => self.fresh_loss = Some(ix),
+            Loneliness::Alone | Loneliness::WithOthers => {}
+        }
+    }
+
+    /// One of many that were lost together comes back at a time of its own.
+    fn spread(&mut self, ix: Ix) {
+        let backing_off = self.table.get(ix).is_some_and(|peer| {
+            peer.link == Link::Idle
+                && matches!(
+                    peer.bar,
+                    Bar::Until {
+                        why: Reason::BackingOff,
+                        ..
+                    }
+                )
+        });
+        if backing_off {
+            let wait = self.seed.between(0, self.config.mass_loss_spread_ms);
+            let at = self.now.mono_ms.saturating_add(wait);
+            let why = Reason::BackingOff;
+            self.set_bar(ix, Bar::Until { at, why });
+        }
+    }
+
+    /// Whether a peer that is gone will be dialed again without anybody asking: it is held, or it can serve what nobody
+    /// else can.
+    fn will_reconnect(&self, ix: Ix, involuntary: bool) -> bool {
+        let Some(peer) = self.table.get(ix) else {
+            return false;
+        };
+        let ended = self.run == Run::Stopped || !involuntary;
+        if ended || peer.bar == Bar::HungUp || peer.banned().is_some() {
+            return false;
+        }
+        if peer.pinned {
+            return true;
+        }
+        if peer.role == Role::Bootstrap && self.fresh_loss != Some(ix) {
+            return false;
+        }
+        peer.possible(self.all())
+            .iter()
+            .any(|id| self.needs.deficit(id) > 0 && !self.candidates.any(id))
+    }
+}

@@ -1,0 +1,237 @@
+//! When our own network is to blame (4.8).
+
+use lightkeeper::manager::{
+    Cause, CloseCause, Command, DialFailure, DialWhy, Event, Health, HealthReason, Reason, Source,
+    Time,
+};
+
+use crate::world::{ALL, Fleet, Reachable, World};
+
+fn settled() -> (World, Fleet) {
+    let (mut world, fleet) = World::fleet();
+    world.start();
+    world.run(180_000);
+    assert_eq!(world.health(), Health::Met);
+    (world, fleet)
+}
+
+fn stop_all(world: &mut World, fleet: Fleet) {
+    for place in fleet.everybody() {
+        world.nodes[place].reachable = Reachable::No(DialFailure::Unreachable);
+    }
+    for place in fleet.everybody() {
+        world.lose(place, CloseCause::Broken);
+    }
+}
+
+#[test]
+fn a_fleet_that_stops_as_a_whole_makes_our_network_suspect() {
+    let (mut world, fleet) = settled();
+    stop_all(&mut world, fleet);
+    world.run(10_000);
+    assert_eq!(
+        world.manager.health(),
+        (Health::Unmet, HealthReason::SuspectOffline)
+    );
+}
+
+#[test]
+fn under_suspicion_one_peer_is_probed_every_few_seconds_and_later_less_often() {
+    let (mut world, fleet) = settled();
+    stop_all(&mut world, fleet);
+    world.run(10_000);
+    let mark = world.mark();
+    world.run(100_000);
+    let dials = world.dials_since(mark);
+    assert!(dials.iter().all(|dial| dial.2 == DialWhy::Probe));
+    let gaps: Vec<u64> = dials.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
+    assert!(
+        gaps.iter().all(|gap| (3_000..=5_000).contains(gap)),
+        "{gaps:?}"
+    );
+    world.run(600_000);
+    let mark = world.mark();
+    world.run(600_000);
+    let dials = world.dials_since(mark);
+    let gaps: Vec<u64> = dials.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
+    assert!(gaps.iter().all(|gap| *gap == 30_000), "{gaps:?}");
+}
+
+#[test]
+fn probes_go_round_everybody() {
+    let (mut world, fleet) = settled();
+    stop_all(&mut world, fleet);
+    world.run(10_000);
+    let mark = world.mark();
+    world.run(110_000);
+    let probed: std::collections::BTreeSet<usize> = world.dialed_since(mark).into_iter().collect();
+    assert_eq!(probed.len(), fleet.everybody().len());
+}
+
+#[test]
+fn a_fleet_that_comes_back_is_used_again_within_seconds() {
+    for down_ms in [3_000, 20_000, 100_000, 1_800_000] {
+        let (mut world, fleet) = settled();
+        stop_all(&mut world, fleet);
+        world.run(down_ms);
+        for place in fleet.everybody() {
+            world.start_node(place);
+        }
+        let patience = if down_ms < 120_000 { 10_000 } else { 40_000 };
+        world.run(patience);
+        assert_eq!(world.health(), Health::Met, "after {down_ms} ms");
+    }
+}
+
+#[test]
+fn failures_of_an_outage_are_taken_back() {
+    let (mut world, fleet) = settled();
+    stop_all(&mut world, fleet);
+    world.run(60_000);
+    // Nobody waits for what was our own fault: only the losses themselves had a jitter.
+    let waiting = fleet
+        .everybody()
+        .into_iter()
+        .filter(|place| world.view(*place).next_try_at_wall_ms.is_some())
+        .count();
+    assert_eq!(waiting, 0);
+    assert_eq!(
+        world.view(fleet.store).last_reason,
+        Some(Reason::Unreachable)
+    );
+}
+
+#[test]
+fn a_few_dead_candidates_are_no_outage_while_a_connection_lives() {
+    let mut world = World::offline_trees();
+    let good = world.node(&[crate::world::LIGHT_PUSH]);
+    world.discovered(good, Source::PeerExchange);
+    world.start();
+    world.run(1_000);
+    for _ in 0..5 {
+        let dead = world.node(&ALL);
+        world.nodes[dead].reachable = Reachable::No(DialFailure::Unreachable);
+        world.discovered(dead, Source::PeerExchange);
+        world.run(1_000);
+    }
+    world.run(60_000);
+    assert_ne!(world.manager.health().1, HealthReason::SuspectOffline);
+    assert!(world.view(1).next_try_at_wall_ms.is_some());
+}
+
+#[test]
+fn offline_cancels_dials_keeps_connections_and_dials_nobody() {
+    let (mut world, fleet) = settled();
+    let provider = fleet.all.into_iter().find(|place| world.connected(*place));
+    let provider = provider.expect("somebody serves");
+    world.stop_node(provider);
+    assert!(world.manager.stats().dialing > 0);
+    let mark = world.mark();
+    world.tell(Event::Offline);
+    let cancelled = world.count(mark, |order| matches!(order, Command::CancelDial { .. }));
+    assert!(cancelled > 0);
+    let open = world.manager.stats().open;
+    world.run(600_000);
+    assert_eq!(world.dialed_since(mark), [0_usize; 0]);
+    assert_eq!(world.closes_since(mark), []);
+    assert_eq!(world.manager.stats().open, open);
+    assert_eq!(world.manager.health().1, HealthReason::Offline);
+}
+
+#[test]
+fn the_first_dial_comes_within_a_second_of_being_online_again() {
+    for offline_ms in [5_000, 3_600_000, 7 * 24 * 3_600_000] {
+        let (mut world, fleet) = settled();
+        world.tell(Event::Offline);
+        for place in fleet.everybody() {
+            world.lose(place, CloseCause::Broken);
+        }
+        world.run(offline_ms);
+        let mark = world.mark();
+        let online_at = world.now;
+        world.tell(Event::Online);
+        world.run(30_000);
+        let first = world.dials_since(mark)[0].0;
+        assert!(first - online_at <= 1_000);
+        assert_eq!(world.health(), Health::Met);
+    }
+}
+
+#[test]
+fn a_connection_that_breaks_while_offline_was_the_networks() {
+    let (mut world, fleet) = settled();
+    let provider = fleet.all.into_iter().find(|place| world.connected(*place));
+    let provider = provider.expect("somebody serves");
+    world.tell(Event::Offline);
+    world.lose(provider, CloseCause::Broken);
+    let told = world.disconnect_of(provider).expect("it was told");
+    assert_eq!(
+        (told.cause, told.reason),
+        (Cause::Network, Reason::NetworkLost)
+    );
+}
+
+#[test]
+fn online_again_every_connection_must_answer_a_ping_within_five_seconds() {
+    let (mut world, _) = settled();
+    world.tell(Event::Offline);
+    let mark = world.mark();
+    world.tell(Event::Online);
+    let pings = world.count(mark, |order| {
+        matches!(
+            order,
+            Command::Ping {
+                timeout_ms: 5_000,
+                ..
+            }
+        )
+    });
+    assert_eq!(pings, world.manager.stats().open as usize);
+}
+
+#[test]
+fn a_wake_up_that_comes_much_too_late_pings_everybody() {
+    let (mut world, _) = settled();
+    let mark = world.mark();
+    let due = world.manager.next_deadline().expect("pings are due");
+    world.now = due + 60_000;
+    world.tell(Event::Tick);
+    let pings = world.count(mark, |order| matches!(order, Command::Ping { .. }));
+    assert!(pings >= world.manager.stats().open as usize);
+}
+
+#[test]
+fn a_wall_clock_that_ran_ahead_tells_of_sleep() {
+    let (mut world, _) = settled();
+    let before = world.time();
+    world.manager.handle(
+        Time {
+            mono_ms: before.mono_ms + 10,
+            wall_ms: before.wall_ms + 3_600_000,
+        },
+        Event::Tick,
+    );
+    let mut pings = 0;
+    while let Some(order) = world.manager.poll() {
+        pings += usize::from(matches!(order, Command::Ping { .. }));
+    }
+    assert_eq!(pings, world.manager.stats().open as usize);
+}
+
+#[test]
+fn a_connection_that_died_in_sleep_is_replaced() {
+    let (mut world, fleet) = settled();
+    let provider = fleet.all.into_iter().find(|place| world.connected(*place));
+    let provider = provider.expect("somebody serves");
+    world.nodes[provider].answers_pings = false;
+    world.nodes[provider].reachable = Reachable::Never;
+    world.tell(Event::Offline);
+    world.tell(Event::Online);
+    world.run(30_000);
+    let told = world.disconnect_of(provider).expect("it was told");
+    assert_eq!(
+        (told.cause, told.reason, told.deliberate),
+        (Cause::Timeout, Reason::PingTimeout, false)
+    );
+    assert_eq!(world.health(), Health::Met);
+}
