@@ -13,7 +13,7 @@ import { fileURLToPath } from "node:url";
 import { launch, newPage, REFUSED_SOCKET } from "../lib/browser.mjs";
 import { startFleet } from "../lib/fleet.mjs";
 import { OUT_DIR, PKG_DIR, ROOT, TARGET_DIR } from "../lib/paths.mjs";
-import { crates, sizes } from "./size.mjs";
+import { sizes, weights } from "./size.mjs";
 
 const BLANK = fileURLToPath(new URL("../e2e/blank", import.meta.url));
 const FOLDER = join(OUT_DIR, "bench");
@@ -277,12 +277,17 @@ await measure("whose code the wasm is", [], () => {
   const target = join(FOLDER, "unstripped");
   const env = { ...process.env, CARGO_PROFILE_RELEASE_STRIP: "none", CARGO_TARGET_DIR: target };
   execFileSync("cargo", ["build", "--release", "--target", "wasm32-unknown-unknown", "--lib"], { cwd: ROOT, env, stdio: "inherit" });
-  const weights = crates(readFileSync(join(target, "wasm32-unknown-unknown/release/lightkeeper.wasm")));
-  const total = weights.reduce((sum, [, bytes]) => sum + bytes, 0);
-  console.log("\nwhat weighs most, raw bytes of code by crate:");
-  for (const [crate, bytes] of weights.slice(0, 25)) {
-    console.log(`  ${crate.padEnd(28)} ${String(bytes).padStart(9)}  ${((100 * bytes) / total).toFixed(1).padStart(5)} %`);
-  }
+  const { crates, functions } = weights(readFileSync(join(target, "wasm32-unknown-unknown/release/lightkeeper.wasm")));
+  const total = crates.reduce((sum, [, bytes]) => sum + bytes, 0);
+  const show = (/** @type {[string, number][]} */ rows, /** @type {number} */ count) => {
+    for (const [name, bytes] of rows.slice(0, count)) {
+      console.log(`  ${String(bytes).padStart(9)}  ${((100 * bytes) / total).toFixed(1).padStart(5)} %  ${name.slice(0, 120)}`);
+    }
+  };
+  console.log("\nwhat weighs most, in bytes before compression, by crate:");
+  show(crates, 25);
+  console.log("and by function:");
+  show(functions, 15);
 });
 
 mkdirSync(FOLDER, { recursive: true });

@@ -42,13 +42,13 @@ const NAMES_OF_FUNCTIONS = 1;
 const IMPORTED_FUNCTION = 0;
 
 /**
- * Bytes of code by crate, largest first, from the name section of a wasm that was not stripped. A generic function
- * counts for the crate that wrote it, not for the one that uses it. `(data)` is constants and tables.
+ * Bytes of code by crate, and by function, largest first, from the name section of a wasm that was not stripped. A
+ * generic function counts for the crate that wrote it, not for the one that uses it. `(data)` is constants and tables.
  *
  * @param {Uint8Array} wasm
- * @returns {[string, number][]}
+ * @returns {{ crates: [string, number][], functions: [string, number][] }}
  */
-export function crates(wasm) {
+export function weights(wasm) {
   const reader = new Reader(wasm, 8);
   /** @type {number[]} size of each function's code, imported ones not counted */
   const code = [];
@@ -84,11 +84,16 @@ export function crates(wasm) {
     }
     reader.at = end;
   }
+  /** @type {[string, number][]} */
+  const functions = [];
   for (const [index, size] of code.entries()) {
-    const crate = crateOf(names.get(imported + index) ?? "");
+    const name = names.get(imported + index) ?? "(nameless)";
+    const crate = crateOf(name);
     bytes.set(crate, (bytes.get(crate) ?? 0) + size);
+    functions.push([name, size]);
   }
-  return [...bytes].sort(([, a], [, b]) => b - a);
+  const largestFirst = (/** @type {[string, number]} */ [, a], /** @type {[string, number]} */ [, b]) => b - a;
+  return { crates: [...bytes].sort(largestFirst), functions: functions.sort(largestFirst) };
 }
 
 /** How many of the imports are functions: they come first in the numbering. */

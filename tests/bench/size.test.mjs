@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { crateOf, crates, sizes } from "./size.mjs";
+import { crateOf, sizes, weights } from "./size.mjs";
 
 test("a function belongs to the crate that is first in its path", () => {
   const names = {
@@ -27,7 +27,9 @@ test("code and data of a module are added up by crate", () => {
     ...section(11, [1, 0, 0x41, 0, 0x0b, 1, 9]),
     ...section(0, [...text("name"), 1, names.length, ...names]),
   ]);
-  assert.deepEqual(Object.fromEntries(crates(wasm)), { a: 2, b: 3, "(data)": 7 });
+  const { crates, functions } = weights(wasm);
+  assert.deepEqual(crates, [["(data)", 7], ["b", 3], ["a", 2]]);
+  assert.deepEqual(functions, [["b::g", 3], ["a::f", 2]]);
 });
 
 test("every compression makes a repetitive file smaller", () => {
