@@ -3,9 +3,10 @@
 //! Owns whom we asked and when, the newcomers of answers that are still coming in, and whether a look-up of the trees
 //! runs. Both are rate limited; both are asked only while something is missing.
 
+use litemap::LiteMap;
+
 use super::config::Config;
 use super::event::ConnId;
-use super::sorted::SortedMap;
 use super::table::Ix;
 
 /// One peer that was asked.
@@ -37,7 +38,7 @@ enum Trees {
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Asking {
-    peers: SortedMap<Ix, Asked>,
+    peers: LiteMap<Ix, Asked>,
     trees: Trees,
     /// Look-ups in a row after which something was still missing.
     rounds: u8,
@@ -48,7 +49,7 @@ pub(super) struct Asking {
 impl Asking {
     pub(super) fn new() -> Self {
         Self {
-            peers: SortedMap::default(),
+            peers: LiteMap::new(),
             trees: Trees::Idle { next_at: 0 },
             rounds: 0,
             failed: false,
@@ -57,7 +58,7 @@ impl Asking {
 
     /// Whether a peer may be asked, and whether it was asked on this connection before.
     pub(super) fn may_ask(&self, config: &Config, now: u64, ix: Ix, conn: ConnId) -> MayAsk {
-        let Some(asked) = self.peers.get(ix) else {
+        let Some(asked) = self.peers.get(&ix) else {
             return MayAsk::First;
         };
         let again_at = asked.at.saturating_add(config.exchange_every_ms);
@@ -89,7 +90,7 @@ impl Asking {
 
     /// A newcomer in the answer of a peer. Returns whether that answer is still coming in.
     pub(super) fn arrives(&mut self, introducer: Ix, newcomer: Ix) -> bool {
-        match self.peers.get_mut(introducer) {
+        match self.peers.get_mut(&introducer) {
             Some(asked) if asked.open => {
                 asked.arriving.push(newcomer);
                 true
@@ -100,7 +101,7 @@ impl Asking {
 
     /// The answer is in, or will not come. Returns its newcomers.
     pub(super) fn answered(&mut self, ix: Ix) -> Vec<Ix> {
-        self.peers.get_mut(ix).map_or_else(Vec::new, |asked| {
+        self.peers.get_mut(&ix).map_or_else(Vec::new, |asked| {
             asked.open = false;
             core::mem::take(&mut asked.arriving)
         })
@@ -109,9 +110,9 @@ impl Asking {
     /// Whether the next rung should wait for an answer, and until when.
     pub(super) fn patience(&self, config: &Config, now: u64) -> Option<u64> {
         self.peers
-            .iter()
-            .filter(|(_, asked)| asked.open)
-            .map(|(_, asked)| asked.at.saturating_add(config.exchange_patience_ms))
+            .values()
+            .filter(|asked| asked.open)
+            .map(|asked| asked.at.saturating_add(config.exchange_patience_ms))
             .filter(|until| now < *until)
             .max()
     }
@@ -120,7 +121,7 @@ impl Asking {
     pub(super) fn overdue(&mut self, config: &Config, now: u64) -> (Vec<Ix>, Option<u64>) {
         let mut newcomers = Vec::new();
         let mut next: Option<u64> = None;
-        for asked in self.peers.values_mut().filter(|asked| asked.open) {
+        for (_, asked) in self.peers.iter_mut().filter(|(_, asked)| asked.open) {
             let patience = asked.at.saturating_add(config.exchange_patience_ms);
             let given_up = asked.at.saturating_add(config.exchange_timeout_ms);
             if now >= patience {
@@ -198,8 +199,8 @@ impl Asking {
         self.trees = Trees::Idle { next_at: 0 };
         self.rounds = 0;
         self.peers
-            .values_mut()
-            .flat_map(|asked| {
+            .iter_mut()
+            .flat_map(|(_, asked)| {
                 asked.open = false;
                 core::mem::take(&mut asked.arriving)
             })
@@ -208,8 +209,8 @@ impl Asking {
 
     /// A record is forgotten.
     pub(super) fn forget(&mut self, ix: Ix) {
-        self.peers.remove(ix);
-        for asked in self.peers.values_mut() {
+        self.peers.remove(&ix);
+        for (_, asked) in self.peers.iter_mut() {
             asked.arriving.retain(|newcomer| *newcomer != ix);
         }
     }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::event::RequirementId;
 use super::peer::Rank;
 use super::services::Services;
-use super::table::{Ix, PerRecord};
+use super::table::Ix;
 
 /// How a candidate stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,20 +67,20 @@ impl Posting {
 #[derive(Debug)]
 pub(super) struct Candidates {
     postings: Vec<Posting>,
-    placed: PerRecord<Entry>,
+    placed: BTreeMap<Ix, Entry>,
 }
 
 impl Candidates {
     pub(super) fn new(requirements: usize) -> Self {
         Self {
             postings: (0..requirements).map(|_| Posting::default()).collect(),
-            placed: PerRecord::default(),
+            placed: BTreeMap::new(),
         }
     }
 
     /// Places, moves or removes a peer.
     pub(super) fn put(&mut self, ix: Ix, entry: Option<Entry>) {
-        let old = self.placed.get(ix).copied();
+        let old = self.placed.get(&ix).copied();
         if old == entry {
             return;
         }
@@ -88,18 +88,19 @@ impl Candidates {
             for id in old.services.iter() {
                 self.postings[usize::from(id.0)].remove(ix, &old);
             }
+            self.placed.remove(&ix);
         }
         if let Some(entry) = entry {
             for id in entry.services.iter() {
                 self.postings[usize::from(id.0)].insert(ix, &entry);
             }
+            self.placed.insert(ix, entry);
         }
-        self.placed.put(ix, entry);
     }
 
     /// The place of a peer.
     pub(super) fn entry(&self, ix: Ix) -> Option<&Entry> {
-        self.placed.get(ix)
+        self.placed.get(&ix)
     }
 
     /// Whether anybody could be dialed for a requirement.
@@ -126,17 +127,17 @@ impl Candidates {
                 let members = posting.members.get(&group)?;
                 let mut best = members.iter().rev().take(MEMBERS_TRIED);
                 let (_, _, ix) = best.find(|(_, _, ix)| usable(*ix))?;
-                self.placed.get(*ix).map(|entry| (*ix, entry))
+                self.placed.get(ix).map(|entry| (*ix, entry))
             })
     }
 
     /// Whether the postings hold exactly what was placed (R4).
     pub(super) fn check(&self) {
         let mut expected = vec![0_usize; self.postings.len()];
-        for (ix, entry) in self.placed.iter() {
+        for (ix, entry) in &self.placed {
             for id in entry.services.iter() {
                 let posting = &self.postings[usize::from(id.0)];
-                assert!(posting.members[&entry.group].contains(&(entry.rank, entry.salt, ix)));
+                assert!(posting.members[&entry.group].contains(&(entry.rank, entry.salt, *ix)));
                 expected[usize::from(id.0)] += 1;
             }
         }

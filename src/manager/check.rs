@@ -36,7 +36,7 @@ impl Manager {
                 Link::Idle | Link::Dialing => assert!(open.is_empty()),
             }
             assert_eq!(peer.link == Link::Dialing, self.dials.job(ix).is_some());
-            assert_eq!(peer.pinned, self.pins.held.contains(ix));
+            assert_eq!(peer.pinned, self.pins.held.contains_key(&ix));
             if peer.banned().is_some() {
                 assert!(
                     self.dials.job(ix).is_none(),
@@ -53,7 +53,7 @@ impl Manager {
             self.pins
                 .urgent
                 .keys()
-                .all(|ix| self.pins.held.contains(ix))
+                .all(|ix| self.pins.held.contains_key(ix))
         );
     }
 

@@ -4,12 +4,12 @@
 //! is [`Open`](Phase::Open) until we order it closed; then it still counts against the limits, but serves nothing.
 
 use libp2p_identity::PeerId;
+use litemap::LiteMap;
 use multiaddr::Multiaddr;
 
 use super::event::{ConnId, Direction};
 use super::reason::Reason;
 use super::services::{Cover, Services};
-use super::sorted::SortedMap;
 use super::table::Ix;
 
 /// Where a connection stands.
@@ -111,7 +111,7 @@ impl Conn {
 /// All connections.
 #[derive(Debug, Default)]
 pub(super) struct Connections {
-    list: SortedMap<ConnId, Conn>,
+    list: LiteMap<ConnId, Conn>,
 }
 
 impl Connections {
@@ -124,11 +124,11 @@ impl Connections {
     }
 
     pub(super) fn get(&self, id: ConnId) -> Option<&Conn> {
-        self.list.get(id)
+        self.list.get(&id)
     }
 
     pub(super) fn get_mut(&mut self, id: ConnId) -> Option<&mut Conn> {
-        self.list.get_mut(id)
+        self.list.get_mut(&id)
     }
 
     pub(super) fn insert(&mut self, id: ConnId, conn: Conn) {
@@ -136,12 +136,12 @@ impl Connections {
     }
 
     pub(super) fn remove(&mut self, id: ConnId) -> Option<Conn> {
-        self.list.remove(id)
+        self.list.remove(&id)
     }
 
     /// In the order of their ids.
     pub(super) fn iter(&self) -> impl Iterator<Item = (ConnId, &Conn)> {
-        self.list.iter()
+        self.list.iter().map(|(id, conn)| (*id, conn))
     }
 
     /// Those that we did not order closed.
@@ -155,6 +155,6 @@ impl Connections {
     }
 
     pub(super) fn ids(&self) -> Vec<ConnId> {
-        self.list.keys().collect()
+        self.list.keys().copied().collect()
     }
 }

@@ -5,13 +5,13 @@
 
 use std::collections::VecDeque;
 
+use litemap::LiteMap;
 use multiaddr::Multiaddr;
 
 use super::command::DialWhy;
 use super::config::Config;
 use super::event::DialId;
 use super::services::Cover;
-use super::sorted::SortedMap;
 use super::table::Ix;
 
 /// A token bucket in exact integers: a thousandth of a token is the unit, so that the time of the calls does not show.
@@ -118,9 +118,9 @@ pub(super) struct Job {
 /// All dials.
 #[derive(Debug)]
 pub(super) struct Dials {
-    jobs: SortedMap<Ix, Job>,
-    by_id: SortedMap<DialId, Ix>,
-    connecting: SortedMap<u64, ()>,
+    jobs: LiteMap<Ix, Job>,
+    by_id: LiteMap<DialId, Ix>,
+    connecting: LiteMap<u64, ()>,
     pub(super) bucket: Bucket,
     named: u64,
 }
@@ -128,9 +128,9 @@ pub(super) struct Dials {
 impl Dials {
     pub(super) fn new(config: &Config, now: u64) -> Self {
         Self {
-            jobs: SortedMap::default(),
-            by_id: SortedMap::default(),
-            connecting: SortedMap::default(),
+            jobs: LiteMap::new(),
+            by_id: LiteMap::new(),
+            connecting: LiteMap::new(),
             bucket: Bucket::new(config, now),
             named: 0,
         }
@@ -146,21 +146,21 @@ impl Dials {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (Ix, &Job)> {
-        self.jobs.iter()
+        self.jobs.iter().map(|(ix, job)| (*ix, job))
     }
 
     pub(super) fn job(&self, ix: Ix) -> Option<&Job> {
-        self.jobs.get(ix)
+        self.jobs.get(&ix)
     }
 
     /// Whom a dial is for.
     pub(super) fn whose(&self, dial: DialId) -> Option<Ix> {
-        self.by_id.get(dial).copied()
+        self.by_id.get(&dial).copied()
     }
 
     /// Whether somebody is connecting to this host and port.
     pub(super) fn busy(&self, endpoint: u64) -> bool {
-        self.connecting.contains(endpoint)
+        self.connecting.contains_key(&endpoint)
     }
 
     pub(super) fn begin(&mut self, ix: Ix, job: Job) {
@@ -173,20 +173,20 @@ impl Dials {
         self.jobs
             .iter()
             .filter(|(_, job)| job.flight.is_none())
-            .map(|(ix, _)| ix)
+            .map(|(ix, _)| *ix)
             .collect()
     }
 
     /// Takes off with the first address whose endpoint is free. `None`: all must wait.
     pub(super) fn take_off(&mut self, ix: Ix) -> Option<Flight> {
-        let job = self.jobs.get_mut(ix)?;
+        let job = self.jobs.get_mut(&ix)?;
         if job.flight.is_some() {
             return None;
         }
         let place = job
             .rest
             .iter()
-            .position(|leg| !self.connecting.contains(leg.endpoint))?;
+            .position(|leg| !self.connecting.contains_key(&leg.endpoint))?;
         let leg = job.rest.remove(place)?;
         self.named += 1;
         let flight = Flight {
@@ -203,16 +203,16 @@ impl Dials {
 
     /// The current address is done with; the job remains.
     pub(super) fn land(&mut self, ix: Ix) -> Option<Flight> {
-        let flight = self.jobs.get_mut(ix)?.flight.take()?;
-        self.by_id.remove(flight.dial);
-        self.connecting.remove(flight.endpoint);
+        let flight = self.jobs.get_mut(&ix)?.flight.take()?;
+        self.by_id.remove(&flight.dial);
+        self.connecting.remove(&flight.endpoint);
         Some(flight)
     }
 
     /// The job is done with.
     pub(super) fn end(&mut self, ix: Ix) -> Option<Job> {
         let flight = self.land(ix);
-        let mut job = self.jobs.remove(ix)?;
+        let mut job = self.jobs.remove(&ix)?;
         job.flight = flight;
         Some(job)
     }
@@ -221,8 +221,8 @@ impl Dials {
     pub(super) fn check(&self, config: &Config) {
         let flying: Vec<&Flight> = self
             .jobs
-            .iter()
-            .filter_map(|(_, job)| job.flight.as_ref())
+            .values()
+            .filter_map(|job| job.flight.as_ref())
             .collect();
         assert!(
             flying.len() <= config.dials_in_flight,
@@ -234,9 +234,9 @@ impl Dials {
             self.connecting.len(),
             "one for each endpoint (S10)"
         );
-        for (dial, ix) in self.by_id.iter() {
-            let flight = self.jobs.get(*ix).and_then(|job| job.flight.as_ref());
-            assert!(flight.is_some_and(|flight| flight.dial == dial));
+        for (dial, ix) in &self.by_id {
+            let flight = self.jobs[ix].flight.as_ref();
+            assert!(flight.is_some_and(|flight| flight.dial == *dial));
         }
     }
 }

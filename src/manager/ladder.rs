@@ -3,10 +3,10 @@
 //! Owns the parked bootstrap peers that could be released, in the order of a shuffle that the seed decides (failures
 //! last, so that a dead one is not the first again), and the moment from which head starts are counted.
 
-use std::collections::BTreeSet;
+use litemap::LiteMap;
 
 use super::config::Config;
-use super::table::{Ix, PerRecord};
+use super::table::Ix;
 
 /// What the ladder looks at.
 #[derive(Debug, Clone, Copy)]
@@ -49,8 +49,8 @@ pub(super) enum Step {
 #[derive(Debug)]
 pub(super) struct Ladder {
     /// (failures in a row, salt) → who may be released.
-    parked: BTreeSet<(u8, u64, Ix)>,
-    placed: PerRecord<(u8, u64)>,
+    parked: LiteMap<(u8, u64, Ix), ()>,
+    placed: LiteMap<Ix, (u8, u64)>,
     /// Since when nobody serves.
     since: u64,
     /// Whether somebody did when it was last asked.
@@ -60,8 +60,8 @@ pub(super) struct Ladder {
 impl Ladder {
     pub(super) fn new() -> Self {
         Self {
-            parked: BTreeSet::new(),
-            placed: PerRecord::default(),
+            parked: LiteMap::new(),
+            placed: LiteMap::new(),
             since: 0,
             served: false,
         }
@@ -87,7 +87,10 @@ impl Ladder {
 
     /// Places, moves or removes a bootstrap peer.
     pub(super) fn put(&mut self, ix: Ix, place: Option<(u8, u64)>) {
-        let old = self.placed.put(ix, place);
+        let old = match place {
+            Some(place) => self.placed.insert(ix, place),
+            None => self.placed.remove(&ix),
+        };
         if old == place {
             return;
         }
@@ -95,13 +98,13 @@ impl Ladder {
             self.parked.remove(&(level, salt, ix));
         }
         if let Some((level, salt)) = place {
-            self.parked.insert((level, salt, ix));
+            self.parked.insert((level, salt, ix), ());
         }
     }
 
     /// The first few that may be released.
     pub(super) fn next(&self, limit: usize) -> impl Iterator<Item = Ix> + '_ {
-        self.parked.iter().take(limit).map(|(_, _, ix)| *ix)
+        self.parked.keys().take(limit).map(|(_, _, ix)| *ix)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -160,8 +163,8 @@ impl Ladder {
     /// Whether both views agree (R4).
     pub(super) fn check(&self) {
         assert_eq!(self.parked.len(), self.placed.len());
-        for (ix, (level, salt)) in self.placed.iter() {
-            assert!(self.parked.contains(&(*level, *salt, ix)));
+        for (ix, (level, salt)) in &self.placed {
+            assert!(self.parked.contains_key(&(*level, *salt, *ix)));
         }
     }
 }

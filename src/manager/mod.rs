@@ -45,7 +45,7 @@
 //! | `deadlines` | what is to happen when |
 //! | `seed` | every choice between equals |
 //! | `outbox` | commands and counters |
-//! | `backoff`, `closing`, `services`, `sorted` | pure rules and small tools |
+//! | `backoff`, `closing`, `services` | pure rules |
 //!
 //! Bounds: 5,000 peers with 8 addresses each, 20 connections and dials together, one deadline for each purpose.
 //! One input costs a few searches in ordered maps; nothing walks over all peers but [`Manager::peers`] and a start.
@@ -85,12 +85,12 @@ mod probe;
 mod route;
 mod seed;
 mod services;
-mod sorted;
 mod table;
 mod tidy;
 mod views;
 
 use libp2p_identity::PeerId;
+use litemap::LiteMap;
 
 use asking::Asking;
 use candidates::{Candidates, Entry};
@@ -104,7 +104,6 @@ use outbox::Outbox;
 use peer::{Bar, Role};
 use seed::Seed;
 use services::Services;
-use sorted::SortedMap;
 use table::{Ix, Table};
 
 pub use command::{Command, Crossed, DialWhy, Failed, Health, Notice};
@@ -126,9 +125,9 @@ enum Run {
 /// Peers that the user holds at any cost.
 #[derive(Debug, Default)]
 struct Pins {
-    held: SortedMap<Ix, ()>,
+    held: LiteMap<Ix, ()>,
     /// Of these, whom the user waits for right now.
-    urgent: SortedMap<Ix, ()>,
+    urgent: LiteMap<Ix, ()>,
 }
 
 /// The state machine. See the module's documentation for the contract.
@@ -156,7 +155,9 @@ pub struct Manager {
     /// A bootstrap connection whose successor is due to be dialed.
     succession: Option<ConnId>,
     /// Since when a requirement has more providers than it keeps.
-    over_since: SortedMap<RequirementId, u64>,
+    over_since: LiteMap<RequirementId, u64>,
+    /// Requirements that were taken over in this input: told after the loss that led to it.
+    takeovers: Vec<Takeover>,
     /// Something happened that decisions on connections depend on.
     untidy: bool,
 }
@@ -185,7 +186,8 @@ impl Manager {
             strangers: 0,
             fresh_loss: None,
             succession: None,
-            over_since: SortedMap::default(),
+            over_since: LiteMap::new(),
+            takeovers: Vec::new(),
             untidy: false,
             config,
         }
@@ -293,6 +295,15 @@ impl Manager {
 
     /// Tells, once for each input, which lines were crossed.
     fn announce(&mut self) {
+        for takeover in core::mem::take(&mut self.takeovers) {
+            self.out.stats.replacements += 1;
+            self.out.tell(Notice::Replaced {
+                lost: takeover.lost,
+                gained: takeover.gained,
+                requirement: takeover.requirement,
+                gap_ms: takeover.gap_ms,
+            });
+        }
         for change in self.needs.changes() {
             self.out.tell(Notice::RequirementChanged {
                 requirement: change.requirement,
@@ -346,18 +357,6 @@ impl Manager {
         };
         self.deadlines.put(Timer::Bar(ix), until);
         self.refresh(ix);
-    }
-
-    /// Tells that a requirement was taken over.
-    fn tell_takeover(&mut self, takeover: Option<Takeover>) {
-        let Some(takeover) = takeover else { return };
-        self.out.stats.replacements += 1;
-        self.out.tell(Notice::Replaced {
-            lost: takeover.lost,
-            gained: takeover.gained,
-            requirement: takeover.requirement,
-            gap_ms: takeover.gap_ms,
-        });
     }
 
     /// All requirements.

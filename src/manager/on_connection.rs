@@ -43,7 +43,7 @@ impl Manager {
         let ordered = self.dial_succeeded(ix, dial);
         let refusal = self.refuses(ix, ordered);
         self.table.reached(ix);
-        self.pins.urgent.remove(ix);
+        self.pins.urgent.remove(&ix);
         let Some(record) = self.table.get_mut(ix) else {
             return;
         };
@@ -290,12 +290,12 @@ impl Manager {
             let takeover = self.needs.end(now, id, conn);
             // When the node stops, nobody takes over from anybody.
             if self.run == Run::Running {
-                self.tell_takeover(takeover);
+                self.takeovers.extend(takeover);
             }
         }
         for id in serving.minus(old_serving).iter() {
             let takeover = self.needs.begin(now, id, who);
-            self.tell_takeover(takeover);
+            self.takeovers.extend(takeover);
         }
         if !serving.is_empty()
             && let Some(peer) = self.table.get_mut(ix)

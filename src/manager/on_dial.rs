@@ -187,7 +187,7 @@ impl Manager {
             self.deadlines.clear(Timer::Dial(flight.dial));
         }
         self.needs.unexpect(job.cover);
-        self.pins.urgent.remove(ix);
+        self.pins.urgent.remove(&ix);
         if let Some(peer) = self.table.get_mut(ix)
             && peer.link == Link::Dialing
         {

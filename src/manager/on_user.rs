@@ -172,8 +172,8 @@ impl Manager {
     }
 
     fn unpin(&mut self, ix: Ix) {
-        self.pins.held.remove(ix);
-        self.pins.urgent.remove(ix);
+        self.pins.held.remove(&ix);
+        self.pins.urgent.remove(&ix);
         if let Some(peer) = self.table.get_mut(ix) {
             peer.pinned = false;
         }

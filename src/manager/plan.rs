@@ -83,10 +83,10 @@ impl Manager {
             .keys()
             .filter(|ix| {
                 self.table
-                    .get(*ix)
+                    .get(**ix)
                     .is_some_and(|peer| peer.link == Link::Idle && peer.bar == Bar::Open)
             })
-            .map(|ix| (ix, self.pins.urgent.contains(ix)))
+            .map(|ix| (*ix, self.pins.urgent.contains_key(ix)))
             .collect();
         for (ix, urgent) in due {
             if self.begin_dial(ix, DialWhy::Requested, urgent, false) == Begun::Later {

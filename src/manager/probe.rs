@@ -65,7 +65,7 @@ impl Manager {
 
     /// A new round: the held, then those reached before and the bootstraps in turn, then anybody.
     fn round(&mut self) -> Vec<Ix> {
-        let mut round: Vec<Ix> = self.pins.held.keys().collect();
+        let mut round: Vec<Ix> = self.pins.held.keys().copied().collect();
         let reached: Vec<Ix> = self
             .table
             .reached_last()

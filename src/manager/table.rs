@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use libp2p_identity::PeerId;
+use litemap::LiteMap;
 
 use super::event::Source;
 use super::peer::Peer;
@@ -33,61 +34,6 @@ impl Ix {
     };
 }
 
-impl Ix {
-    /// Its place, which others may have had before it.
-    pub(super) fn slot(self) -> usize {
-        self.slot as usize
-    }
-}
-
-/// One value for some of the records, found by their places.
-#[derive(Debug)]
-pub(super) struct PerRecord<T> {
-    values: Vec<Option<(Ix, T)>>,
-    len: usize,
-}
-
-impl<T> Default for PerRecord<T> {
-    fn default() -> Self {
-        Self {
-            values: Vec::new(),
-            len: 0,
-        }
-    }
-}
-
-impl<T> PerRecord<T> {
-    pub(super) fn get(&self, ix: Ix) -> Option<&T> {
-        let (of, value) = self.values.get(ix.slot())?.as_ref()?;
-        (*of == ix).then_some(value)
-    }
-
-    /// Sets or removes the value of a record; what it was before. The values of records are removed before their places
-    /// are used again.
-    pub(super) fn put(&mut self, ix: Ix, value: Option<T>) -> Option<T> {
-        if value.is_none() {
-            self.get(ix)?;
-        } else if self.values.len() <= ix.slot() {
-            self.values.resize_with(ix.slot() + 1, || None);
-        }
-        let place = &mut self.values[ix.slot()];
-        let new = value.map(|value| (ix, value));
-        self.len += usize::from(new.is_some());
-        let old = core::mem::replace(place, new);
-        self.len -= usize::from(old.is_some());
-        old.map(|(_, value)| value)
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.len
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Ix, &T)> {
-        let values = self.values.iter().flatten();
-        values.map(|(ix, value)| (*ix, value))
-    }
-}
-
 /// How many of the oldest records are looked at for one that may be forgotten.
 const EVICTION_TRIES: usize = 32;
 
@@ -109,7 +55,7 @@ pub(super) struct Table {
     by_id: BTreeMap<PeerId, Ix>,
     /// (was reached, when heard of) → who.
     by_age: BTreeSet<((bool, u64), Ix)>,
-    groups: BTreeMap<u64, u32>,
+    groups: LiteMap<u64, u32>,
     clock: u64,
 }
 
@@ -123,14 +69,14 @@ impl Table {
     }
 
     pub(super) fn get(&self, ix: Ix) -> Option<&Peer> {
-        let slot = self.slots.get(ix.slot())?;
+        let slot = self.slots.get(ix.slot as usize)?;
         (slot.generation == ix.generation)
             .then_some(slot.peer.as_ref())
             .flatten()
     }
 
     pub(super) fn get_mut(&mut self, ix: Ix) -> Option<&mut Peer> {
-        let slot = self.slots.get_mut(ix.slot())?;
+        let slot = self.slots.get_mut(ix.slot as usize)?;
         (slot.generation == ix.generation)
             .then_some(slot.peer.as_mut())
             .flatten()
@@ -217,7 +163,7 @@ impl Table {
 
     pub(super) fn remove(&mut self, ix: Ix) -> Option<Peer> {
         self.get(ix)?;
-        let slot = &mut self.slots[ix.slot()];
+        let slot = &mut self.slots[ix.slot as usize];
         let peer = slot.peer.take()?;
         slot.generation = slot.generation.wrapping_add(1);
         self.by_age.remove(&(slot.age, ix));
@@ -250,7 +196,7 @@ impl Table {
         else {
             return;
         };
-        let slot = &mut self.slots[ix.slot()];
+        let slot = &mut self.slots[ix.slot as usize];
         let old = core::mem::replace(&mut slot.group, group);
         if old != group {
             self.count_group(old, group);
@@ -262,7 +208,7 @@ impl Table {
             return;
         }
         self.clock += 1;
-        let slot = &mut self.slots[ix.slot()];
+        let slot = &mut self.slots[ix.slot as usize];
         self.by_age.remove(&(slot.age, ix));
         slot.age = (reached, self.clock);
         self.by_age.insert((slot.age, ix));
@@ -270,7 +216,8 @@ impl Table {
 
     fn count_group(&mut self, old: Option<u64>, new: Option<u64>) {
         if let Some(group) = new {
-            *self.groups.entry(group).or_default() += 1;
+            let count = self.groups.get(&group).copied().unwrap_or(0);
+            self.groups.insert(group, count + 1);
         }
         if let Some(group) = old
             && let Some(count) = self.groups.get_mut(&group)
@@ -290,7 +237,7 @@ impl Table {
         for (id, ix) in &self.by_id {
             let peer = self.get(*ix).expect("every id leads to a record");
             assert_eq!(peer.id, *id);
-            let slot = &self.slots[ix.slot()];
+            let slot = &self.slots[ix.slot as usize];
             assert!(self.by_age.contains(&(slot.age, *ix)));
             assert_eq!(slot.group, peer.routes.best().map(|route| route.group));
         }

@@ -188,16 +188,11 @@ impl Manager {
         let now = self.now.mono_ms;
         for requirement in self.needs.ids() {
             let Some(victim) = self.surplus(requirement) else {
-                self.over_since.remove(requirement);
+                self.over_since.remove(&requirement);
                 continue;
             };
-            let since = match self.over_since.get(requirement) {
-                Some(since) => *since,
-                None => {
-                    self.over_since.insert(requirement, now);
-                    now
-                }
-            };
+            let since = self.over_since.get(&requirement).copied().unwrap_or(now);
+            self.over_since.insert(requirement, since);
             let due_at = since.saturating_add(self.config.surplus_grace_ms);
             if now >= due_at {
                 self.close(victim, Reason::NotNeeded);

@@ -57,6 +57,24 @@ fn a_replacement_is_told_once_for_each_requirement_with_its_gap() {
 }
 
 #[test]
+fn a_spare_that_takes_over_is_told_after_the_loss() {
+    let (mut world, _, lost) = settled();
+    // Two serve store while one is wanted: the other takes over in the same input.
+    let mark = world.mark();
+    world.stop_node(lost);
+    let told: Vec<_> = world
+        .notices_since(mark)
+        .into_iter()
+        .filter_map(|(_, notice)| match notice {
+            Notice::Disconnected { .. } => Some("disconnect"),
+            Notice::Replaced { .. } => Some("replace"),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, ["disconnect", "replace"]);
+}
+
+#[test]
 fn a_replacement_touches_no_other_connection() {
     let (mut world, fleet, lost) = settled();
     let others: Vec<usize> = fleet
