@@ -78,7 +78,7 @@ export interface ResolvedNeed {
   readonly max: number;
 }
 
-export type LogLevel = "off" | "error" | "warn" | "info" | "debug" | "trace";
+export type LogLevel = "off" | "error" | "warn" | "info" | "debug";
 
 export interface LogRecord {
   readonly level: Exclude<LogLevel, "off">;
@@ -431,7 +431,7 @@ export interface LightNodeEventDetails {
     readonly contentTopics: string[];
     readonly from: number;
     readonly to: number;
-    readonly cause: Reason | FailureClass;
+    readonly cause: GapCause;
     /** Whether they were fetched from a store since. */
     readonly filled: boolean;
   };
@@ -445,6 +445,15 @@ export type LightNodeEventMap = { [Type in keyof LightNodeEventDetails]: CustomE
 export type NodeEvent =
   | { [Type in keyof LightNodeEventDetails]: { readonly type: Type; readonly detail: LightNodeEventDetails[Type]; readonly at: number } }[keyof LightNodeEventDetails]
   | { readonly type: "events:dropped"; readonly detail: { readonly count: number }; readonly at: number };
+
+/** Why messages of a subscription may have been missed. */
+export type GapCause =
+  /** Its peer was lost, and another took over. Query the store for the time between. */
+  | "moved"
+  /** Its peer had forgotten it, and was told again. Query the store for the time between. */
+  | "resubscribed"
+  /** More came in at once than the page takes. Query the store for that time. */
+  | "overflow";
 
 /** Which line a requirement crossed. */
 export type Crossed =

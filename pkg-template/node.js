@@ -509,8 +509,7 @@ const notStarted = () => new LightNodeError("not-started", "the node is stopped;
 
 /** @param {LogRecord} record */
 function logToConsole({ level, target, message }) {
-  // A console's `trace` prints a stack with each line.
-  console[level === "trace" ? "debug" : level](`[${target}] ${message}`);
+  console[level](`[${target}] ${message}`);
 }
 
 /**

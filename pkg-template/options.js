@@ -46,7 +46,7 @@ export const networks = freeze({
 });
 
 export const REQUIREMENTS = /** @type {const} */ (["lightPush", "filter", "store"]);
-const LOG_LEVELS = ["off", "error", "warn", "info", "debug", "trace"];
+const LOG_LEVELS = ["off", "error", "warn", "info", "debug"];
 /** What a log function gets: everything but the flood. */
 const LOG_FUNCTION_LEVEL = "debug";
 /** A filter request of more content topics, or a paged history query of more, is refused by servers. */

@@ -88,6 +88,13 @@ const CAUSES = {
   remote: "the other side went away",
 };
 
+/** Why messages may have been missed. @type {Record<string, string>} */
+const GAPS = {
+  moved: "its peer was lost and another took over",
+  resubscribed: "its peer had forgotten it and was told again",
+  overflow: "more came in at once than this page takes",
+};
+
 /** How a dial or a request failed. @type {Record<string, string>} */
 const FAILURES = {
   unreachable: "nobody answers there",
@@ -226,7 +233,7 @@ const SENTENCES = {
     `${HEALTH_STATES[old] ?? old} → ${HEALTH_STATES[now] ?? now}: ${HEALTH_REASONS[reason] ?? reason}`,
   "filter:gap": ({ contentTopics = [], from, to, cause, filled }) =>
     `Messages of ${contentTopics.join(", ")} may have been missed${to > from ? ` for ${duration(to - from)}` : ""}` +
-    `${cause ? `: ${REASONS[cause] ?? FAILURES[cause] ?? cause}` : ""}.${filled ? " They were fetched from the history." : ""}`,
+    `${cause ? `: ${GAPS[cause] ?? cause}` : ""}.${filled ? " They were fetched from the history." : ""}`,
   "node:crash": ({ message }) => `The node crashed: ${message}`,
 };
 
