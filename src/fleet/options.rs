@@ -143,15 +143,15 @@ impl CommandLine {
                     options.cluster =
                         number("--cluster-id", value("--cluster-id")?, 0, most)? as u16;
                 }
-                "--www" => options.mounts.push(Mount {
+                "--www" => options.serve(Mount {
                     prefix: "/".to_owned(),
                     dir: value("--www")?.into(),
                 }),
-                "--pkg" => options.mounts.push(Mount {
+                "--pkg" => options.serve(Mount {
                     prefix: "/pkg".to_owned(),
                     dir: value("--pkg")?.into(),
                 }),
-                "--mount" => options.mounts.push(mount(value("--mount")?)?),
+                "--mount" => options.serve(mount(value("--mount")?)?),
                 "--bootstrap-serves" if inline.is_none() => options.bootstrap_serves = true,
                 "--until-stdin-closes" if inline.is_none() => until_stdin_closes = true,
                 _ => return Err(OptionsError::Unknown(name)),
@@ -166,6 +166,12 @@ impl CommandLine {
 }
 
 impl FleetOptions {
+    /// Adds a directory; of two for one prefix the later counts, as with every other option.
+    fn serve(&mut self, mount: Mount) {
+        self.mounts.retain(|other| other.prefix != mount.prefix);
+        self.mounts.push(mount);
+    }
+
     /// Whether these options can be fulfilled at all.
     pub fn check(&self) -> Result<(), OptionsError> {
         if !(1..=MAX_NODES).contains(&self.nodes) {

@@ -1,5 +1,6 @@
 //! The driver, natively, against a fleet on loopback: the same code as in the browser, without one.
 
+mod dnsaddr;
 mod messages;
 mod peers;
 mod world;

@@ -1,0 +1,100 @@
+//! `/dnsaddr`: addresses that stand in the DNS, looked up over DNS-over-HTTPS.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{RawQuery, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use lightkeeper::discovery::dns::{
+    RCODE_NO_ERROR, RCODE_NXDOMAIN, decode_query, encode_response, parse_get_param,
+};
+use lightkeeper::fleet::FleetOptions;
+use lightkeeper::manager::Source;
+use lightkeeper::node::NodeConfig;
+
+use super::world::World;
+
+type Names = Arc<BTreeMap<String, Vec<String>>>;
+
+async fn answer(State(names): State<Names>, RawQuery(query): RawQuery) -> impl IntoResponse {
+    let query = query.expect("a query");
+    let message = parse_get_param(query.strip_prefix("dns=").expect("the message")).unwrap();
+    let question = decode_query(&message).unwrap();
+    let found = names.get(&question.name);
+    let rcode = found.map_or(RCODE_NXDOMAIN, |_| RCODE_NO_ERROR);
+    let texts = found.cloned().unwrap_or_default();
+    let body = encode_response(&question, rcode, &texts, 60).unwrap();
+    (
+        [(CONTENT_TYPE, "application/dns-message")],
+        Bytes::from(body),
+    )
+}
+
+/// A resolver that knows just these names; its URL.
+fn resolver(names: BTreeMap<String, Vec<String>>) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let router = axum::Router::new()
+        .route("/dns-query", get(answer))
+        .with_state(Arc::new(names));
+    tokio::spawn(async move {
+        let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+        axum::serve(listener, router).await.unwrap();
+    });
+    format!("http://127.0.0.1:{port}/dns-query")
+}
+
+#[tokio::test]
+async fn a_dnsaddr_is_resolved_through_its_levels() {
+    let options = FleetOptions {
+        port: 0,
+        ..FleetOptions::default()
+    };
+    let world = World::of(options, |fleet, config| {
+        let (first, second) = (fleet.node("all-1").unwrap(), fleet.node("all-2").unwrap());
+        let name = |domain: &str| format!("_dnsaddr.{domain}");
+        config.resolvers = vec![resolver(BTreeMap::from([
+            (
+                name("one.example"),
+                vec![
+                    "dnsaddr=/dnsaddr/two.example".into(),
+                    "another text of the same name".into(),
+                ],
+            ),
+            (
+                name("two.example"),
+                vec![
+                    format!("dnsaddr={}", first.address),
+                    // Of another peer than the one asked for: not taken.
+                    format!("dnsaddr={}", fleet.node("all-3").unwrap().address),
+                ],
+            ),
+            (
+                name("three.example"),
+                vec![format!("dnsaddr={}", second.address)],
+            ),
+        ]))];
+        config.bootstrap = NodeConfig::parse_bootstrap(&[
+            format!("/dnsaddr/one.example/p2p/{}", first.peer_id),
+            format!("/dnsaddr/three.example/p2p/{}", second.peer_id),
+        ])
+        .unwrap();
+    })
+    .await;
+    world.ready().await;
+    // Others may be learnt from these by peer exchange.
+    let mut named: Vec<_> = world
+        .node
+        .peers()
+        .into_iter()
+        .filter(|peer| peer.source == Source::Static)
+        .map(|peer| world.name_of(peer.peer))
+        .collect();
+    named.sort();
+    assert_eq!(named, ["all-1", "all-2"]);
+    world.close().await;
+}
