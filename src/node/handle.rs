@@ -14,7 +14,7 @@ use super::event::NodeEvent;
 use super::streams::OpenError;
 use crate::discovery::dialable::{dialable, split_peer};
 use crate::manager::{
-    ConnId, Event, Health, HealthReason, Need, Outcome, PeerState, PeerView, Priority,
+    ConnId, Event, Health, HealthReason, Need, Outcome, PeerState, PeerView, Priority, Reason,
     RequirementId, RequirementView, Stats,
 };
 
@@ -217,34 +217,36 @@ impl Node {
                 return None;
             }
             let view = driver.manager().peer(&peer);
-            match view.as_ref().map(|view| view.state) {
-                Some(PeerState::Connected) => view.map(Ok),
-                Some(PeerState::Dialing) => None,
-                state => {
-                    let failure = driver.dial_failures.get(&peer);
-                    let reason = view.as_ref().and_then(|view| view.last_reason);
-                    Some(Err(match (failure, reason) {
-                        (Some((address, failure)), _) => NodeError {
-                            address: Some(address.clone()),
-                            ..NodeError::new(
-                                ErrorCode::DialFailed,
-                                format!("could not connect to {peer}: {failure}"),
-                            )
-                        },
-                        (None, Some(reason)) => NodeError::new(
-                            ErrorCode::Denied,
-                            format!("{peer} is not dialed: {reason}"),
-                        ),
-                        // Nothing is known against it and pacing holds it back: its turn comes.
-                        (None, None) if state == Some(PeerState::Known) => return None,
-                        (None, None) => NodeError::new(
-                            ErrorCode::Denied,
-                            format!("{peer} is not dialed: no address that can be dialed is known"),
-                        ),
-                    }
-                    .about(peer)))
-                }
+            let state = view.as_ref().map(|view| view.state);
+            if state == Some(PeerState::Connected) {
+                return view.map(Ok);
             }
+            // Another address may be tried after the one that failed.
+            if state == Some(PeerState::Dialing) {
+                return None;
+            }
+            if let Some((address, failure)) = driver.dial_failures.get(&peer) {
+                return Some(Err(NodeError {
+                    address: Some(address.clone()),
+                    ..NodeError::new(
+                        ErrorCode::DialFailed,
+                        format!("could not connect to {peer}: {failure}"),
+                    )
+                    .about(peer)
+                }));
+            }
+            // The manager holds it: its turn comes.
+            if view.as_ref().is_some_and(|view| view.pinned) {
+                return None;
+            }
+            let reason = view
+                .and_then(|view| view.last_reason)
+                .unwrap_or(Reason::NoRoute);
+            Some(Err(NodeError::new(
+                ErrorCode::Denied,
+                format!("{peer} is not dialed: {reason}"),
+            )
+            .about(peer)))
         })
         .await
     }

@@ -379,3 +379,37 @@ async fn a_node_that_starts_while_nobody_answers_is_ready_once_somebody_does() {
     world.ready().await;
     world.close().await;
 }
+
+#[tokio::test]
+async fn a_banned_peer_is_not_dialed_and_the_refusal_says_why() {
+    let world = World::new().await;
+    let peer = world.peer_of("store-1");
+    let address = world.fleet.node("store-1").unwrap().address;
+    world
+        .node
+        .set_priority(peer, lightkeeper::manager::Priority::Banned)
+        .unwrap();
+    let error = soon(world.node.dial(&address)).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::Denied);
+    assert!(error.message.ends_with("banned-by-user"), "{error}");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn peers_that_are_dialed_beyond_the_limit_are_refused() {
+    let world = World::with(24, |_| {}).await;
+    let mut refused = None;
+    for node in world.fleet.nodes() {
+        match soon(world.node.dial(&node.address)).await {
+            Ok(view) => assert!(view.pinned),
+            Err(error) => {
+                refused = Some(error);
+                break;
+            }
+        }
+    }
+    let error = refused.expect("not everybody can be held");
+    assert_eq!(error.code, ErrorCode::Denied);
+    assert!(error.message.ends_with("pin-limit"), "{error}");
+    world.close().await;
+}
