@@ -3,7 +3,7 @@
 use super::varint::{self, VarintError};
 
 /// Most bytes of a length prefix: four give 256 MiB, far above every limit here. More are refused unread.
-const MAX_PREFIX: usize = 4;
+pub const MAX_PREFIX: usize = 4;
 
 /// Why a stream of frames can't be read on. None of these can be recovered from: reset the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -3,10 +3,11 @@
 use std::io;
 use std::time::Duration;
 
-use futures::future::{Either, select};
 use futures::{AsyncReadExt, AsyncWriteExt};
 use libp2p::{Stream, StreamProtocol};
 use web_time::Instant;
+
+use crate::node::driver::within;
 
 /// The protocol's id.
 pub(crate) const PROTOCOL: StreamProtocol = StreamProtocol::new("/ipfs/ping/1.0.0");
@@ -34,10 +35,9 @@ pub(crate) async fn send(mut stream: Stream, timeout: Duration) -> io::Result<Du
         let _ = stream.close().await;
         Ok(rtt)
     };
-    match select(std::pin::pin!(exchange), futures_timer::Delay::new(timeout)).await {
-        Either::Left((result, _)) => result,
-        Either::Right(_) => Err(io::ErrorKind::TimedOut.into()),
-    }
+    within(timeout, exchange)
+        .await
+        .unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))
 }
 
 /// Answers pings until the peer closes the stream.
