@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | [`enr`] | a signed node record, its Waku keys, a builder | EIP-778, 31/WAKU2-ENR |
 //! | [`ws_url`] | a multiaddr as the URL that a browser's WebSocket takes | multiaddr, WHATWG URL |
+//! | [`address`] | texts as multiaddrs, without what no page speaks | multiaddr |
 //! | [`dialable`] | which addresses a page may dial | browsers' mixed content rules |
 //! | [`enrtree`] | tree URL, signed root, entries, a zone builder | EIP-1459 |
 //! | [`dns`] | queries and answers of DNS over HTTPS, in both forms | RFC 1035, RFC 8484 |
@@ -15,6 +16,7 @@
 //! Everything that is read comes from strangers, so every reader is bounded and returns an error with a fixed name
 //! instead of panicking.
 
+pub mod address;
 pub mod dialable;
 pub mod dns;
 pub mod enr;

@@ -85,6 +85,7 @@ mod probe;
 mod route;
 mod seed;
 mod services;
+mod sort;
 mod table;
 mod tidy;
 mod views;

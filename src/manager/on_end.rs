@@ -21,13 +21,10 @@ impl Manager {
         self.untidy = true;
         let ix = gone.ix;
         let other = {
-            let mut rest: Vec<(bool, ConnId)> = self
-                .connections
-                .of(ix)
-                .map(|(id, conn)| (!conn.is_open(), id))
-                .collect();
-            rest.sort_unstable();
-            rest.first().map(|(_, id)| *id)
+            let rest = self.connections.of(ix);
+            // An open one before one that is closing, then the oldest.
+            rest.min_by_key(|(id, conn)| (!conn.is_open(), *id))
+                .map(|(id, _)| id)
         };
         let Some(peer) = self.table.get_mut(ix) else {
             return;

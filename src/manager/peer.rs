@@ -10,6 +10,7 @@ use super::event::{ConnId, Priority, RequirementId, Source};
 use super::reason::{Outcome, Reason};
 use super::route::Routes;
 use super::services::{Cover, Services, UNKNOWN, WHOLE};
+use super::sort::sort_short_by_key;
 
 /// Whether we are in touch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -322,7 +323,7 @@ impl Peer {
         &self,
         all: Services,
         unverified_counted: usize,
-        mut units: impl FnMut(RequirementId) -> u32,
+        units: &dyn Fn(RequirementId) -> u32,
     ) -> u32 {
         let limit = if self.verified.is_some() {
             Services::CAPACITY
@@ -335,7 +336,7 @@ impl Peer {
             .map(|id| units(id).min(WHOLE))
             .filter(|want| *want > 0)
             .collect();
-        wants.sort_unstable_by(|a, b| b.cmp(a));
+        sort_short_by_key(&mut wants, |want| core::cmp::Reverse(*want));
         let wanted: u32 = wants.into_iter().take(limit).sum();
         wanted * self.chance() / WHOLE * self.reach.estimate() / 256
     }
@@ -344,7 +345,7 @@ impl Peer {
     pub(super) fn rank(&self, all: Services, unverified_counted: usize) -> Rank {
         Rank {
             band: self.priority,
-            value: self.value(all, unverified_counted, |_| WHOLE),
+            value: self.value(all, unverified_counted, &|_| WHOLE),
             quality: self.score(),
         }
     }

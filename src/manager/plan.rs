@@ -11,6 +11,7 @@ use super::on_dial::Begun;
 use super::peer::{Bar, Link, Role};
 use super::reason::Reason;
 use super::services::{Services, WHOLE};
+use super::sort::sort_short_by_key;
 use super::table::Ix;
 use super::{Manager, Run};
 
@@ -107,7 +108,7 @@ impl Manager {
                 return;
             }
             let deficits: Vec<u32> = self.needs.ids().map(|id| self.needs.deficit(id)).collect();
-            let Some(choice) = self.choose(|id| deficits[usize::from(id.0)]) else {
+            let Some(choice) = self.choose(&|id| deficits[usize::from(id.0)]) else {
                 return;
             };
             let lost = self
@@ -131,7 +132,7 @@ impl Manager {
 
     /// The best candidate for these wants (in units of a provider). One time in a few, any other of the same worth: so
     /// nobody starves, and variety costs no connection.
-    fn choose(&mut self, wants: impl Fn(RequirementId) -> u32) -> Option<Choice> {
+    fn choose(&mut self, wants: &dyn Fn(RequirementId) -> u32) -> Option<Choice> {
         let all = self.all();
         // No more guesses than places that are left: one of them may fill several.
         let places: u32 = self.needs.ids().map(|id| wants(id).div_ceil(WHOLE)).sum();
@@ -162,7 +163,7 @@ impl Manager {
                 let Some(peer) = self.table.get(ix) else {
                     continue;
                 };
-                let value = peer.value(all, self.config.unverified_counted, &wants);
+                let value = peer.value(all, self.config.unverified_counted, wants);
                 choices.push(Choice {
                     ix,
                     requirement,
@@ -173,13 +174,14 @@ impl Manager {
                 });
             }
         }
-        choices.sort_by_key(|c| (c.worth, c.quality, c.group, c.salt, c.ix));
-        let best = *choices.last()?;
+        let best = *choices
+            .iter()
+            .max_by_key(|c| (c.worth, c.quality, c.group, c.salt, c.ix))?;
         if !self.seed.one_in(self.config.explore_one_in) {
             return Some(best);
         }
         choices.retain(|choice| choice.worth == best.worth);
-        choices.sort_by_key(|c| (c.group, c.quality, c.salt, c.ix));
+        sort_short_by_key(&mut choices, |c| (c.group, c.quality, c.salt, c.ix));
         choices.dedup_by_key(|choice| choice.group);
         let last = u64::try_from(choices.len()).unwrap_or(1).saturating_sub(1);
         let place = usize::try_from(self.seed.between(0, last)).unwrap_or(0);
@@ -429,7 +431,7 @@ impl Manager {
             return;
         }
         self.succession = None;
-        let choice = self.choose(|id| if wanted.contains(id) { WHOLE } else { 0 });
+        let choice = self.choose(&|id| if wanted.contains(id) { WHOLE } else { 0 });
         if let Some(choice) = choice {
             self.begin_dial(choice.ix, DialWhy::HandOff, false, false);
         }

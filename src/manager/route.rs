@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use multiaddr::{Multiaddr, Protocol};
 
 use super::seed::{Domain, Seed};
+use super::sort::sort_short_by_key;
 
 /// One address.
 #[derive(Debug, Clone)]
@@ -202,6 +203,6 @@ impl Routes {
     }
 
     fn sort(&mut self) {
-        self.list.sort_by_key(Route::rank);
+        sort_short_by_key(&mut self.list, Route::rank);
     }
 }

@@ -6,6 +6,7 @@ use super::command::Health;
 use super::event::{ConnId, RequirementId};
 use super::peer::{Bar, Link, Peer, Role};
 use super::reason::{HealthReason, Reason};
+use super::sort::sort_short_by_key;
 use super::table::Ix;
 use super::view::{PeerState, PeerView, RequirementView, Stats};
 use super::{Manager, Run};
@@ -111,7 +112,9 @@ impl Manager {
             })
             .collect();
         // Stable: who began earlier stays before equals.
-        serving.sort_by_key(|(priority, quality, _)| core::cmp::Reverse((*priority, *quality)));
+        sort_short_by_key(&mut serving, |(priority, quality, _)| {
+            core::cmp::Reverse((*priority, *quality))
+        });
         serving
             .into_iter()
             .map(|(_, _, provider)| (provider.peer, provider.conn))

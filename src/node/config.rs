@@ -5,6 +5,7 @@ use libp2p::identity::Keypair;
 use libp2p::multiaddr::{Multiaddr, Protocol};
 
 use super::error::NodeError;
+use crate::discovery::address;
 use crate::discovery::dialable::Page;
 use crate::discovery::enr::Enr;
 use crate::discovery::enrtree::EnrTreeUrl;
@@ -118,8 +119,7 @@ impl Bootstrap {
                 "{text:?} should be an enrtree:// URL, a multiaddr that ends in /p2p/…, or an enr: text"
             ));
         }
-        let mut address: Multiaddr = text
-            .parse()
+        let mut address = address::parse(text)
             .map_err(|error| format!("{text:?} is not a valid multiaddr: {error}"))?;
         let Some(Protocol::P2p(peer)) = address.pop() else {
             return Err(format!("{text:?} should end in /p2p/ and the peer's id"));

@@ -10,6 +10,7 @@ use libp2p::{Multiaddr, PeerId};
 
 use super::exchange::within;
 use super::{Done, Driver};
+use crate::discovery::address;
 use crate::discovery::dns::{self, DnsAnswer, RCODE_NO_ERROR, RCODE_NXDOMAIN};
 use crate::discovery::enrtree::EnrTreeUrl;
 use crate::discovery::walk::{Answer, QueryId, ResolverFailure, Walk, WalkConfig, WalkEvent};
@@ -88,8 +89,7 @@ impl Dns {
                 let mut next = Vec::new();
                 for domain in level {
                     for text in lookup_any(&resolvers, &format!("_dnsaddr.{domain}")).await {
-                        let Some(Ok(address)) =
-                            text.strip_prefix("dnsaddr=").map(str::parse::<Multiaddr>)
+                        let Some(Ok(address)) = text.strip_prefix("dnsaddr=").map(address::parse)
                         else {
                             continue;
                         };

@@ -257,15 +257,15 @@ impl Driver {
     /// Who serves a requirement: first those that name the shard, each group best first.
     pub(super) fn serving(&self, requirement: RequirementId, shard: u16) -> Vec<(PeerId, ConnId)> {
         let manager = self.manager();
-        let mut serving = manager.serving(requirement);
-        serving.sort_by_key(|(peer, _)| {
-            let names_it = manager
+        let serving = manager.serving(requirement).into_iter();
+        let (mut first, rest): (Vec<_>, Vec<_>) = serving.partition(|(peer, _)| {
+            manager
                 .peer(peer)
                 .and_then(|view| view.shards)
-                .is_some_and(|shards| shards.contains(&shard));
-            !names_it
+                .is_some_and(|shards| shards.contains(&shard))
         });
-        serving
+        first.extend(rest);
+        first
     }
 
     pub(super) fn emit(&self, event: NodeEvent) {
