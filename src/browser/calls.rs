@@ -3,11 +3,13 @@
 use std::future::Future;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use libp2p::PeerId;
+use serde::Serialize;
 use wasm_bindgen::JsValue;
 
-use super::options::NeedOption;
-use super::values::{self, Bytes, Peer, PeerInfo, to_js};
+use super::object::{Object, needed};
+use super::options::need;
+use super::values::{self, PeerInfo, to_js};
 use crate::manager::Priority;
 use crate::node::{ErrorCode, Node, NodeError, Outgoing, ReadyLevel, StoreQuery, SubscriptionId};
 
@@ -31,54 +33,18 @@ fn nothing() -> Reply {
     JsValue::UNDEFINED.into()
 }
 
-/// The parameters of all methods in one struct: a type for each would cost the wasm more than it is worth. The facade sends
-/// what a method needs, and leaves the rest out.
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-struct Params {
-    target: Option<String>,
-    peer: Option<Peer>,
-    priority: Option<String>,
-    name: Option<String>,
-    need: Option<NeedOption>,
-    level: Option<String>,
-    requirements: Option<Vec<String>>,
-    content_topic: Option<String>,
-    content_topics: Option<Vec<String>>,
-    payload: Option<Bytes>,
-    ephemeral: Option<bool>,
-    timestamp: Option<f64>,
-    shard: Option<u16>,
-    subscription: Option<u32>,
-    hashes: Option<Vec<String>>,
-    from: Option<f64>,
-    to: Option<f64>,
-    order: Option<String>,
-    page_size: Option<u32>,
-    cursor: Option<String>,
-    timeout_ms: Option<f64>,
-}
-
 /// How long a call may take when the facade does not say.
 const DEFAULT_TIMEOUT_MS: f64 = 10_000.0;
 
-impl Params {
-    fn read(params: JsValue) -> Result<Self, NodeError> {
-        if params.is_undefined() {
-            return Ok(Self::default());
-        }
-        serde_wasm_bindgen::from_value(params)
-            .map_err(|error| NodeError::new(ErrorCode::InvalidOptions, error.to_string()))
-    }
-
-    fn timeout(&self) -> Duration {
-        millis(self.timeout_ms.unwrap_or(DEFAULT_TIMEOUT_MS))
-    }
+fn timeout(params: &Object) -> Result<Duration, NodeError> {
+    let ms = params.number("timeoutMs")?;
+    Ok(millis(ms.unwrap_or(DEFAULT_TIMEOUT_MS)))
 }
 
-/// A parameter that a method can't do without.
-fn needed<T>(value: Option<T>, name: &'static str) -> Result<T, NodeError> {
-    value.ok_or_else(|| NodeError::option(name, "is missing"))
+fn peer(params: &Object) -> Result<PeerId, NodeError> {
+    let text = needed(params.text("peer")?, "peer")?;
+    text.parse()
+        .map_err(|_| NodeError::option("peer", format!("{text:?} is not a peer id")))
 }
 
 #[derive(Serialize)]
@@ -106,8 +72,7 @@ struct Page {
 }
 
 /// Carries out one method.
-pub(super) async fn call(node: Node, method: String, params: JsValue) -> Result<Reply, NodeError> {
-    let params = Params::read(params)?;
+pub(super) async fn call(node: Node, method: String, params: Object) -> Result<Reply, NodeError> {
     match method.as_str() {
         "start" => node.start().map(|()| nothing()),
         "stop" => node.stop().await.map(|()| nothing()),
@@ -116,18 +81,18 @@ pub(super) async fn call(node: Node, method: String, params: JsValue) -> Result<
             Ok(nothing())
         }
         "dial" => {
-            let target = needed(params.target, "target")?;
+            let target = needed(params.text("target")?, "target")?;
             let dial = node.dial(&target);
-            let view = limited(params.timeout_ms, "dial", dial).await?;
+            let view = limited(params.number("timeoutMs")?, "dial", dial).await?;
             Ok(to_js(&PeerInfo::from(view)).into())
         }
         "hangUp" => {
-            let peer = needed(params.peer, "peer")?;
-            node.hang_up(peer.0).await.map(|()| nothing())
+            let peer = peer(&params)?;
+            node.hang_up(peer).await.map(|()| nothing())
         }
         "setPriority" => {
-            let peer = needed(params.peer, "peer")?;
-            let priority = match params.priority.as_deref() {
+            let peer = peer(&params)?;
+            let priority = match params.text("priority")?.as_deref() {
                 Some("high") => Priority::High,
                 Some("medium") => Priority::Medium,
                 Some("low") => Priority::Low,
@@ -139,29 +104,31 @@ pub(super) async fn call(node: Node, method: String, params: JsValue) -> Result<
                     ));
                 }
             };
-            node.set_priority(peer.0, priority).map(|()| nothing())
+            node.set_priority(peer, priority).map(|()| nothing())
         }
         "setRequirement" => {
-            let name = needed(params.name, "name")?;
-            let need = needed(params.need, "need")?;
-            node.set_requirement(&name, need.into()).map(|()| nothing())
+            let name = needed(params.text("name")?, "name")?;
+            let need = need(&params.object("need"))?;
+            node.set_requirement(&name, need).map(|()| nothing())
         }
         "ready" => {
-            let level = match params.level.as_deref() {
+            let level = match params.text("level")?.as_deref() {
                 Some("minimal") => ReadyLevel::Minimal,
                 _ => ReadyLevel::Met,
             };
-            let wait = node.ready(level, params.requirements.as_deref());
-            limited(params.timeout_ms, "ready", wait)
+            let requirements = params.texts("requirements")?;
+            let wait = node.ready(level, requirements.as_deref());
+            limited(params.number("timeoutMs")?, "ready", wait)
                 .await
                 .map(|()| nothing())
         }
         "send" => send(node, params).await,
         "subscribe" => {
-            let timeout = params.timeout();
-            let content_topics = needed(params.content_topics, "contentTopics")?;
+            let timeout = timeout(&params)?;
+            let content_topics = needed(params.texts("contentTopics")?, "contentTopics")?;
+            let shard = params.integer("shard")?;
             let subscribed = node
-                .subscribe(content_topics.clone(), params.shard, timeout)
+                .subscribe(content_topics.clone(), shard, timeout)
                 .await?;
             Ok(Reply {
                 value: to_js(&Subscribed {
@@ -173,7 +140,7 @@ pub(super) async fn call(node: Node, method: String, params: JsValue) -> Result<
             })
         }
         "unsubscribe" => {
-            let subscription = needed(params.subscription, "subscription")?;
+            let subscription = needed(params.integer("subscription")?, "subscription")?;
             node.unsubscribe(SubscriptionId(subscription))
                 .await
                 .map(|()| nothing())
@@ -186,14 +153,14 @@ pub(super) async fn call(node: Node, method: String, params: JsValue) -> Result<
     }
 }
 
-async fn send(node: Node, params: Params) -> Result<Reply, NodeError> {
-    let timeout = params.timeout();
+async fn send(node: Node, params: Object) -> Result<Reply, NodeError> {
+    let timeout = timeout(&params)?;
     let outgoing = Outgoing {
-        content_topic: needed(params.content_topic, "contentTopic")?,
-        payload: needed(params.payload, "payload")?.0,
-        ephemeral: params.ephemeral.unwrap_or(false),
-        timestamp_ms: params.timestamp.map(|ms| ms as u64),
-        shard: params.shard,
+        content_topic: needed(params.text("contentTopic")?, "contentTopic")?,
+        payload: needed(params.bytes("payload")?, "payload")?,
+        ephemeral: params.flag("ephemeral")?.unwrap_or(false),
+        timestamp_ms: params.number("timestamp")?.map(|ms| ms as u64),
+        shard: params.integer("shard")?,
     };
     let report = node.light_push(outgoing, timeout).await?;
     Ok(to_js(&SendReport {
@@ -206,30 +173,28 @@ async fn send(node: Node, params: Params) -> Result<Reply, NodeError> {
     .into())
 }
 
-async fn query(node: Node, params: Params) -> Result<Reply, NodeError> {
-    let timeout = params.timeout();
+async fn query(node: Node, params: Object) -> Result<Reply, NodeError> {
+    let timeout = timeout(&params)?;
     // A cursor of ours also says who gave it: another server may not hold that message.
-    let cursor = params
-        .cursor
-        .as_deref()
-        .and_then(|cursor| cursor.split_once('@'));
+    let cursor = params.text("cursor")?;
+    let cursor = cursor.as_deref().and_then(|cursor| cursor.split_once('@'));
     let hash = |text: &str| {
         text.parse()
             .map_err(|_| NodeError::option("hashes", format!("{text:?} is not a message hash")))
     };
     let query = StoreQuery {
-        content_topics: params.content_topics.unwrap_or_default(),
-        shard: params.shard,
-        from_ns: params.from.map(nanos),
-        to_ns: params.to.map(nanos),
+        content_topics: params.texts("contentTopics")?.unwrap_or_default(),
+        shard: params.integer("shard")?,
+        from_ns: params.number("from")?.map(nanos),
+        to_ns: params.number("to")?.map(nanos),
         hashes: params
-            .hashes
+            .texts("hashes")?
             .unwrap_or_default()
             .iter()
             .map(|text| hash(text))
             .collect::<Result<_, _>>()?,
-        page_size: params.page_size.map(u64::from),
-        ascending: params.order.as_deref() != Some("descending"),
+        page_size: params.integer("pageSize")?.map(|size: u32| size.into()),
+        ascending: params.text("order")?.as_deref() != Some("descending"),
         cursor: cursor.map(|(at, _)| hash(at)).transpose()?,
         peer: cursor.and_then(|(_, peer)| peer.parse().ok()),
     };

@@ -10,6 +10,7 @@ mod calls;
 mod crash;
 mod environment;
 mod events;
+mod object;
 mod options;
 mod shell;
 mod values;

@@ -1,76 +1,46 @@
 //! Reads the options. The facade has checked their shape; here is what needs the crate to judge.
 
 use libp2p::identity::Keypair;
-use serde::Deserialize;
 use wasm_bindgen::JsValue;
 
+use super::object::{Object, needed};
 use crate::discovery::dialable::Page;
 use crate::manager::Need;
 use crate::node::{LogLevel, Needs, NodeConfig, NodeError};
 use crate::protocols::network::{Network, NetworkError};
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Options {
-    network: NetworkOption,
-    bootstrap: Vec<String>,
-    resolvers: Vec<String>,
-    require: Require,
-    allow_private_addresses: bool,
-    log: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct NetworkOption {
-    cluster_id: u16,
-    num_shards_in_cluster: Option<u16>,
-    shards: Option<Vec<u16>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Require {
-    light_push: NeedOption,
-    filter: NeedOption,
-    store: NeedOption,
-}
-
 /// A need with all of its numbers, as the facade fills them in.
-#[derive(Deserialize, Clone, Copy)]
-pub(super) struct NeedOption {
-    min: u8,
-    target: u8,
-    max: u8,
-}
-
-impl From<NeedOption> for Need {
-    fn from(need: NeedOption) -> Self {
-        Self {
-            min: need.min,
-            target: need.target,
-            max: need.max,
-        }
-    }
+pub(super) fn need(need: &Object) -> Result<Need, NodeError> {
+    let number = |name| needed(need.integer(name)?, name);
+    Ok(Need {
+        min: number("min")?,
+        target: number("target")?,
+        max: number("max")?,
+    })
 }
 
 /// Turns options into what a node is made of, and the level of its log (`None`: off).
 pub(super) fn read(options: JsValue) -> Result<(NodeConfig, Option<LogLevel>), NodeError> {
-    let options: Options = serde_wasm_bindgen::from_value(options)
-        .map_err(|error| NodeError::option("options", error.to_string()))?;
-    let network = match (
-        options.network.shards,
-        options.network.num_shards_in_cluster,
-    ) {
-        (Some(shards), _) => Network::fixed(options.network.cluster_id, shards),
-        (None, Some(count)) => Network::auto(options.network.cluster_id, count),
+    let options = Object(options);
+    let network = options.object("network");
+    let cluster = needed(network.integer("clusterId")?, "clusterId")?;
+    let shards = network.shards("shards")?;
+    let network = match (shards, network.integer("numShardsInCluster")?) {
+        (Some(shards), _) => Network::fixed(cluster, shards),
+        (None, Some(count)) => Network::auto(cluster, count),
         (None, None) => Err(NetworkError::NoShards),
     }
     .map_err(|error| NodeError::option("network", error.to_string()))?;
-    let bootstrap = NodeConfig::parse_bootstrap(&options.bootstrap)?;
+    let bootstrap = needed(options.texts("bootstrap")?, "bootstrap")?;
+    let bootstrap = NodeConfig::parse_bootstrap(&bootstrap)?;
+    let require = options.object("require");
+    let log = needed(options.text("log")?, "log")?;
     let page = Page {
         secure: crate::transport::page_is_secure(),
-        private_allowed: options.allow_private_addresses,
+        private_allowed: needed(
+            options.flag("allowPrivateAddresses")?,
+            "allowPrivateAddresses",
+        )?,
     };
     let mut seed = [0; 32];
     getrandom::fill(&mut seed)
@@ -81,13 +51,13 @@ pub(super) fn read(options: JsValue) -> Result<(NodeConfig, Option<LogLevel>), N
         seed,
         network,
         bootstrap,
-        resolvers: options.resolvers,
+        resolvers: needed(options.texts("resolvers")?, "resolvers")?,
         needs: Needs {
-            light_push: options.require.light_push.into(),
-            filter: options.require.filter.into(),
-            store: options.require.store.into(),
+            light_push: need(&require.object("lightPush"))?,
+            filter: need(&require.object("filter"))?,
+            store: need(&require.object("store"))?,
         },
         page,
     };
-    Ok((config, LogLevel::parse(&options.log)))
+    Ok((config, LogLevel::parse(&log)))
 }

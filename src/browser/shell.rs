@@ -8,11 +8,12 @@ use futures::channel::mpsc::UnboundedReceiver;
 use futures::future::{AbortHandle, abortable};
 use js_sys::Function;
 use litemap::LiteMap;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use wasm_bindgen::{JsError, JsValue};
 
 use super::calls::{self, Reply};
 use super::environment::Environment;
+use super::object::{Object, needed};
 use super::values::{HealthInfo, PeerInfo, StatsInfo, to_js};
 use super::{events, options, values};
 use crate::node::{LogLevel, Node, NodeError, NodeEvent, SubscriptionId, spawn};
@@ -30,19 +31,6 @@ pub(super) struct Shell {
     held: RefCell<Vec<(SubscriptionId, NodeEvent)>>,
     environment: RefCell<Option<Environment>>,
     destroyed: Cell<bool>,
-}
-
-#[derive(Deserialize)]
-struct Message {
-    id: u32,
-    method: String,
-    #[serde(default, with = "serde_wasm_bindgen::preserve")]
-    params: JsValue,
-}
-
-#[derive(Deserialize)]
-struct Cancel {
-    request: u32,
 }
 
 #[derive(Serialize)]
@@ -85,9 +73,20 @@ impl Shell {
     }
 
     pub(super) fn post(self: Rc<Self>, message: JsValue) -> Result<(), JsValue> {
-        let Message { id, method, params } = serde_wasm_bindgen::from_value(message)?;
+        let malformed = |error: NodeError| JsValue::from(JsError::new(&error.message));
+        let message = Object(message);
+        let id = message.integer("id").and_then(|id| needed(id, "id"));
+        let id: u32 = id.map_err(malformed)?;
+        let method = message
+            .text("method")
+            .and_then(|name| needed(name, "method"));
+        let method = method.map_err(malformed)?;
+        let params = message.object("params");
         if method == "cancel" {
-            let Cancel { request } = serde_wasm_bindgen::from_value(params)?;
+            let request = params
+                .integer("request")
+                .and_then(|id| needed(id, "request"));
+            let request = request.map_err(malformed)?;
             if let Some(handle) = self.requests.borrow_mut().remove(&request) {
                 handle.abort();
             }
