@@ -147,7 +147,6 @@ mod tests {
     #[test]
     fn what_the_multiaddr_crate_refuses_is_refused() {
         for text in [
-            "",
             "/",
             "ip4/192.0.2.1",
             "/ip4",
