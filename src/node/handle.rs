@@ -217,36 +217,33 @@ impl Node {
                 return None;
             }
             let view = driver.manager().peer(&peer);
-            let state = view.as_ref().map(|view| view.state);
-            if state == Some(PeerState::Connected) {
-                return view.map(Ok);
+            // Refused, or hung up meanwhile: connected or not, it is not held as a dialed peer is.
+            let Some(view) = view.clone().filter(|view| view.pinned) else {
+                let reason = view
+                    .and_then(|view| view.last_reason)
+                    .unwrap_or(Reason::NoRoute);
+                return Some(Err(NodeError::new(
+                    ErrorCode::Denied,
+                    format!("{peer} is not dialed: {reason}"),
+                )
+                .about(peer)));
+            };
+            match view.state {
+                PeerState::Connected => Some(Ok(view)),
+                // Another address may be tried after the one that failed.
+                PeerState::Dialing => None,
+                // Without a failure its turn is still to come.
+                _ => driver.dial_failures.get(&peer).map(|(address, failure)| {
+                    Err(NodeError {
+                        address: Some(address.clone()),
+                        ..NodeError::new(
+                            ErrorCode::DialFailed,
+                            format!("could not connect to {peer}: {failure}"),
+                        )
+                        .about(peer)
+                    })
+                }),
             }
-            // Another address may be tried after the one that failed.
-            if state == Some(PeerState::Dialing) {
-                return None;
-            }
-            if let Some((address, failure)) = driver.dial_failures.get(&peer) {
-                return Some(Err(NodeError {
-                    address: Some(address.clone()),
-                    ..NodeError::new(
-                        ErrorCode::DialFailed,
-                        format!("could not connect to {peer}: {failure}"),
-                    )
-                    .about(peer)
-                }));
-            }
-            // The manager holds it: its turn comes.
-            if view.as_ref().is_some_and(|view| view.pinned) {
-                return None;
-            }
-            let reason = view
-                .and_then(|view| view.last_reason)
-                .unwrap_or(Reason::NoRoute);
-            Some(Err(NodeError::new(
-                ErrorCode::Denied,
-                format!("{peer} is not dialed: {reason}"),
-            )
-            .about(peer)))
         })
         .await
     }

@@ -400,10 +400,12 @@ async fn peers_that_are_dialed_beyond_the_limit_are_refused() {
     let world = World::with(24, |_| {}).await;
     let mut refused = None;
     for node in world.fleet.nodes() {
-        // One that the node had connected to by itself is there all the same.
-        if let Err(error) = soon(world.node.dial(&node.address)).await {
-            refused = Some(error);
-            break;
+        match soon(world.node.dial(&node.address)).await {
+            Ok(view) => assert!(view.pinned),
+            Err(error) => {
+                refused = Some(error);
+                break;
+            }
         }
     }
     let error = refused.expect("not everybody can be held");
