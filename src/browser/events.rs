@@ -46,6 +46,8 @@ struct Detail {
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     deliberate: Option<bool>,
@@ -292,6 +294,20 @@ fn notice_message(node: &Node, notice: Notice) -> JsValue {
             }
             event("peer:fail", detail)
         }
+        Notice::Pruned { peer, reason } => event(
+            "peer:prune",
+            Detail {
+                reason: Some(reason.as_str()),
+                ..about(&peer)
+            },
+        ),
+        Notice::NetworkChanged { state } => event(
+            "network:change",
+            Detail {
+                state: Some(state.as_str()),
+                ..Detail::default()
+            },
+        ),
         Notice::Banned { peer, reason } => event(
             "peer:ban",
             Detail {

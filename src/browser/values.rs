@@ -251,6 +251,7 @@ pub(super) fn source(source: Source) -> &'static str {
         Source::PeerExchange => "peer-exchange",
         Source::Static => "static",
         Source::Foreign => "foreign",
+        Source::Saved => "saved",
     }
 }
 

@@ -48,7 +48,7 @@ impl Manager {
                 assert!(self.candidates.entry(ix).is_none(), "{:?}", peer.id);
             }
         }
-        assert!(self.pins.held.len() <= self.config.max_pins());
+        assert!(self.pins.held.len() <= self.limits.pins());
         assert!(
             self.pins
                 .urgent

@@ -307,9 +307,4 @@ impl Config {
             useless_grace_ms: 30 * SECOND,
         }
     }
-
-    /// The most peers that may be pinned: half of the soft target, so that needs keep the rest (4.8).
-    pub fn max_pins(&self) -> usize {
-        usize::from(self.soft_connections).div_ceil(2)
-    }
 }

@@ -25,7 +25,7 @@ impl Manager {
                 }
             }
         }
-        if self.occupied() >= usize::from(self.config.hard_connections) {
+        if self.occupied() >= self.limits.hard() {
             return Err(Reason::LimitReached);
         }
         if self.dials.bucket.take(now, false) {
@@ -48,7 +48,7 @@ impl Manager {
                 Some(reason) => return Err(reason),
             }
         }
-        if self.occupied() >= usize::from(self.config.hard_connections) {
+        if self.occupied() >= self.limits.hard() {
             return Err(Reason::LimitReached);
         }
         Ok(())

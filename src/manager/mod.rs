@@ -60,14 +60,24 @@ pub mod view;
 
 mod asking;
 mod backoff;
+mod bans;
+mod bursts;
 mod candidates;
 mod check;
 mod closing;
 mod connections;
 mod deadlines;
 mod dials;
+mod enrollments;
+mod environment;
+mod explain;
 mod gate;
+mod guards;
+mod hints;
 mod ladder;
+mod limits;
+mod locks;
+mod modes;
 mod needs;
 mod on_connection;
 mod on_dial;
@@ -82,6 +92,8 @@ mod peer;
 mod pings;
 mod plan;
 mod probe;
+mod regulation;
+mod ring;
 mod route;
 mod seed;
 mod services;
@@ -94,27 +106,44 @@ use libp2p_identity::PeerId;
 use litemap::LiteMap;
 
 use asking::Asking;
+use bans::Bans;
+use bursts::Bursts;
 use candidates::{Candidates, Entry};
 use connections::Connections;
 use deadlines::{Deadlines, Timer};
 use dials::Dials;
+use enrollments::Enrollments;
+use environment::Environment;
 use ladder::Ladder;
+use limits::Limits;
+use locks::Locks;
+use modes::Mode;
 use needs::{Needs, Takeover};
 use outage::Outage;
 use outbox::Outbox;
 use peer::{Bar, Role};
+use regulation::Regulation;
+use ring::Ring;
 use seed::Seed;
 use services::Services;
 use table::{Ix, Table};
 
-pub use command::{Command, Crossed, DialWhy, Failed, Health, Notice};
+pub use command::{
+    BurstAnswer, Command, Crossed, DialWhy, Failed, Grant, Health, LockAnswer, Notice, Offer,
+};
 pub use config::{Config, RequirementSpec};
 pub use event::{
-    ConnId, DialId, Direction, Event, GateQuery, Metadata, Need, Priority, RequirementId, Source,
-    Time,
+    Bound, BurstId, Class, ConnId, DialId, Direction, EnrollmentId, Event, GateQuery, LockId,
+    Metadata, Need, Priority, ProtocolSpec, Quota, RequirementId, Source, Time, Transport,
 };
-pub use reason::{Cause, CloseCause, DialFailure, HealthReason, Outcome, Reason};
-pub use view::{PeerState, PeerView, RequirementView, Stats};
+pub use reason::{
+    Cause, CloseCause, DialFailure, Guard, HealthReason, LimitCause, LockDenial, NetworkState,
+    Outcome, Reason, Revocation, Trigger,
+};
+pub use view::{
+    Decision, Explanation, PeerState, PeerView, ProtocolView, RequirementView, ScoreParts, Stats,
+    What,
+};
 
 /// Whether the node wants connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,7 +177,16 @@ pub struct Manager {
     asking: Asking,
     deadlines: Deadlines,
     out: Outbox,
+    ring: Ring,
     pins: Pins,
+    limits: Limits,
+    mode: Mode,
+    environment: Environment,
+    enrollments: Enrollments,
+    locks: Locks,
+    bursts: Bursts,
+    bans: Bans,
+    regulation: Regulation,
     /// Peers that answered and were of another network, since one was of ours.
     strangers: u32,
     /// Somebody who was lost in this input, alone, and may be dialed at once if nobody else can serve.
@@ -183,7 +221,16 @@ impl Manager {
             asking: Asking::new(),
             deadlines: Deadlines::default(),
             out: Outbox::default(),
+            ring: Ring::default(),
             pins: Pins::default(),
+            limits: Limits::new(&config),
+            mode: Mode::default(),
+            environment: Environment::default(),
+            enrollments: Enrollments::default(),
+            locks: Locks::default(),
+            bursts: Bursts::default(),
+            bans: Bans::default(),
+            regulation: Regulation::default(),
             strangers: 0,
             fresh_loss: None,
             succession: None,
@@ -217,8 +264,61 @@ impl Manager {
             Event::PeerExchangeDone { peer, found: _ } => self.on_answered(&peer),
             Event::SetNeed { requirement, need } => self.needs.set(requirement, need),
             Event::SetPriority { peer, priority } => self.on_set_priority(peer, priority),
-            Event::ConnectNow { peer, routes } => self.on_connect_now(peer, &routes),
+            Event::ConnectNow {
+                peer,
+                routes,
+                permanent,
+            } => self.on_connect_now(peer, &routes, permanent),
             Event::HangUp { peer } => self.on_hang_up(&peer),
+            Event::AddRoute { peer, route } => self.on_add_route(peer, &route),
+            Event::RemoveRoute { peer, route } => self.on_remove_route(&peer, &route),
+            Event::Forget { peer } => self.on_forget(&peer),
+            Event::Protect { peer, tag } => self.on_protect(peer, tag),
+            Event::Unprotect { peer, tag } => self.on_unprotect(&peer, &tag),
+            Event::Hint {
+                peer,
+                tag,
+                value,
+                ttl_ms,
+            } => self.on_hint(peer, tag, value, ttl_ms),
+            Event::Enroll { enrollment, spec } => self.on_enroll(enrollment, spec),
+            Event::AcceptOffer { enrollment } => self.on_accept_offer(enrollment),
+            Event::Withdraw { enrollment } => self.on_withdraw(enrollment),
+            Event::Lock {
+                lock,
+                enrollment,
+                peer,
+                ttl_ms,
+            } => self.on_lock(lock, enrollment, &peer, ttl_ms),
+            Event::ExtendLock { lock, ttl_ms } => self.on_extend_lock(lock, ttl_ms),
+            Event::Unlock { lock } => self.on_unlock(lock),
+            Event::OpenBurst {
+                burst,
+                enrollment,
+                slots,
+                max_ms,
+            } => self.on_open_burst(burst, enrollment, slots, max_ms),
+            Event::CloseBurst { burst } => self.on_close_burst(burst),
+            Event::Scores {
+                round,
+                enrollment,
+                scores,
+            } => self.on_scores(round, enrollment, &scores),
+            Event::Pause => self.on_pause(),
+            Event::Resume => self.on_unpause(),
+            Event::StartSync { peer } => self.on_start_sync(peer),
+            Event::StopSync => self.on_stop_sync(),
+            Event::SetLimits { soft, hard } => self.on_set_limits(soft, hard),
+            Event::SetMaxByTransport { transport, max } => {
+                self.on_set_max_by_transport(transport, max);
+            }
+            Event::SetLifetime { ms } => self.on_set_lifetime(ms),
+            Event::Regulate => self.on_regulate(),
+            Event::Visibility { hidden } => self.on_visibility(hidden),
+            Event::Freeze => self.on_freeze(),
+            Event::Unfreeze => self.on_unfreeze(),
+            Event::NetworkChanged { constrained } => self.on_network_changed(constrained),
+            Event::Memory { used, limit } => self.on_memory(used, limit),
             Event::Connected {
                 conn,
                 peer,
@@ -244,6 +344,7 @@ impl Manager {
             Event::Online => self.on_online(),
             Event::Offline => self.on_offline(),
         }
+        self.regulate();
         self.tidy();
         self.plan();
         self.announce();

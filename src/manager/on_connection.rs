@@ -161,8 +161,7 @@ impl Manager {
             } if !ordered => return Some(Reason::OtherNetwork),
             Bar::Open | Bar::Until { .. } => {}
         }
-        (!ordered && self.occupied() >= usize::from(self.config.hard_connections))
-            .then_some(Reason::NotAdmitted)
+        (!ordered && self.occupied() >= self.limits.hard()).then_some(Reason::NotAdmitted)
     }
 
     pub(super) fn on_identified(&mut self, conn: ConnId, protocols: Vec<String>, agent: String) {

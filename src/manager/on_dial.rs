@@ -38,7 +38,7 @@ impl Manager {
         urgent: bool,
         bootstrap: bool,
     ) -> Begun {
-        let limit = usize::from(self.config.hard_connections);
+        let limit = self.limits.hard();
         if !self.pace_admits(urgent) || self.occupied() >= limit {
             return Begun::Later;
         }

@@ -42,7 +42,7 @@ impl Manager {
         let role = match (record.role, source) {
             (_, Source::Static) => Role::Named,
             (Role::Ordinary, Source::Dns) => Role::Bootstrap,
-            (role, Source::Dns | Source::PeerExchange | Source::Foreign) => role,
+            (role, Source::Dns | Source::PeerExchange | Source::Foreign | Source::Saved) => role,
         };
         changed |= role != record.role;
         record.role = role;

@@ -97,7 +97,7 @@ impl Manager {
     }
 
     /// Holds a peer and dials it, or leaves in its record why not.
-    pub(super) fn on_connect_now(&mut self, peer: PeerId, routes: &[Multiaddr]) {
+    pub(super) fn on_connect_now(&mut self, peer: PeerId, routes: &[Multiaddr], _permanent: bool) {
         if peer == self.config.local {
             return;
         }
@@ -135,7 +135,7 @@ impl Manager {
         if self.run == Run::Stopped {
             return Some(Reason::Stopped);
         }
-        if !peer.pinned && self.pins.held.len() >= self.config.max_pins() {
+        if !peer.pinned && self.pins.held.len() >= self.limits.pins() {
             return Some(Reason::PinLimit);
         }
         if peer.link != Link::Idle {
@@ -147,8 +147,7 @@ impl Manager {
         if peer.routes.is_empty() {
             return Some(Reason::NoRoute);
         }
-        (self.occupied() >= usize::from(self.config.hard_connections))
-            .then_some(Reason::LimitReached)
+        (self.occupied() >= self.limits.hard()).then_some(Reason::LimitReached)
     }
 
     pub(super) fn on_hang_up(&mut self, peer: &PeerId) {

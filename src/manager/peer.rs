@@ -188,7 +188,7 @@ impl Peer {
             role: match source {
                 Source::Dns => Role::Bootstrap,
                 Source::Static => Role::Named,
-                Source::PeerExchange | Source::Foreign => Role::Ordinary,
+                Source::PeerExchange | Source::Foreign | Source::Saved => Role::Ordinary,
             },
             priority: Priority::default(),
             routes: Routes::default(),
@@ -304,6 +304,7 @@ impl Peer {
             // Named by the user or by a signed tree.
             (None, false, Source::Static | Source::Dns) => 200,
             (None, false, Source::PeerExchange | Source::Foreign) => 128,
+            (None, false, Source::Saved) => 220,
         }
     }
 

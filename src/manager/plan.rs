@@ -103,7 +103,7 @@ impl Manager {
                 self.wait_for_token(wake);
                 return;
             }
-            if self.occupied() >= usize::from(self.config.soft_connections) {
+            if self.occupied() >= self.limits.soft() {
                 self.make_room();
                 return;
             }
@@ -362,7 +362,7 @@ impl Manager {
                 self.wait_for_token(wake);
                 return;
             }
-            if self.occupied() >= usize::from(self.config.soft_connections) {
+            if self.occupied() >= self.limits.soft() {
                 self.make_room();
                 return;
             }
@@ -422,7 +422,7 @@ impl Manager {
             .iter()
             .filter(|id| !self.needs.met_without_one(*id))
             .collect();
-        if wanted.is_empty() || self.occupied() >= usize::from(self.config.hard_connections) {
+        if wanted.is_empty() || self.occupied() >= self.limits.hard() {
             self.succession = None;
             return;
         }

@@ -128,6 +128,9 @@ impl Manager {
             known: count(self.table.len()),
             open: count(self.connections.len()),
             dialing: count(self.dials.len()),
+            soft: u16::try_from(self.limits.soft()).unwrap_or(u16::MAX),
+            hard: u16::try_from(self.limits.hard()).unwrap_or(u16::MAX),
+            banned: count(self.bans.len()),
             ..self.out.stats.clone()
         }
     }

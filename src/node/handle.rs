@@ -209,7 +209,11 @@ impl Node {
                 },
             };
             driver.dial_failures.remove(&peer);
-            driver.input(Event::ConnectNow { peer, routes });
+            driver.input(Event::ConnectNow {
+                peer,
+                routes,
+                permanent: false,
+            });
             peer
         };
         self.until(|driver| {

@@ -83,7 +83,7 @@ fn event() -> impl Strategy<Value = Event> {
             ]))
             .prop_map(|(peer, priority)| Event::SetPriority { peer, priority }),
         2 => (peer(), prop::collection::vec(route(), 0..2))
-            .prop_map(|(peer, routes)| Event::ConnectNow { peer, routes }),
+            .prop_map(|(peer, routes)| Event::ConnectNow { peer, routes, permanent: false }),
         1 => peer().prop_map(|peer| Event::HangUp { peer }),
         4 => (conn(), peer(), any::<bool>(), route(), prop::option::of(dial()))
             .prop_map(|(conn, peer, out, route, dial)| Event::Connected {

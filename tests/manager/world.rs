@@ -268,6 +268,7 @@ impl World {
         let event = Event::ConnectNow {
             peer: node.id,
             routes: vec![node.address.clone()],
+            permanent: false,
         };
         self.tell(event);
     }
@@ -387,7 +388,7 @@ impl World {
                 Event::DialFailed { dial: of, .. } => *of != dial,
                 _ => true,
             }),
-            Command::Close { conn, .. } => {
+            Command::Close { conn, .. } | Command::Drain { conn, .. } => {
                 if self.confirms_closes {
                     let cause = CloseCause::Ordered;
                     self.later(1, Event::Closed { conn, cause });
@@ -421,7 +422,11 @@ impl World {
                 let found = u32::try_from(node.knows.len()).ok();
                 self.later(wait, Event::PeerExchangeDone { peer, found });
             }
-            Command::Notify(_) => {}
+            Command::Offer { .. }
+            | Command::Lock { .. }
+            | Command::Burst { .. }
+            | Command::RequestScores { .. }
+            | Command::Notify(_) => {}
         }
     }
 

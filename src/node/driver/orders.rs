@@ -69,6 +69,12 @@ impl Driver {
                 &[ids::PEER_EXCHANGE],
                 Purpose::PeerExchange(peer, count),
             ),
+            Command::Drain { conn, .. } => self.close_connection(conn),
+            // Nobody can enroll yet.
+            Command::Offer { .. }
+            | Command::Lock { .. }
+            | Command::Burst { .. }
+            | Command::RequestScores { .. } => {}
             Command::Notify(notice) => self.announce(notice),
         }
     }
