@@ -19,6 +19,7 @@ impl Manager {
         self.check_links();
         self.check_needs();
         self.check_enrollments();
+        self.check_locks();
         if self.run == Run::Stopped {
             assert!(self.dials.is_empty(), "nobody is dialed while stopped (S2)");
             assert!(self.connections.open().next().is_none());

@@ -46,6 +46,7 @@
 //! | `deadlines` | what is to happen when |
 //! | `seed` | every choice between equals |
 //! | `outbox` | commands and counters |
+//! | `locks` | which connections are left alone, for whom and until when |
 //! | `backoff`, `closing`, `quota`, `services` | pure rules |
 //!
 //! Bounds: 5,000 peers with 8 addresses each, 20 connections and dials together, one deadline for each purpose.

@@ -234,6 +234,7 @@ impl Manager {
             return;
         };
         open.phase = Phase::Closing(reason);
+        self.end_locks(conn, Some(reason));
         self.withdraw(conn);
         self.deadlines.forget_connection(conn);
         let at = self.now.mono_ms.saturating_add(self.config.close_ms);

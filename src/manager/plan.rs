@@ -448,13 +448,13 @@ impl Manager {
         let spare = self
             .connections
             .open()
-            .filter(|(_, conn)| {
+            .filter(|(id, conn)| {
                 let pinned = self.table.get(conn.ix).is_some_and(|peer| peer.pinned);
                 let needed = conn
                     .serving
                     .iter()
                     .any(|id| !self.needs.met_without_one(id));
-                !pinned && !conn.verifying() && !needed
+                !pinned && !self.locked(*id) && !conn.verifying() && !needed
             })
             .min_by_key(|(id, conn)| (conn.serving.len(), *id))
             .map(|(id, _)| id);

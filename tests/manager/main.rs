@@ -4,6 +4,7 @@ mod closing;
 mod dialing;
 mod enrollment;
 mod hand_off;
+mod locks;
 mod loss;
 mod outage;
 #[cfg(not(target_arch = "wasm32"))]
