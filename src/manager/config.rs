@@ -201,6 +201,16 @@ pub struct Config {
     pub surplus_grace_ms: u64,
     /// A connection that serves nothing is kept this long once nothing is missing, in milliseconds.
     pub useless_grace_ms: u64,
+
+    // --- protocols (4.3, 4.4) -------------------------------------------------------------------------------------
+    /// A protocol hears of changes of its grant at most this often, in milliseconds: limits may swing.
+    pub offer_every_ms: u64,
+    /// The longest time of a lock, and of each of its three renewals, in milliseconds.
+    pub lock_max_ms: u64,
+    /// After a lock was revoked its connection is left alone this long, in milliseconds: its holder moves its work.
+    pub lock_grace_ms: u64,
+    /// A protocol that uses more than its share this long, while others want it, is regulated, in milliseconds.
+    pub breach_ms: u64,
 }
 
 impl Config {
@@ -305,6 +315,11 @@ impl Config {
 
             surplus_grace_ms: 5 * SECOND,
             useless_grace_ms: 30 * SECOND,
+
+            offer_every_ms: 5 * SECOND,
+            lock_max_ms: 5 * MINUTE,
+            lock_grace_ms: 2 * SECOND,
+            breach_ms: 5 * SECOND,
         }
     }
 }

@@ -131,6 +131,7 @@ impl Manager {
             soft: u16::try_from(self.limits.soft()).unwrap_or(u16::MAX),
             hard: u16::try_from(self.limits.hard()).unwrap_or(u16::MAX),
             banned: count(self.bans.len()),
+            locks: count(self.locks.len()),
             ..self.out.stats.clone()
         }
     }

@@ -2,7 +2,9 @@
 
 mod closing;
 mod dialing;
+mod enrollment;
 mod hand_off;
+mod locks;
 mod loss;
 mod outage;
 #[cfg(not(target_arch = "wasm32"))]
