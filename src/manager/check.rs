@@ -18,6 +18,8 @@ impl Manager {
         self.dials.check(&self.config);
         self.check_links();
         self.check_needs();
+        self.check_leaving();
+        self.check_mode();
         if self.run == Run::Stopped {
             assert!(self.dials.is_empty(), "nobody is dialed while stopped (S2)");
             assert!(self.connections.open().next().is_none());

@@ -201,6 +201,16 @@ pub struct Config {
     pub surplus_grace_ms: u64,
     /// A connection that serves nothing is kept this long once nothing is missing, in milliseconds.
     pub useless_grace_ms: u64,
+
+    // --- regulation (4.13) ----------------------------------------------------------------------------------------
+    /// A new connection is not closed for others for this long, in milliseconds.
+    pub grace_connect_ms: u64,
+    /// Nor this long after it was identified, whichever ends first, in milliseconds.
+    pub grace_identify_ms: u64,
+    /// What a connection that serves gets to end its requests before we close it, in milliseconds.
+    pub drain_ms: u32,
+    /// Longest wait for a peer that we closed again and again, in milliseconds; the first is `prune_wait_ms`.
+    pub prune_cap_ms: u64,
 }
 
 impl Config {
@@ -305,6 +315,11 @@ impl Config {
 
             surplus_grace_ms: 5 * SECOND,
             useless_grace_ms: 30 * SECOND,
+
+            grace_connect_ms: 15 * SECOND,
+            grace_identify_ms: 5 * SECOND,
+            drain_ms: 3_000,
+            prune_cap_ms: 30 * MINUTE,
         }
     }
 }

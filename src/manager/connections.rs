@@ -44,6 +44,8 @@ pub(super) enum Pinging {
 pub(super) enum HandOff {
     /// It is needed.
     Needed,
+    /// It is needed, and nobody else is known who could serve what it does.
+    Retained,
     /// Others do its work; it goes then.
     Spare {
         /// Monotonic milliseconds.
@@ -73,6 +75,8 @@ pub(super) struct Conn {
     pub(super) phase: Phase,
     /// What identify lists of what we want.
     pub(super) offers: Option<Services>,
+    /// When identify came first.
+    pub(super) identified_at: Option<u64>,
     /// Whether identify lists peer exchange.
     pub(super) exchanges: bool,
     pub(super) network: Network,

@@ -33,6 +33,8 @@ pub(super) enum Timer {
     Plan,
     /// Something to decide on connections.
     Tidy,
+    /// The grace of a revoked lock is over.
+    Evict,
 }
 
 /// The earliest moment at which a decision has to be taken again.
@@ -93,6 +95,11 @@ impl Deadlines {
         ] {
             self.clear(timer);
         }
+    }
+
+    /// When a timer is due.
+    pub(super) fn at(&self, timer: Timer) -> Option<u64> {
+        self.by_timer.get(&timer).copied()
     }
 
     /// The earliest deadline.

@@ -38,6 +38,9 @@
 //! | `candidates` | who could be dialed for what, best first |
 //! | `ladder` | parked bootstrap peers and the rungs of the start-up |
 //! | `needs` | requirements, their providers, vacancies, and the cover that is expected |
+//! | `modes` | what the node is at: normal, paused, or in its initial sync |
+//! | `guards` | whether a connection may be closed for others; it owns nothing |
+//! | `leaving` | connections on their way out, and peers that wait because we closed theirs |
 //! | `dials` | the token bucket and the dials under way |
 //! | `connections` | the open connections and what was verified on them |
 //! | `asking` | whom we asked for peers, and when |
@@ -75,6 +78,7 @@ mod gate;
 mod guards;
 mod hints;
 mod ladder;
+mod leaving;
 mod limits;
 mod locks;
 mod modes;
@@ -115,6 +119,7 @@ use dials::Dials;
 use enrollments::Enrollments;
 use environment::Environment;
 use ladder::Ladder;
+use leaving::Leaving;
 use limits::Limits;
 use locks::Locks;
 use modes::Mode;
@@ -181,6 +186,7 @@ pub struct Manager {
     pins: Pins,
     limits: Limits,
     mode: Mode,
+    leaving: Leaving,
     environment: Environment,
     enrollments: Enrollments,
     locks: Locks,
@@ -225,6 +231,7 @@ impl Manager {
             pins: Pins::default(),
             limits: Limits::new(&config),
             mode: Mode::default(),
+            leaving: Leaving::default(),
             environment: Environment::default(),
             enrollments: Enrollments::default(),
             locks: Locks::default(),
@@ -453,6 +460,7 @@ impl Manager {
             return;
         };
         peer.bar = bar;
+        self.leaving.barred(ix, bar);
         let until = match bar {
             Bar::Until { at, .. } => Some(at),
             Bar::Open | Bar::HungUp => None,
@@ -499,5 +507,6 @@ impl Manager {
             self.deadlines.clear(Timer::Rest(ix, service.requirement));
         }
         self.asking.forget(ix);
+        self.leaving.forget(ix);
     }
 }

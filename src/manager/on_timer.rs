@@ -51,6 +51,7 @@ impl Manager {
             // These only say that it is time to decide again, as every input does.
             Timer::Plan => {}
             Timer::Tidy => self.untidy = true,
+            Timer::Evict => self.finish_evictions(),
         }
     }
 

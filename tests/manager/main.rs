@@ -4,6 +4,7 @@ mod closing;
 mod dialing;
 mod hand_off;
 mod loss;
+mod modes;
 mod outage;
 #[cfg(not(target_arch = "wasm32"))]
 mod properties;
