@@ -211,6 +211,15 @@ pub struct Config {
     pub lock_grace_ms: u64,
     /// A protocol that uses more than its share this long, while others want it, is regulated, in milliseconds.
     pub breach_ms: u64,
+    // --- regulation (4.13) ----------------------------------------------------------------------------------------
+    /// A new connection is not closed for others for this long, in milliseconds.
+    pub grace_connect_ms: u64,
+    /// Nor this long after it was identified, whichever ends first, in milliseconds.
+    pub grace_identify_ms: u64,
+    /// What a connection that serves gets to end its requests before we close it, in milliseconds.
+    pub drain_ms: u32,
+    /// Longest wait for a peer that we closed again and again, in milliseconds; the first is `prune_wait_ms`.
+    pub prune_cap_ms: u64,
 }
 
 impl Config {
@@ -320,6 +329,10 @@ impl Config {
             lock_max_ms: 5 * MINUTE,
             lock_grace_ms: 2 * SECOND,
             breach_ms: 5 * SECOND,
+            grace_connect_ms: 15 * SECOND,
+            grace_identify_ms: 5 * SECOND,
+            drain_ms: 3_000,
+            prune_cap_ms: 30 * MINUTE,
         }
     }
 }

@@ -43,6 +43,8 @@ pub(super) enum Timer {
     Plan,
     /// Something to decide on connections.
     Tidy,
+    /// The grace of a revoked lock is over.
+    Evict,
 }
 
 /// The earliest moment at which a decision has to be taken again.

@@ -39,6 +39,9 @@
 //! | `ladder` | parked bootstrap peers and the rungs of the start-up |
 //! | `needs` | requirements, their providers, vacancies, and the cover that is expected |
 //! | `enrollments`, `requirements`, `shares` | protocols, what each asks for, is granted and uses; requirements that come and go |
+//! | `modes` | what the node is at: normal, paused, or in its initial sync |
+//! | `guards` | whether a connection may be closed for others; it owns nothing |
+//! | `leaving` | connections on their way out, and peers that wait because we closed theirs |
 //! | `dials` | the token bucket and the dials under way |
 //! | `connections` | the open connections and what was verified on them |
 //! | `asking` | whom we asked for peers, and when |
@@ -77,6 +80,7 @@ mod gate;
 mod guards;
 mod hints;
 mod ladder;
+mod leaving;
 mod limits;
 mod locks;
 mod modes;
@@ -120,6 +124,7 @@ use dials::Dials;
 use enrollments::Enrollments;
 use environment::Environment;
 use ladder::Ladder;
+use leaving::Leaving;
 use limits::Limits;
 use locks::Locks;
 use modes::Mode;
@@ -186,6 +191,7 @@ pub struct Manager {
     pins: Pins,
     limits: Limits,
     mode: Mode,
+    leaving: Leaving,
     environment: Environment,
     enrollments: Enrollments,
     locks: Locks,
@@ -230,6 +236,7 @@ impl Manager {
             pins: Pins::default(),
             limits: Limits::new(&config),
             mode: Mode::default(),
+            leaving: Leaving::default(),
             environment: Environment::default(),
             enrollments: Enrollments::new(&config),
             locks: Locks::default(),
@@ -461,6 +468,7 @@ impl Manager {
             return;
         };
         peer.bar = bar;
+        self.leaving.barred(ix, bar);
         let until = match bar {
             Bar::Until { at, .. } => Some(at),
             Bar::Open | Bar::HungUp => None,
@@ -507,5 +515,6 @@ impl Manager {
             self.deadlines.clear(Timer::Rest(ix, service.requirement));
         }
         self.asking.forget(ix);
+        self.leaving.forget(ix);
     }
 }

@@ -65,7 +65,7 @@ impl Manager {
         let barred = matches!(
             record.bar,
             Bar::Until {
-                why: Reason::BackingOff | Reason::FailedService,
+                why: Reason::BackingOff | Reason::FailedService | Reason::CoolingDown,
                 ..
             }
         );
@@ -88,6 +88,7 @@ impl Manager {
                 phase: Phase::Open,
                 offers: None,
                 protocols: Vec::new(),
+                identified_at: None,
                 exchanges: false,
                 network: Network::Unknown,
                 overdue: false,
@@ -163,6 +164,9 @@ impl Manager {
             } if !ordered => return Some(Reason::OtherNetwork),
             Bar::Open | Bar::Until { .. } => {}
         }
+        if !ordered && let Some(reason) = self.mode.refuses(Some(peer.id)) {
+            return Some(reason);
+        }
         (!ordered && self.occupied() >= self.limits.hard()).then_some(Reason::NotAdmitted)
     }
 
@@ -183,6 +187,7 @@ impl Manager {
             return;
         };
         open.offers = Some(offers);
+        open.identified_at.get_or_insert(now);
         open.exchanges = exchanges;
         open.protocols = requirements::kept(&protocols);
         open.heard_at = now;
@@ -230,6 +235,11 @@ impl Manager {
 
     /// Orders a connection closed: from now on it serves nothing.
     pub(super) fn close(&mut self, conn: ConnId, reason: Reason) {
+        self.part(conn, reason, None);
+    }
+
+    /// Ends a connection, at once or after this much time for its requests.
+    pub(super) fn part(&mut self, conn: ConnId, reason: Reason, drain_ms: Option<u32>) {
         let Some(open) = self.connections.get_mut(conn).filter(|c| c.is_open()) else {
             return;
         };
@@ -237,9 +247,17 @@ impl Manager {
         self.end_locks(conn, Some(reason));
         self.withdraw(conn);
         self.deadlines.forget_connection(conn);
-        let at = self.now.mono_ms.saturating_add(self.config.close_ms);
+        let longest = self.config.close_ms + u64::from(drain_ms.unwrap_or(0));
+        let at = self.now.mono_ms.saturating_add(longest);
         self.deadlines.set(Timer::Closing(conn), at);
-        self.out.order(Command::Close { conn, reason });
+        self.out.order(match drain_ms {
+            None => Command::Close { conn, reason },
+            Some(deadline_ms) => Command::Drain {
+                conn,
+                reason,
+                deadline_ms,
+            },
+        });
         self.untidy = true;
     }
 

@@ -92,6 +92,9 @@ impl Manager {
 
     /// We ended it: whether the peer may be dialed again soon depends on why.
     fn left(&mut self, ix: Ix, reason: Reason) {
+        if self.cool_down(ix, reason) {
+            return;
+        }
         let now = self.now.mono_ms;
         let wait = match reason {
             Reason::OtherNetwork => self.config.other_network_ms,

@@ -55,6 +55,7 @@ impl Manager {
             // These only say that it is time to decide again, as every input does.
             Timer::Plan => {}
             Timer::Tidy | Timer::Quota => self.untidy = true,
+            Timer::Evict => self.finish_evictions(),
         }
     }
 

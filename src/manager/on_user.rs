@@ -12,6 +12,7 @@ use super::{Manager, Notice, Run};
 
 impl Manager {
     pub(super) fn on_start(&mut self) {
+        self.normal();
         if self.run == Run::Running {
             return;
         }
@@ -36,6 +37,8 @@ impl Manager {
             return;
         }
         self.run = Run::Stopped;
+        self.normal();
+        self.forget_evictions();
         self.cancel_all_dials();
         for conn in self.connections.ids() {
             self.close(conn, Reason::Stopped);
@@ -143,6 +146,9 @@ impl Manager {
         }
         if self.outage.is_offline() {
             return Some(Reason::Offline);
+        }
+        if let Some(reason) = self.mode.refuses(Some(peer.id)) {
+            return Some(reason);
         }
         if peer.routes.is_empty() {
             return Some(Reason::NoRoute);

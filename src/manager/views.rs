@@ -180,6 +180,7 @@ impl Manager {
         }
         match peer.forbidden() {
             Some(Reason::BannedByUser | Reason::BannedForFaults) => PeerState::Banned,
+            Some(Reason::CoolingDown) if peer.role == Role::Bootstrap => PeerState::Parked,
             Some(Reason::NoRoute) | None => match peer.role {
                 Role::Bootstrap => PeerState::Parked,
                 Role::Ordinary | Role::Named => PeerState::Known,

@@ -6,6 +6,7 @@ mod enrollment;
 mod hand_off;
 mod locks;
 mod loss;
+mod modes;
 mod outage;
 #[cfg(not(target_arch = "wasm32"))]
 mod properties;
