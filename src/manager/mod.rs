@@ -45,6 +45,7 @@
 //! | `deadlines` | what is to happen when |
 //! | `seed` | every choice between equals |
 //! | `outbox` | commands and counters |
+//! | `ring`, `gauges` | the last decisions, and what is measured beside the counters |
 //! | `backoff`, `closing`, `services` | pure rules |
 //!
 //! Bounds: 5,000 peers with 8 addresses each, 20 connections and dials together, one deadline for each purpose.
@@ -72,6 +73,7 @@ mod enrollments;
 mod environment;
 mod explain;
 mod gate;
+mod gauges;
 mod guards;
 mod hints;
 mod ladder;
@@ -114,6 +116,7 @@ use deadlines::{Deadlines, Timer};
 use dials::Dials;
 use enrollments::Enrollments;
 use environment::Environment;
+use gauges::Gauges;
 use ladder::Ladder;
 use limits::Limits;
 use locks::Locks;
@@ -178,6 +181,7 @@ pub struct Manager {
     deadlines: Deadlines,
     out: Outbox,
     ring: Ring,
+    gauges: Gauges,
     pins: Pins,
     limits: Limits,
     mode: Mode,
@@ -222,6 +226,7 @@ impl Manager {
             deadlines: Deadlines::default(),
             out: Outbox::default(),
             ring: Ring::default(),
+            gauges: Gauges::default(),
             pins: Pins::default(),
             limits: Limits::new(&config),
             mode: Mode::default(),
@@ -360,10 +365,15 @@ impl Manager {
     pub fn gate(&mut self, now: Time, query: GateQuery) -> Result<(), Reason> {
         // The clock is not moved: whether the machine slept is for `handle` to find out.
         let mono = now.mono_ms.max(self.now.mono_ms);
-        match query {
-            GateQuery::Outbound { peer } => self.gate_outbound(mono, peer),
-            GateQuery::Inbound { peer } => self.gate_inbound(peer),
+        let (peer, verdict) = match query {
+            GateQuery::Outbound { peer } => (peer, self.gate_outbound(mono, peer)),
+            GateQuery::Inbound { peer } => (peer, self.gate_inbound(peer)),
+        };
+        if let Err(reason) = verdict {
+            self.out.stats.denials += 1;
+            self.ring.push(self.now, What::Denied { peer, reason });
         }
+        verdict
     }
 
     /// The next order, first in first out.
@@ -384,14 +394,16 @@ impl Manager {
     fn advance(&mut self, now: Time) -> bool {
         let mono = now.mono_ms.max(self.now.mono_ms);
         let wall = now.wall_ms.max(self.now.wall_ms);
-        let late = self
-            .next_deadline()
-            .is_some_and(|due| mono.saturating_sub(due) >= self.config.resume_late_ms);
+        let due = self.next_deadline();
+        let late = due.is_some_and(|due| mono.saturating_sub(due) >= self.config.resume_late_ms);
         let drift = (wall - self.now.wall_ms).saturating_sub(mono - self.now.mono_ms);
         self.now = Time {
             mono_ms: mono,
             wall_ms: wall,
         };
+        if let Some(due) = due.filter(|_| !late) {
+            self.gauges.late(mono.saturating_sub(due));
+        }
         late || drift > self.config.resume_drift_ms
     }
 
@@ -407,6 +419,9 @@ impl Manager {
             });
         }
         for change in self.needs.changes() {
+            if change.crossed == Crossed::TargetReached {
+                self.gauges.met(self.now.mono_ms, change.requirement);
+            }
             self.out.tell(Notice::RequirementChanged {
                 requirement: change.requirement,
                 have: change.have,

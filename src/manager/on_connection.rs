@@ -12,7 +12,7 @@ use super::peer::{Bar, Link};
 use super::reason::Reason;
 use super::services::{Cover, Services};
 use super::table::Ix;
-use super::{Manager, Notice, Run};
+use super::{Manager, Notice, Run, What};
 
 impl Manager {
     pub(super) fn on_connected(
@@ -28,16 +28,19 @@ impl Manager {
         }
         if peer == self.config.local {
             let reason = Reason::OurOwnId;
+            self.ring.push(self.now, What::Closed { peer, reason });
             self.out.order(Command::Close { conn, reason });
             return;
         }
         let Some(ix) = self.known(peer, Source::Foreign) else {
             let reason = Reason::NotAdmitted;
+            self.ring.push(self.now, What::Closed { peer, reason });
             self.out.order(Command::Close { conn, reason });
             return;
         };
         self.out.stats.connects += 1;
         if self.outage.reached() {
+            self.ring.push(self.now, What::Recovered);
             self.recover();
         }
         let ordered = self.dial_succeeded(ix, dial);
@@ -229,6 +232,8 @@ impl Manager {
             return;
         };
         open.phase = Phase::Closing(reason);
+        let peer = open.peer;
+        self.ring.push(self.now, What::Closed { peer, reason });
         self.withdraw(conn);
         self.deadlines.forget_connection(conn);
         let at = self.now.mono_ms.saturating_add(self.config.close_ms);

@@ -4,6 +4,7 @@ mod closing;
 mod dialing;
 mod hand_off;
 mod loss;
+mod observe;
 mod outage;
 #[cfg(not(target_arch = "wasm32"))]
 mod properties;
