@@ -46,6 +46,7 @@
 //! | `seed` | every choice between equals |
 //! | `outbox` | commands and counters |
 //! | `ring`, `gauges` | the last decisions, and what is measured beside the counters |
+//! | `record` | the log of inputs, as `wire` writes it; `explain` and `views` read |
 //! | `backoff`, `closing`, `services` | pure rules |
 //!
 //! Bounds: 5,000 peers with 8 addresses each, 20 connections and dials together, one deadline for each purpose.
@@ -57,6 +58,7 @@ pub mod command;
 pub mod config;
 pub mod event;
 pub mod reason;
+pub mod record;
 pub mod view;
 
 mod asking;
@@ -103,6 +105,7 @@ mod sort;
 mod table;
 mod tidy;
 mod views;
+mod wire;
 
 use libp2p_identity::PeerId;
 use litemap::LiteMap;
@@ -143,6 +146,7 @@ pub use reason::{
     Cause, CloseCause, DialFailure, Guard, HealthReason, LimitCause, LockDenial, NetworkState,
     Outcome, Reason, Revocation, Trigger,
 };
+pub use record::{Log, Recorded, WireError};
 pub use view::{
     Decision, Explanation, PeerState, PeerView, ProtocolView, RequirementView, ScoreParts, Stats,
     What,

@@ -1,13 +1,19 @@
 //! Stories about the manager, under virtual time.
 
 mod closing;
+#[cfg(not(target_arch = "wasm32"))]
+mod corpus;
 mod dialing;
+#[cfg(not(target_arch = "wasm32"))]
+mod events;
 mod hand_off;
 mod loss;
 mod observe;
 mod outage;
 #[cfg(not(target_arch = "wasm32"))]
 mod properties;
+#[cfg(not(target_arch = "wasm32"))]
+mod record;
 mod selection;
 mod service;
 mod start_up;

@@ -316,6 +316,7 @@ fn reading_changes_nothing() {
                 world.manager.requirements();
                 world.manager.decisions(100);
                 world.manager.protocols();
+                world.manager.log();
             }
             world.stop_node(place);
         }
