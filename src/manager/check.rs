@@ -16,6 +16,7 @@ impl Manager {
         self.ladder.check();
         self.deadlines.check();
         self.dials.check(&self.config);
+        self.ring.check();
         self.check_links();
         self.check_needs();
         self.check_enrollments();

@@ -50,6 +50,8 @@
 //! | `seed` | every choice between equals |
 //! | `outbox` | commands and counters |
 //! | `locks` | which connections are left alone, for whom and until when |
+//! | `ring`, `gauges` | the last decisions, and what is measured beside the counters |
+//! | `record` | the log of inputs, as `wire` writes it; `explain` and `views` read |
 //! | `backoff`, `closing`, `quota`, `services` | pure rules |
 //!
 //! Bounds: 5,000 peers with 8 addresses each, 20 connections and dials together, one deadline for each purpose.
@@ -61,6 +63,7 @@ pub mod command;
 pub mod config;
 pub mod event;
 pub mod reason;
+pub mod record;
 pub mod view;
 
 mod asking;
@@ -77,6 +80,7 @@ mod enrollments;
 mod environment;
 mod explain;
 mod gate;
+mod gauges;
 mod guards;
 mod hints;
 mod ladder;
@@ -110,6 +114,7 @@ mod sort;
 mod table;
 mod tidy;
 mod views;
+mod wire;
 
 use libp2p_identity::PeerId;
 use litemap::LiteMap;
@@ -123,6 +128,7 @@ use deadlines::{Deadlines, Timer};
 use dials::Dials;
 use enrollments::Enrollments;
 use environment::Environment;
+use gauges::Gauges;
 use ladder::Ladder;
 use leaving::Leaving;
 use limits::Limits;
@@ -150,6 +156,7 @@ pub use reason::{
     Cause, CloseCause, DialFailure, Guard, HealthReason, LimitCause, LockDenial, NetworkState,
     Outcome, Reason, Revocation, Trigger,
 };
+pub use record::{Log, Recorded, WireError};
 pub use view::{
     Decision, Explanation, PeerState, PeerView, ProtocolView, RequirementView, ScoreParts, Stats,
     What,
@@ -188,6 +195,7 @@ pub struct Manager {
     deadlines: Deadlines,
     out: Outbox,
     ring: Ring,
+    gauges: Gauges,
     pins: Pins,
     limits: Limits,
     mode: Mode,
@@ -233,6 +241,7 @@ impl Manager {
             deadlines: Deadlines::default(),
             out: Outbox::default(),
             ring: Ring::default(),
+            gauges: Gauges::default(),
             pins: Pins::default(),
             limits: Limits::new(&config),
             mode: Mode::default(),
@@ -375,10 +384,15 @@ impl Manager {
     pub fn gate(&mut self, now: Time, query: GateQuery) -> Result<(), Reason> {
         // The clock is not moved: whether the machine slept is for `handle` to find out.
         let mono = now.mono_ms.max(self.now.mono_ms);
-        match query {
-            GateQuery::Outbound { peer } => self.gate_outbound(mono, peer),
-            GateQuery::Inbound { peer } => self.gate_inbound(peer),
+        let (peer, verdict) = match query {
+            GateQuery::Outbound { peer } => (peer, self.gate_outbound(mono, peer)),
+            GateQuery::Inbound { peer } => (peer, self.gate_inbound(peer)),
+        };
+        if let Err(reason) = verdict {
+            self.out.stats.denials += 1;
+            self.ring.push(self.now, What::Denied { peer, reason });
         }
+        verdict
     }
 
     /// The next order, first in first out.
@@ -399,14 +413,16 @@ impl Manager {
     fn advance(&mut self, now: Time) -> bool {
         let mono = now.mono_ms.max(self.now.mono_ms);
         let wall = now.wall_ms.max(self.now.wall_ms);
-        let late = self
-            .next_deadline()
-            .is_some_and(|due| mono.saturating_sub(due) >= self.config.resume_late_ms);
+        let due = self.next_deadline();
+        let late = due.is_some_and(|due| mono.saturating_sub(due) >= self.config.resume_late_ms);
         let drift = (wall - self.now.wall_ms).saturating_sub(mono - self.now.mono_ms);
         self.now = Time {
             mono_ms: mono,
             wall_ms: wall,
         };
+        if let Some(due) = due.filter(|_| !late) {
+            self.gauges.late(mono.saturating_sub(due));
+        }
         late || drift > self.config.resume_drift_ms
     }
 
@@ -422,6 +438,9 @@ impl Manager {
             });
         }
         for change in self.needs.changes() {
+            if change.crossed == Crossed::TargetReached {
+                self.gauges.met(self.now.mono_ms, change.requirement);
+            }
             self.out.tell(Notice::RequirementChanged {
                 requirement: change.requirement,
                 have: change.have,

@@ -181,15 +181,24 @@ impl Manager {
         let best = *choices
             .iter()
             .max_by_key(|c| (c.worth, c.quality, c.group, c.salt, c.ix))?;
+        let compared = choices.len();
+        let choice = self.explore(choices, best);
+        self.ring
+            .chose(self.now, choice.ix, compared, choice.worth.1);
+        Some(choice)
+    }
+
+    /// One time in a few, any other of the same worth.
+    fn explore(&mut self, mut choices: Vec<Choice>, best: Choice) -> Choice {
         if !self.seed.one_in(self.config.explore_one_in) {
-            return Some(best);
+            return best;
         }
         choices.retain(|choice| choice.worth == best.worth);
         sort_short_by_key(&mut choices, |c| (c.group, c.quality, c.salt, c.ix));
         choices.dedup_by_key(|choice| choice.group);
         let last = u64::try_from(choices.len()).unwrap_or(1).saturating_sub(1);
         let place = usize::try_from(self.seed.between(0, last)).unwrap_or(0);
-        choices.get(place).copied().or(Some(best))
+        choices.get(place).copied().unwrap_or(best)
     }
 
     /// Peers that are being tried on nothing but hope.
