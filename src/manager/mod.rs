@@ -91,6 +91,7 @@ mod outbox;
 mod peer;
 mod pings;
 mod plan;
+mod policy;
 mod probe;
 mod regulation;
 mod ring;
