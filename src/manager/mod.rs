@@ -101,6 +101,7 @@ mod outbox;
 mod peer;
 mod pings;
 mod plan;
+mod policy;
 mod probe;
 mod quota;
 mod regulation;
