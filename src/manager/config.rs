@@ -201,6 +201,12 @@ pub struct Config {
     pub surplus_grace_ms: u64,
     /// A connection that serves nothing is kept this long once nothing is missing, in milliseconds.
     pub useless_grace_ms: u64,
+
+    // --- protocols (4.3, 4.4) -------------------------------------------------------------------------------------
+    /// A protocol hears of changes of its grant at most this often, in milliseconds: limits may swing.
+    pub offer_every_ms: u64,
+    /// A protocol that uses more than its share this long, while others want it, is regulated, in milliseconds.
+    pub breach_ms: u64,
 }
 
 impl Config {
@@ -305,6 +311,9 @@ impl Config {
 
             surplus_grace_ms: 5 * SECOND,
             useless_grace_ms: 30 * SECOND,
+
+            offer_every_ms: 5 * SECOND,
+            breach_ms: 5 * SECOND,
         }
     }
 }

@@ -7,7 +7,7 @@ use libp2p_identity::PeerId;
 use litemap::LiteMap;
 use multiaddr::Multiaddr;
 
-use super::event::{ConnId, Direction};
+use super::event::{ConnId, Direction, RequirementId};
 use super::reason::Reason;
 use super::services::{Cover, Services};
 use super::table::Ix;
@@ -73,6 +73,8 @@ pub(super) struct Conn {
     pub(super) phase: Phase,
     /// What identify lists of what we want.
     pub(super) offers: Option<Services>,
+    /// All that identify lists, for what will be wanted later.
+    pub(super) protocols: Vec<String>,
     /// Whether identify lists peer exchange.
     pub(super) exchanges: bool,
     pub(super) network: Network,
@@ -152,6 +154,16 @@ impl Connections {
     /// The connections of a peer; at most a handful exist at all.
     pub(super) fn of(&self, ix: Ix) -> impl Iterator<Item = (ConnId, &Conn)> {
         self.iter().filter(move |(_, conn)| conn.ix == ix)
+    }
+
+    /// A requirement is gone: no connection counts for it any more.
+    pub(super) fn forget_requirement(&mut self, id: RequirementId) {
+        let gone = Services::one(id);
+        for (_, conn) in self.list.iter_mut() {
+            conn.offers = conn.offers.map(|offers| offers.minus(gone));
+            conn.cover = conn.cover.without(id);
+            conn.serving = conn.serving.minus(gone);
+        }
     }
 
     pub(super) fn ids(&self) -> Vec<ConnId> {
