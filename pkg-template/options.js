@@ -23,11 +23,11 @@ function freeze(value) {
 const LIMITS = /** @type {ReadonlyMap<string, "connections" | "hard">} */ (new Map([["softConnections", "connections"], ["hardConnections", "hard"]]));
 
 /**
- * @param {(name: string, value: number, max: number) => number} choose
+ * @param {(name: string, value: number, min: number, max: number) => number} choose
  * @returns {Policy}
  */
 function policyOf(choose) {
-  const chosen = NUMBERS.filter(([name]) => !LIMITS.has(name)).map(([name, value, max]) => [name, choose(name, value, max)]);
+  const chosen = NUMBERS.filter(([name]) => !LIMITS.has(name)).map(([name, ...number]) => [name, choose(name, ...number)]);
   return Object.fromEntries(chosen);
 }
 
@@ -181,7 +181,7 @@ function resolvePolicy(given) {
   for (const name of Object.keys(policy)) {
     if (!(name in DEFAULTS.policy)) throw new LightNodeError("invalid-options", `unknown option policy.${name}: policy takes names of DEFAULTS.policy`, { option: `policy.${name}` });
   }
-  return policyOf((name, value, max) => checkInteger(`policy.${name}`, policy[name] ?? value, 0, max));
+  return policyOf((name, value, min, max) => checkInteger(`policy.${name}`, policy[name] ?? value, min, max));
 }
 
 /**

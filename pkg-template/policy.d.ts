@@ -1,6 +1,6 @@
 // Written by policy.mjs from src/manager/config.rs.
 
-/** Every number that the manager goes by, but for those of `limits`. Each is a whole number, not negative; the defaults are in `DEFAULTS.policy`. */
+/** Every number that the manager goes by, but for those of `limits`. Each is a whole number above 0; the defaults are in `DEFAULTS.policy`. */
 export interface Policy {
   /** Known peers. The least useful is forgotten for a newcomer. Default: 5,000. */
   readonly maxPeers: number;
@@ -18,13 +18,13 @@ export interface Policy {
   readonly dialTokens: number;
   /** Tokens that come back each second. Firefox waits 200 ms and more for each host after a failure. Default: 2. */
   readonly dialTokensPerS: number;
-  /** Tokens that the user's own dials may overdraw. Default: 2. */
+  /** Tokens that the user's own dials may overdraw. 0 switches it off. Default: 2. */
   readonly dialOverdraft: number;
   /** Peers of whom nothing is known that are tried at once (rung 1 of 4.11): each is worth little, and not all of them are needed. Default: 3. */
   readonly unknownInFlight: number;
   /** How long after a deadline of the shell's a missing answer is given up, in milliseconds: a lost callback must not keep a slot. Default: 5,000. */
   readonly watchdogMs: number;
-  /** One choice in this many ignores quality among equals, so that nobody starves. Default: 8. */
+  /** One choice in this many ignores quality among equals, so that nobody starves. 0 switches it off. Default: 8. */
   readonly exploreOneIn: number;
   /** Netgroups that are compared for each requirement: the best of eight is within 1 % of a full scan. Default: 8. */
   readonly groupsCompared: number;
@@ -152,6 +152,10 @@ export interface Policy {
   readonly surplusGraceMs: number;
   /** A connection that serves nothing is kept this long once nothing is missing, in milliseconds. Default: 30,000. */
   readonly uselessGraceMs: number;
+  /** A protocol hears of changes of its grant at most this often, in milliseconds: limits may swing. Default: 5,000. */
+  readonly offerEveryMs: number;
+  /** A protocol that uses more than its share this long, while others want it, is regulated, in milliseconds. Default: 5,000. */
+  readonly breachMs: number;
 }
 
-export const NUMBERS: readonly (readonly [string, number, number])[];
+export const NUMBERS: readonly (readonly [string, number, number, number])[];

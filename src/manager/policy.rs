@@ -134,6 +134,8 @@ numbers! {
     discover_timeout_ms,
     surplus_grace_ms,
     useless_grace_ms,
+    offer_every_ms,
+    breach_ms,
 }
 
 #[cfg(test)]

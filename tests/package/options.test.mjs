@@ -77,7 +77,7 @@ for (const [label, options, option, says] of [
   ["a policy that is a list", { policy: [1] }, "policy", /DEFAULTS.policy/],
   ["a number of the policy nobody knows", { policy: { patience: 1 } }, "policy.patience", /names of DEFAULTS.policy/],
   ["a limit among the policy", { policy: { softConnections: 1 } }, "policy.softConnections", /unknown option/],
-  ["a negative number of the policy", { policy: { dialTimeoutMs: -1 } }, "policy.dialTimeoutMs", /whole number/],
+  ["a number of the policy that is nothing", { policy: { dialTimeoutMs: 0 } }, "policy.dialTimeoutMs", /from 1/],
   ["a number of the policy that its type can't hold", { policy: { routesPerDial: 256 } }, "policy.routesPerDial", /to 255, not 256/],
   ["a log level nobody knows", { log: "verbose" }, "log", /off, error, warn/],
   ["private addresses as a text", { allowPrivateAddresses: "yes" }, "allowPrivateAddresses", /true or false/],
