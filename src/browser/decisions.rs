@@ -12,7 +12,7 @@ pub(super) fn explanation(explained: Explanation, names: &Names) -> JsValue {
     for (requirement, score) in &explained.parts.quality {
         quality.set(names.one(*requirement), &JsValue::from(*score));
     }
-    let score = Plain::new()
+    let parts = Plain::new()
         .with("quality", quality)
         .with("behaviour", explained.parts.behaviour)
         .with("hints", explained.parts.hints)
@@ -22,7 +22,7 @@ pub(super) fn explanation(explained: Explanation, names: &Names) -> JsValue {
         .maybe("notDialed", explained.not_dialed.map(|why| why.as_str()))
         .maybe("notClosed", explained.not_closed.map(|why| why.as_str()))
         .with("usedBy", object::list(explained.used_by))
-        .with("score", score)
+        .with("parts", parts)
         .with("failures", explained.failures)
         .with("flaps", explained.flaps)
         .with("protectedBy", object::list(explained.protected_by))
@@ -35,12 +35,11 @@ pub(super) fn list(decisions: Vec<Decision>, names: &Names) -> JsValue {
     object::list(decisions.into_iter().map(|taken| decision(taken, names))).into()
 }
 
-/// An array of `ProtocolStatus`.
+/// An array of `ProtocolInfo`.
 pub(super) fn protocols(protocols: Vec<ProtocolView>, names: &Names) -> JsValue {
     let status = |view: ProtocolView| {
         Plain::new()
             .with("name", view.name)
-            .maybe("enrollment", view.enrollment.map(|id| id.0 as f64))
             .maybe("requirement", view.requirement.map(|id| names.one(id)))
             .with(
                 "class",
@@ -63,7 +62,7 @@ pub(super) fn protocols(protocols: Vec<ProtocolView>, names: &Names) -> JsValue 
 fn decision(decision: Decision, names: &Names) -> Plain {
     let what = decision.what;
     let peer = what.peer().map(|peer| peer.to_string());
-    let object = Plain::new()
+    let taken = Plain::new()
         .with("at", decision.at_wall_ms as f64)
         .with("what", kind(&what))
         .maybe("peer", peer);
@@ -74,60 +73,61 @@ fn decision(decision: Decision, names: &Names) -> Plain {
             value,
             ..
         } => {
-            let object = object
+            let dialed = taken
                 .with("why", why.as_str())
                 .with("compared", compared)
                 .with("value", f64::from(value) / 256.0);
             match why {
-                DialWhy::Need(requirement) => object.with("requirement", names.one(requirement)),
-                DialWhy::Bootstrap(rung) => object.with("rung", rung),
-                DialWhy::Burst(burst) => object.with("burst", burst.0 as f64),
-                _ => object,
+                DialWhy::Need(requirement) => dialed.with("requirement", names.one(requirement)),
+                _ => dialed,
             }
         }
         What::Closed { reason, .. } | What::Denied { reason, .. } | What::Banned { reason, .. } => {
-            object.with("reason", reason.as_str())
+            taken.with("reason", reason.as_str())
         }
         What::Failed {
             requirement,
             outcome,
             ..
-        } => object
+        } => taken
             .with("requirement", names.one(requirement))
             .with("outcome", outcome.as_str()),
         What::Regulated {
             round,
             trigger,
             closed,
-        } => object
+        } => taken
             .with("round", round as f64)
             .with("trigger", trigger.as_str())
             .with("closed", closed),
         What::Overcommitted { held_by } => {
-            let held = Plain::new();
-            for (guard, connections) in held_by {
-                held.set(guard.as_str(), &JsValue::from(connections));
-            }
-            object.with("heldBy", held)
+            let held = held_by.into_iter().map(|(guard, count)| {
+                Plain::new()
+                    .with("guard", guard.as_str())
+                    .with("count", count)
+            });
+            taken.with("heldBy", object::list(held))
         }
         What::Offered {
             protocol,
             grant: share,
-        } => grant(object.with("protocol", protocol), share),
-        What::Locked { lock, .. } => object.with("lock", lock.0 as f64),
-        What::Revoked { lock, reason } => object
+        } => taken
+            .with("protocol", protocol)
+            .with("grant", grant(Plain::new(), share)),
+        What::Locked { lock, .. } => taken.with("lock", lock.0 as f64),
+        What::Revoked { lock, reason } => taken
             .with("lock", lock.0 as f64)
             .with("reason", reason.as_str()),
         What::BurstOpened { burst, slots } => {
-            object.with("burst", burst.0 as f64).with("slots", slots)
+            taken.with("burst", burst.0 as f64).with("slots", slots)
         }
-        What::BurstClosed { burst } => object.with("burst", burst.0 as f64),
-        What::Limits { soft, hard, why } => object
+        What::BurstClosed { burst } => taken.with("burst", burst.0 as f64),
+        What::Limits { soft, hard, why } => taken
             .with("soft", soft)
             .with("hard", hard)
             .with("why", why.as_str()),
         What::BootstrapRetained { .. } | What::Relaxed { .. } | What::Suspect | What::Recovered => {
-            object
+            taken
         }
     }
 }

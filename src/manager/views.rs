@@ -44,12 +44,6 @@ impl Manager {
             .collect()
     }
 
-    /// The name that the user knows a requirement by; `None` for a place that was never used.
-    pub fn requirement_name(&self, requirement: RequirementId) -> Option<&str> {
-        let spec = self.config.requirements.get(usize::from(requirement.0))?;
-        Some(&spec.name)
-    }
-
     /// The summary, and why it is so.
     pub fn health(&self) -> (Health, HealthReason) {
         let health = self.needs.health();
