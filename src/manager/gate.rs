@@ -44,7 +44,14 @@ impl Manager {
             let record = self.table.find(&peer).and_then(|ix| self.table.get(ix));
             // A backoff is ours, not the peer's: it may come.
             match record.and_then(super::peer::Peer::forbidden) {
-                None | Some(Reason::NoRoute | Reason::BackingOff | Reason::AlreadyConnected) => {}
+                None
+                | Some(
+                    Reason::NoRoute
+                    | Reason::BackingOff
+                    | Reason::AlreadyConnected
+                    | Reason::NotNeeded
+                    | Reason::HandedOff,
+                ) => {}
                 Some(reason) => return Err(reason),
             }
         }

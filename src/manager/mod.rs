@@ -215,7 +215,10 @@ impl Manager {
             } => self.on_discovered(peer, &routes, &claims, source, introducer),
             Event::DnsFinished { found: _, failed } => self.on_trees_done(failed),
             Event::PeerExchangeDone { peer, found: _ } => self.on_answered(&peer),
-            Event::SetNeed { requirement, need } => self.needs.set(requirement, need),
+            Event::SetNeed { requirement, need } => {
+                self.needs.set(requirement, need);
+                self.forgive_pruned();
+            }
             Event::SetPriority { peer, priority } => self.on_set_priority(peer, priority),
             Event::ConnectNow { peer, routes } => self.on_connect_now(peer, &routes),
             Event::HangUp { peer } => self.on_hang_up(&peer),
@@ -244,9 +247,21 @@ impl Manager {
             Event::Online => self.on_online(),
             Event::Offline => self.on_offline(),
         }
-        self.tidy();
-        self.plan();
+        self.decide();
         self.announce();
+    }
+
+    /// Tidies and plans until neither leaves work to the other: an input that says nothing finds nothing to do.
+    fn decide(&mut self) {
+        /// A dial or a close gives the other at most a few things to do: there are few connections.
+        const ROUNDS: usize = 8;
+        for _ in 0..ROUNDS {
+            self.tidy();
+            self.plan();
+            if !self.untidy && !self.needs.is_dirty() {
+                break;
+            }
+        }
     }
 
     /// Judges a dial or a connection that somebody else wants. An admitted dial costs a token.

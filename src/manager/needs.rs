@@ -166,6 +166,11 @@ impl Needs {
         self.list.iter().any(|r| r.health() != Health::Met)
     }
 
+    /// Whether the minimum is missed.
+    pub(super) fn below_min(&self, id: RequirementId) -> bool {
+        self.get(id).is_some_and(|r| r.have() < r.need.min)
+    }
+
     /// Whether the target would hold without one of the providers.
     pub(super) fn met_without_one(&self, id: RequirementId) -> bool {
         self.get(id)
@@ -303,6 +308,11 @@ impl Needs {
         let now = self.health();
         let before = core::mem::replace(&mut self.told, now);
         (before != now).then_some((before, now))
+    }
+
+    /// Whether anything changed since `take_dirty`.
+    pub(super) fn is_dirty(&self) -> bool {
+        self.dirty
     }
 
     /// Whether anything changed since the last call.

@@ -64,7 +64,10 @@ impl Manager {
         let barred = matches!(
             record.bar,
             Bar::Until {
-                why: Reason::BackingOff | Reason::FailedService,
+                why: Reason::BackingOff
+                    | Reason::FailedService
+                    | Reason::NotNeeded
+                    | Reason::HandedOff,
                 ..
             }
         );

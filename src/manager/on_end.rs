@@ -94,7 +94,9 @@ impl Manager {
         let now = self.now.mono_ms;
         let wait = match reason {
             Reason::OtherNetwork => self.config.other_network_ms,
-            Reason::FailedService => self.config.prune_wait_ms,
+            Reason::FailedService | Reason::NotNeeded | Reason::HandedOff => {
+                self.config.prune_wait_ms
+            }
             _ => {
                 self.refresh(ix);
                 return;
@@ -111,6 +113,27 @@ impl Manager {
         let at = now.saturating_add(wait);
         let why = reason;
         self.set_bar(ix, Bar::Until { at, why });
+    }
+
+    /// Whoever was let go because nobody needed it may be dialed again: somebody does now. Whether there was anybody.
+    pub(super) fn forgive_pruned(&mut self) -> bool {
+        let mut any = false;
+        for ix in self.deadlines.barred(self.config.recover_peers) {
+            let pruned = self.table.get(ix).is_some_and(|peer| {
+                matches!(
+                    peer.bar,
+                    Bar::Until {
+                        why: Reason::NotNeeded | Reason::HandedOff,
+                        ..
+                    }
+                )
+            });
+            if pruned {
+                self.set_bar(ix, Bar::Open);
+                any = true;
+            }
+        }
+        any
     }
 
     /// It was lost: the peer is tried again after its jitter, at once only when it was lost alone (and, as the plan will

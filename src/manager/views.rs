@@ -176,7 +176,7 @@ impl Manager {
         }
         match peer.forbidden() {
             Some(Reason::BannedByUser | Reason::BannedForFaults) => PeerState::Banned,
-            Some(Reason::NoRoute) | None => match peer.role {
+            Some(Reason::NoRoute | Reason::HandedOff) | None => match peer.role {
                 Role::Bootstrap => PeerState::Parked,
                 Role::Ordinary | Role::Named => PeerState::Known,
             },
