@@ -20,6 +20,7 @@ impl Manager {
         self.check_needs();
         self.check_leaving();
         self.check_mode();
+        self.check_enrollments();
         if self.run == Run::Stopped {
             assert!(self.dials.is_empty(), "nobody is dialed while stopped (S2)");
             assert!(self.connections.open().next().is_none());
@@ -59,7 +60,33 @@ impl Manager {
         );
     }
 
+    /// Nothing refers to a requirement that is gone (R3).
+    fn check_requirements(&self) {
+        let live = self.needs.live();
+        let known = |set: Services| assert_eq!(set.minus(live), Services::NONE);
+        for (ix, peer) in self.table.iter() {
+            known(peer.claims);
+            known(peer.asked);
+            known(peer.verified.unwrap_or_default());
+            known(peer.services.iter().map(|s| s.requirement).collect());
+            known(peer.resting());
+            if let Some(entry) = self.candidates.entry(ix) {
+                known(entry.services);
+            }
+        }
+        let jobs = self.dials.iter().map(|(_, job)| job.cover);
+        let conns = self.connections.iter().map(|(_, conn)| conn.cover);
+        for cover in jobs.chain(conns) {
+            known(cover.whole.union(cover.guess));
+        }
+        for (_, conn) in self.connections.iter() {
+            known(conn.serving.union(conn.offers.unwrap_or_default()));
+        }
+        assert_eq!(self.config.requirements.len(), self.needs.ids().count());
+    }
+
     fn check_needs(&self) {
+        self.check_requirements();
         for id in self.needs.ids() {
             let mut serving: Vec<ConnId> = self
                 .connections

@@ -71,7 +71,7 @@ pub enum Offer {
     Counter {
         /// What there is.
         grant: Grant,
-        /// Milliseconds left to answer.
+        /// Milliseconds left to answer; 0 for one that is enrolled: its grant shrank, and holds already.
         answer_ms: u64,
     },
     /// Not enrolled.

@@ -211,6 +211,12 @@ pub struct Config {
     pub drain_ms: u32,
     /// Longest wait for a peer that we closed again and again, in milliseconds; the first is `prune_wait_ms`.
     pub prune_cap_ms: u64,
+
+    // --- protocols (4.3, 4.4) -------------------------------------------------------------------------------------
+    /// A protocol hears of changes of its grant at most this often, in milliseconds: limits may swing.
+    pub offer_every_ms: u64,
+    /// A protocol that uses more than its share this long, while others want it, is regulated, in milliseconds.
+    pub breach_ms: u64,
 }
 
 impl Config {
@@ -320,6 +326,9 @@ impl Config {
             grace_identify_ms: 5 * SECOND,
             drain_ms: 3_000,
             prune_cap_ms: 30 * MINUTE,
+
+            offer_every_ms: 5 * SECOND,
+            breach_ms: 5 * SECOND,
         }
     }
 }

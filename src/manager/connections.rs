@@ -7,7 +7,7 @@ use libp2p_identity::PeerId;
 use litemap::LiteMap;
 use multiaddr::Multiaddr;
 
-use super::event::{ConnId, Direction};
+use super::event::{ConnId, Direction, RequirementId};
 use super::reason::Reason;
 use super::services::{Cover, Services};
 use super::table::Ix;
@@ -77,6 +77,8 @@ pub(super) struct Conn {
     pub(super) offers: Option<Services>,
     /// When identify came first.
     pub(super) identified_at: Option<u64>,
+    /// All that identify lists, for what will be wanted later.
+    pub(super) protocols: Vec<String>,
     /// Whether identify lists peer exchange.
     pub(super) exchanges: bool,
     pub(super) network: Network,
@@ -156,6 +158,16 @@ impl Connections {
     /// The connections of a peer; at most a handful exist at all.
     pub(super) fn of(&self, ix: Ix) -> impl Iterator<Item = (ConnId, &Conn)> {
         self.iter().filter(move |(_, conn)| conn.ix == ix)
+    }
+
+    /// A requirement is gone: no connection counts for it any more.
+    pub(super) fn forget_requirement(&mut self, id: RequirementId) {
+        let gone = Services::one(id);
+        for (_, conn) in self.list.iter_mut() {
+            conn.offers = conn.offers.map(|offers| offers.minus(gone));
+            conn.cover = conn.cover.without(id);
+            conn.serving = conn.serving.minus(gone);
+        }
     }
 
     pub(super) fn ids(&self) -> Vec<ConnId> {

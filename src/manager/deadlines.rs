@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::event::{ConnId, DialId, RequirementId};
+use super::event::{ConnId, DialId, EnrollmentId, RequirementId};
 use super::table::Ix;
 
 /// What a deadline is for. At most one of each value is pending.
@@ -29,6 +29,14 @@ pub(super) enum Timer {
     Bar(Ix),
     /// A provider may serve again.
     Rest(Ix, RequirementId),
+    /// Silence to a counter-offer counts as consent.
+    Answer(EnrollmentId),
+    /// A changed grant may be told.
+    Offer(EnrollmentId),
+    /// Somebody uses more than its share for too long.
+    Quota,
+    /// More peers are to be placed among the candidates.
+    Sweep,
     /// Something to decide on dials.
     Plan,
     /// Something to decide on connections.
@@ -100,6 +108,14 @@ impl Deadlines {
     /// When a timer is due.
     pub(super) fn at(&self, timer: Timer) -> Option<u64> {
         self.by_timer.get(&timer).copied()
+    }
+
+    /// The earliest deadline that does not depend on the network: what was promised to a protocol.
+    pub(super) fn next_promise(&self) -> Option<u64> {
+        let first = Timer::Answer(EnrollmentId(0));
+        let last = Timer::Offer(EnrollmentId(u64::MAX));
+        let promises = self.by_timer.range(first..=last);
+        promises.map(|(_, at)| *at).min()
     }
 
     /// The earliest deadline.

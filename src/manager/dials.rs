@@ -10,7 +10,7 @@ use multiaddr::Multiaddr;
 
 use super::command::DialWhy;
 use super::config::Config;
-use super::event::DialId;
+use super::event::{DialId, RequirementId};
 use super::services::Cover;
 use super::table::Ix;
 
@@ -161,6 +161,13 @@ impl Dials {
     /// Whether somebody is connecting to this host and port.
     pub(super) fn busy(&self, endpoint: u64) -> bool {
         self.connecting.contains_key(&endpoint)
+    }
+
+    /// A requirement is gone: nothing is expected for it any more.
+    pub(super) fn forget_requirement(&mut self, id: RequirementId) {
+        for (_, job) in self.jobs.iter_mut() {
+            job.cover = job.cover.without(id);
+        }
     }
 
     pub(super) fn begin(&mut self, ix: Ix, job: Job) {

@@ -41,6 +41,7 @@
 //! | `modes` | what the node is at: normal, paused, or in its initial sync |
 //! | `guards` | whether a connection may be closed for others; it owns nothing |
 //! | `leaving` | connections on their way out, and peers that wait because we closed theirs |
+//! | `enrollments`, `requirements`, `shares` | protocols, what each asks for, is granted and uses; requirements that come and go |
 //! | `dials` | the token bucket and the dials under way |
 //! | `connections` | the open connections and what was verified on them |
 //! | `asking` | whom we asked for peers, and when |
@@ -48,7 +49,7 @@
 //! | `deadlines` | what is to happen when |
 //! | `seed` | every choice between equals |
 //! | `outbox` | commands and counters |
-//! | `backoff`, `closing`, `services` | pure rules |
+//! | `backoff`, `closing`, `quota`, `services` | pure rules |
 //!
 //! Bounds: 5,000 peers with 8 addresses each, 20 connections and dials together, one deadline for each purpose.
 //! One input costs a few searches in ordered maps; nothing walks over all peers but [`Manager::peers`] and a start.
@@ -96,11 +97,14 @@ mod peer;
 mod pings;
 mod plan;
 mod probe;
+mod quota;
 mod regulation;
+mod requirements;
 mod ring;
 mod route;
 mod seed;
 mod services;
+mod shares;
 mod sort;
 mod table;
 mod tidy;
@@ -213,7 +217,7 @@ impl Manager {
     /// Requirements beyond the 64th are ignored.
     pub fn new(mut config: Config, seed: [u8; 32], now: Time) -> Self {
         config.requirements.truncate(Services::CAPACITY);
-        Self {
+        let mut manager = Self {
             now,
             run: Run::Stopped,
             seed: Seed::new(seed),
@@ -233,7 +237,7 @@ impl Manager {
             mode: Mode::default(),
             leaving: Leaving::default(),
             environment: Environment::default(),
-            enrollments: Enrollments::default(),
+            enrollments: Enrollments::new(&config),
             locks: Locks::default(),
             bursts: Bursts::default(),
             bans: Bans::default(),
@@ -245,7 +249,9 @@ impl Manager {
             takeovers: Vec::new(),
             untidy: false,
             config,
-        }
+        };
+        manager.reallocate();
+        manager
     }
 
     /// Takes an input. Never re-entrant; orders are queued for [`Self::poll`].
@@ -269,7 +275,7 @@ impl Manager {
             } => self.on_discovered(peer, &routes, &claims, source, introducer),
             Event::DnsFinished { found: _, failed } => self.on_trees_done(failed),
             Event::PeerExchangeDone { peer, found: _ } => self.on_answered(&peer),
-            Event::SetNeed { requirement, need } => self.needs.set(requirement, need),
+            Event::SetNeed { requirement, need } => self.on_set_need(requirement, need),
             Event::SetPriority { peer, priority } => self.on_set_priority(peer, priority),
             Event::ConnectNow {
                 peer,
@@ -351,6 +357,7 @@ impl Manager {
             Event::Online => self.on_online(),
             Event::Offline => self.on_offline(),
         }
+        self.watch_quotas();
         self.regulate();
         self.tidy();
         self.plan();
@@ -382,7 +389,7 @@ impl Manager {
     pub fn next_deadline(&self) -> Option<u64> {
         if self.run == Run::Stopped && self.connections.is_empty() && self.dials.is_empty() {
             // Peers that wait are looked at when the node starts.
-            return None;
+            return self.deadlines.next_promise();
         }
         self.deadlines.next()
     }
@@ -471,7 +478,7 @@ impl Manager {
 
     /// All requirements.
     fn all(&self) -> Services {
-        Services::all(self.needs.len())
+        self.needs.live()
     }
 
     /// Connections and dials together: what the limits bound.

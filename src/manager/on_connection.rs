@@ -10,6 +10,7 @@ use super::event::{ConnId, DialId, Direction, Metadata, RequirementId, Source};
 use super::needs::Provider;
 use super::peer::{Bar, Link};
 use super::reason::Reason;
+use super::requirements;
 use super::services::{Cover, Services};
 use super::table::Ix;
 use super::{Manager, Notice, Run};
@@ -87,6 +88,7 @@ impl Manager {
                 phase: Phase::Open,
                 offers: None,
                 identified_at: None,
+                protocols: Vec::new(),
                 exchanges: false,
                 network: Network::Unknown,
                 overdue: false,
@@ -170,6 +172,7 @@ impl Manager {
 
     pub(super) fn on_identified(&mut self, conn: ConnId, protocols: Vec<String>, agent: String) {
         let now = self.now.mono_ms;
+        let all = self.all();
         let offers: Services = self
             .config
             .requirements
@@ -186,11 +189,13 @@ impl Manager {
         open.offers = Some(offers);
         open.identified_at.get_or_insert(now);
         open.exchanges = exchanges;
+        open.protocols = requirements::kept(&protocols);
         open.heard_at = now;
         let (ix, peer) = (open.ix, open.peer);
         self.deadlines.clear(Timer::Identify(conn));
         if let Some(record) = self.table.get_mut(ix) {
             record.verified = Some(offers);
+            record.asked = all;
             record.agent = Some(agent.clone());
         }
         self.out.tell(Notice::Identified {

@@ -156,6 +156,9 @@ pub(super) struct Peer {
     pub(super) claims: Services,
     /// What identify said on the last connection that got so far.
     pub(super) verified: Option<Services>,
+    /// What was answered, by claims or by identify: of everything else nothing is known. Requirements that were opened
+    /// later are not among them.
+    pub(super) asked: Services,
     pub(super) services: Vec<Service>,
     pub(super) link: Link,
     pub(super) bar: Bar,
@@ -196,6 +199,7 @@ impl Peer {
             routes: Routes::default(),
             claims: Services::NONE,
             verified: None,
+            asked: Services::NONE,
             services: Vec::new(),
             link: Link::Idle,
             bar: Bar::Open,
@@ -272,53 +276,69 @@ impl Peer {
 
     /// What it is said, or was verified, to serve; for the user.
     pub(super) fn capabilities(&self) -> Services {
-        self.verified.unwrap_or(self.claims).minus(self.absent())
+        self.known().minus(self.absent())
+    }
+
+    /// Others say that it serves these. `nameable`: what they could have said, so that silence means no.
+    pub(super) fn claim(&mut self, claims: Services, nameable: Services) {
+        self.claims = self.claims.union(claims);
+        if !self.claims.is_empty() {
+            self.asked = self.asked.union(nameable);
+        }
+    }
+
+    /// What it is known to serve: as identify said, or else as others claim.
+    fn known(&self) -> Services {
+        match self.verified {
+            Some(verified) => verified.union(self.claims.minus(self.asked)),
+            None => self.claims,
+        }
+    }
+
+    /// Of what nothing is known.
+    fn unknown(&self, all: Services) -> Services {
+        all.minus(self.asked).minus(self.claims)
+    }
+
+    /// Whether there is more than hope that it serves one of these.
+    pub(super) fn known_for(&self, wanted: Services) -> bool {
+        !self.known().and(wanted).is_empty()
+    }
+
+    /// A requirement is gone: the next one in its place is another.
+    pub(super) fn forget_requirement(&mut self, id: RequirementId) {
+        let gone = Services::one(id);
+        self.claims = self.claims.minus(gone);
+        self.verified = self.verified.map(|verified| verified.minus(gone));
+        self.asked = self.asked.minus(gone);
+        self.services.retain(|service| service.requirement != id);
     }
 
     /// What a dial could bring. `all`: every requirement, for peers that nothing is known of.
     pub(super) fn cover(&self, all: Services, unverified_counted: usize) -> Cover {
         let resting = self.resting();
-        match self.verified {
-            Some(verified) => Cover {
-                whole: verified.minus(resting),
-                guess: Services::NONE,
-            },
-            None if self.claims.is_empty() => Cover {
-                whole: Services::NONE,
-                guess: all.minus(resting),
-            },
-            None => Cover {
-                whole: self
-                    .claims
-                    .minus(resting)
-                    .iter()
-                    .take(unverified_counted)
-                    .collect(),
-                guess: Services::NONE,
-            },
+        let known = self.known().minus(resting);
+        let verified = self.verified.unwrap_or_default().and(known);
+        let claimed = known.minus(verified).iter().take(unverified_counted);
+        Cover {
+            whole: verified.union(claimed.collect()),
+            guess: self.unknown(all).minus(resting),
         }
     }
 
-    /// The chance that it serves something it may be dialed for, in 1/256.
-    pub(super) fn chance(&self) -> u32 {
-        match (self.verified, self.claims.is_empty(), self.source) {
-            (Some(_), _, _) => WHOLE,
-            (None, true, _) => UNKNOWN,
+    /// The chance that it serves what it is said to serve, in 1/256.
+    fn chance(&self) -> u32 {
+        match self.source {
             // Named by the user or by a signed tree.
-            (None, false, Source::Static | Source::Dns) => 200,
-            (None, false, Source::PeerExchange | Source::Foreign) => 128,
-            (None, false, Source::Saved) => 220,
+            Source::Static | Source::Dns => 200,
+            Source::PeerExchange | Source::Foreign => 128,
+            Source::Saved => 220,
         }
     }
 
-    /// What it may be dialed for: everything, when nothing is known.
+    /// What it may be dialed for: what it is known to serve, and that of which nothing is known.
     pub(super) fn possible(&self, all: Services) -> Services {
-        let known = self.verified.unwrap_or(self.claims);
-        if known.is_empty() && self.verified.is_none() {
-            all.minus(self.resting())
-        } else {
-            known.minus(self.resting())
-        }
+        self.known().union(self.unknown(all)).minus(self.resting())
     }
 
     /// Worth to needs that each want `units(requirement)`, in 1/256: at most one provider for each, and few of them
@@ -329,20 +349,23 @@ impl Peer {
         unverified_counted: usize,
         units: &dyn Fn(RequirementId) -> u32,
     ) -> u32 {
-        let limit = if self.verified.is_some() {
-            Services::CAPACITY
-        } else {
-            unverified_counted
-        };
-        let mut wants: Vec<u32> = self
-            .possible(all)
-            .iter()
-            .map(|id| units(id).min(WHOLE))
-            .filter(|want| *want > 0)
-            .collect();
-        sort_short_by_key(&mut wants, |want| core::cmp::Reverse(*want));
-        let wanted: u32 = wants.into_iter().take(limit).sum();
-        wanted * self.chance() / WHOLE * self.reach.estimate() / 256
+        let verified = self.verified.unwrap_or_default();
+        let chance = self.chance();
+        let known = self.known();
+        let mut verified_worth = 0;
+        let mut unverified = Vec::new();
+        for id in self.possible(all).iter() {
+            let want = units(id).min(WHOLE);
+            if verified.contains(id) {
+                verified_worth += want;
+            } else if want > 0 {
+                let chance = if known.contains(id) { chance } else { UNKNOWN };
+                unverified.push(want * chance / WHOLE);
+            }
+        }
+        sort_short_by_key(&mut unverified, |worth| core::cmp::Reverse(*worth));
+        let guessed: u32 = unverified.into_iter().take(unverified_counted).sum();
+        (verified_worth + guessed) * self.reach.estimate() / 256
     }
 
     /// Its place among candidates before anything is known of the needs of the moment.

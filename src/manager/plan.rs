@@ -137,13 +137,14 @@ impl Manager {
     /// nobody starves, and variety costs no connection.
     pub(super) fn choose(&mut self, wants: &dyn Fn(RequirementId) -> u32) -> Option<Choice> {
         let all = self.all();
+        let wanted: Services = self.needs.ids().filter(|id| wants(*id) > 0).collect();
         // No more guesses than places that are left: one of them may fill several.
         let places: u32 = self.needs.ids().map(|id| wants(id).div_ceil(WHOLE)).sum();
-        let guesses = self.guesses_under_way();
+        let guesses = self.guesses_under_way(wanted);
         let admit_unknown = guesses < self.config.unknown_in_flight && guesses < places as usize;
         let usable = |ix: Ix| {
             self.table.get(ix).is_some_and(|peer| {
-                let known = peer.verified.is_some() || !peer.claims.is_empty();
+                let known = peer.known_for(wanted);
                 let legs = peer
                     .routes
                     .iter()
@@ -155,7 +156,7 @@ impl Manager {
             })
         };
         let mut choices: Vec<Choice> = Vec::new();
-        for requirement in self.needs.ids().filter(|id| wants(*id) > 0) {
+        for requirement in wanted.iter() {
             let top = self
                 .candidates
                 .top(requirement, self.config.groups_compared, usable);
@@ -191,11 +192,12 @@ impl Manager {
         choices.get(place).copied().or(Some(best))
     }
 
-    /// Peers of whom nothing is known that are being tried.
-    fn guesses_under_way(&self) -> usize {
-        let dials = self.dials.iter().filter(|(_, job)| job.cover.is_guess());
-        let open = self.connections.open();
-        dials.count() + open.filter(|(_, conn)| conn.cover.is_guess()).count()
+    /// Peers that are being tried on nothing but hope.
+    fn guesses_under_way(&self, wanted: Services) -> usize {
+        let dials = self.dials.iter().map(|(_, job)| job.cover);
+        let open = self.connections.open().map(|(_, conn)| conn.cover);
+        let covers = dials.chain(open);
+        covers.filter(|cover| cover.is_guess(wanted)).count()
     }
 
     /// The sole candidate, lost alone in this input, is dialed without a wait.

@@ -2,6 +2,7 @@
 
 mod closing;
 mod dialing;
+mod enrollment;
 mod hand_off;
 mod loss;
 mod modes;

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use libp2p_identity::PeerId;
 use lightkeeper::manager::{
-    CloseCause, Command, ConnId, DialFailure, DialId, Direction, Event, GateQuery, Manager,
-    Metadata, Outcome, PeerState, Priority, RequirementId, Source, Time,
+    Bound, Class, CloseCause, Command, ConnId, DialFailure, DialId, Direction, EnrollmentId, Event,
+    GateQuery, Manager, Metadata, Outcome, PeerState, Priority, ProtocolSpec, Quota, RequirementId,
+    Source, Time,
 };
 use proptest::prelude::*;
 
@@ -40,7 +41,7 @@ fn dial() -> impl Strategy<Value = DialId> {
 }
 
 fn requirement() -> impl Strategy<Value = RequirementId> {
-    (0..4_u8).prop_map(RequirementId)
+    (0..6_u8).prop_map(RequirementId)
 }
 
 fn route() -> impl Strategy<Value = multiaddr::Multiaddr> {
@@ -50,6 +51,58 @@ fn route() -> impl Strategy<Value = multiaddr::Multiaddr> {
         (0..4_u8).prop_map(|a| format!("/dns4/node{a}.example.org/tcp/443/wss")),
     ]
     .prop_map(|text| text.parse().expect("an address"))
+}
+
+fn enrollment() -> impl Strategy<Value = EnrollmentId> {
+    (0..6_u64).prop_map(EnrollmentId)
+}
+
+fn bound() -> impl Strategy<Value = Option<Bound>> {
+    prop_oneof![
+        2 => Just(None),
+        2 => (0..12_u16).prop_map(|count| Some(Bound::Count(count))),
+        1 => (0..1_200_u16).prop_map(|share| Some(Bound::Permille(share))),
+    ]
+}
+
+fn protocol() -> impl Strategy<Value = ProtocolSpec> {
+    let classes = vec![Class::Critical, Class::Normal, Class::Opportunistic];
+    (
+        (
+            0..4_u8,
+            prop::sample::select(vec!["/lightpush/3", "/filter/2", "/chat/1"]),
+        ),
+        (prop::sample::select(classes), 0..20_u8, bound(), bound()),
+        (
+            prop::option::of((0..3_u8, 0..4_u8, 0..6_u8)),
+            0..20_000_u64,
+            any::<bool>(),
+        ),
+    )
+        .prop_map(
+            |((name, id), (class, weight, min, max), (wants, answer_ms, scores))| ProtocolSpec {
+                name: format!("p{name}"),
+                protocols: vec![id.to_owned()],
+                class,
+                weight,
+                quota: Quota { min, max },
+                need: wants.map(|(min, target, max)| need(min, target, max)),
+                scores,
+                answer_ms,
+            },
+        )
+}
+
+/// What protocols that enroll say.
+fn protocol_event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        3 => (enrollment(), protocol())
+            .prop_map(|(enrollment, spec)| Event::Enroll { enrollment, spec }),
+        1 => enrollment().prop_map(|enrollment| Event::AcceptOffer { enrollment }),
+        1 => enrollment().prop_map(|enrollment| Event::Withdraw { enrollment }),
+        1 => (enrollment(), prop::collection::vec((peer(), any::<i16>()), 0..4))
+            .prop_map(|(enrollment, scores)| Event::Scores { round: 1, enrollment, scores }),
+    ]
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -91,7 +144,7 @@ fn event() -> impl Strategy<Value = Event> {
                 direction: if out { Direction::Outbound } else { Direction::Inbound },
             }),
         4 => (conn(), prop::collection::vec(prop::sample::select(vec![
-                "/lightpush/3", "/filter/2", "/store/3", "/peer-exchange/2",
+                "/lightpush/3", "/filter/2", "/store/3", "/peer-exchange/2", "/chat/1",
             ]), 0..4))
             .prop_map(|(conn, protocols)| Event::Identified {
                 conn,
@@ -114,6 +167,7 @@ fn event() -> impl Strategy<Value = Event> {
             .prop_map(|(dial, failure)| Event::DialFailed { dial, failure }),
         2 => (conn(), any::<u32>()).prop_map(|(conn, rtt_ms)| Event::Pong { conn, rtt_ms }),
         2 => conn().prop_map(|conn| Event::PingFailed { conn }),
+        6 => protocol_event(),
         4 => (peer(), requirement(), prop::sample::select(outcomes))
             .prop_map(|(peer, requirement, outcome)| Event::Report { peer, requirement, outcome }),
     ]

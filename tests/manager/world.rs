@@ -48,6 +48,8 @@ pub(crate) struct Node {
     pub(crate) address: Multiaddr,
     pub(crate) serves: Vec<RequirementId>,
     pub(crate) exchanges: bool,
+    /// What identify lists besides.
+    pub(crate) speaks: Vec<String>,
     pub(crate) reachable: Reachable,
     /// `None`: identify never comes.
     pub(crate) identifies: bool,
@@ -158,6 +160,7 @@ impl World {
                 .expect("an address"),
             serves: serves.to_vec(),
             exchanges: false,
+            speaks: Vec::new(),
             reachable: Reachable::Yes,
             identifies: true,
             metadata: Metadata::Matched { shards: vec![0] },
@@ -471,6 +474,7 @@ impl World {
                 .iter()
                 .map(|id| PROTOCOLS[usize::from(id.0)].to_owned())
                 .collect();
+            protocols.extend(node.speaks);
             if node.exchanges {
                 protocols.push(EXCHANGE.to_owned());
             }
