@@ -18,6 +18,7 @@ impl Manager {
         self.dials.check(&self.config);
         self.check_links();
         self.check_needs();
+        self.check_limits();
         if self.run == Run::Stopped {
             assert!(self.dials.is_empty(), "nobody is dialed while stopped (S2)");
             assert!(self.connections.open().next().is_none());
@@ -48,7 +49,7 @@ impl Manager {
                 assert!(self.candidates.entry(ix).is_none(), "{:?}", peer.id);
             }
         }
-        assert!(self.pins.held.len() <= self.limits.pins());
+        assert!(self.pins.held.len() <= self.limits.pins_ever());
         assert!(
             self.pins
                 .urgent

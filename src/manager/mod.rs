@@ -79,6 +79,7 @@ mod limits;
 mod locks;
 mod modes;
 mod needs;
+mod network;
 mod on_connection;
 mod on_dial;
 mod on_discovery;
@@ -100,6 +101,8 @@ mod services;
 mod sort;
 mod table;
 mod tidy;
+mod transport;
+mod transport_caps;
 mod views;
 
 use libp2p_identity::PeerId;
@@ -219,7 +222,7 @@ impl Manager {
             connections: Connections::default(),
             outage: Outage::new(),
             asking: Asking::new(),
-            deadlines: Deadlines::default(),
+            deadlines: Deadlines::new(now.mono_ms),
             out: Outbox::default(),
             ring: Ring::default(),
             pins: Pins::default(),
@@ -247,7 +250,7 @@ impl Manager {
         let slept = self.advance(now);
         self.fire_due();
         if slept {
-            self.resume();
+            self.woke_up();
         }
         match event {
             Event::Start => self.on_start(),
@@ -344,10 +347,25 @@ impl Manager {
             Event::Online => self.on_online(),
             Event::Offline => self.on_offline(),
         }
-        self.regulate();
-        self.tidy();
-        self.plan();
+        self.settle();
         self.announce();
+    }
+
+    /// Decides, and decides again while that changes the limits that the environment sets: otherwise an idle call would
+    /// be the one to notice (D4).
+    fn settle(&mut self) {
+        /// Enough: the limits follow what the minima need, which closing what is superfluous changes once or twice.
+        const ROUNDS: usize = 4;
+        self.readapt();
+        for _ in 0..ROUNDS {
+            self.enforce_transport_caps();
+            self.regulate();
+            self.tidy();
+            self.plan();
+            if !self.readapt() {
+                break;
+            }
+        }
     }
 
     /// Judges a dial or a connection that somebody else wants. An admitted dial costs a token.
@@ -375,7 +393,7 @@ impl Manager {
     pub fn next_deadline(&self) -> Option<u64> {
         if self.run == Run::Stopped && self.connections.is_empty() && self.dials.is_empty() {
             // Peers that wait are looked at when the node starts.
-            return None;
+            return self.deadlines.next_while_stopped();
         }
         self.deadlines.next()
     }

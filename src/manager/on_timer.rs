@@ -51,6 +51,8 @@ impl Manager {
             // These only say that it is time to decide again, as every input does.
             Timer::Plan => {}
             Timer::Tidy => self.untidy = true,
+            Timer::Hidden => self.hidden_for_long(),
+            Timer::Window => self.window_ends(),
         }
     }
 
@@ -60,9 +62,10 @@ impl Manager {
             return;
         };
         let now = self.now.mono_ms;
-        let silent_at = open.heard_at.saturating_add(self.config.ping_idle_ms);
+        let idle_ms = self.environment.ping_idle_ms(&self.config);
+        let silent_at = open.heard_at.saturating_add(idle_ms);
         if self.outage.is_offline() || open.pinging == Pinging::Waiting {
-            let again_at = now.saturating_add(self.config.ping_idle_ms);
+            let again_at = now.saturating_add(idle_ms);
             self.deadlines.set(Timer::Ping(conn), again_at);
         } else if now < silent_at {
             self.deadlines.set(Timer::Ping(conn), silent_at);

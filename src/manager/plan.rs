@@ -103,12 +103,16 @@ impl Manager {
                 self.wait_for_token(wake);
                 return;
             }
+            let deficits: Vec<u32> = self.needs.ids().map(|id| self.needs.deficit(id)).collect();
+            let wants = |id: RequirementId| deficits[usize::from(id.0)];
             if self.occupied() >= self.limits.soft() {
-                self.make_room();
+                // Room for nobody is no reason to close anything.
+                if !self.compare(&wants).is_empty() {
+                    self.make_room();
+                }
                 return;
             }
-            let deficits: Vec<u32> = self.needs.ids().map(|id| self.needs.deficit(id)).collect();
-            let Some(choice) = self.choose(&|id| deficits[usize::from(id.0)]) else {
+            let Some(choice) = self.choose(&wants) else {
                 return;
             };
             let lost = self
@@ -130,9 +134,8 @@ impl Manager {
         self.needs.deficits().next().is_some()
     }
 
-    /// The best candidate for these wants (in units of a provider). One time in a few, any other of the same worth: so
-    /// nobody starves, and variety costs no connection.
-    fn choose(&mut self, wants: &dyn Fn(RequirementId) -> u32) -> Option<Choice> {
+    /// The best candidates for these wants (in units of a provider): a few for each.
+    fn compare(&self, wants: &dyn Fn(RequirementId) -> u32) -> Vec<Choice> {
         let all = self.all();
         // No more guesses than places that are left: one of them may fill several.
         let places: u32 = self.needs.ids().map(|id| wants(id).div_ceil(WHOLE)).sum();
@@ -145,10 +148,7 @@ impl Manager {
                     .routes
                     .iter()
                     .take(usize::from(self.config.routes_per_dial));
-                (known || admit_unknown)
-                    && legs
-                        .into_iter()
-                        .any(|route| !self.dials.busy(route.endpoint))
+                (known || admit_unknown) && legs.into_iter().any(|route| self.may_try(route))
             })
         };
         let mut choices: Vec<Choice> = Vec::new();
@@ -174,6 +174,13 @@ impl Manager {
                 });
             }
         }
+        choices
+    }
+
+    /// The best of the candidates for these wants. One time in a few, any other of the same worth: so nobody starves,
+    /// and variety costs no connection.
+    fn choose(&mut self, wants: &dyn Fn(RequirementId) -> u32) -> Option<Choice> {
+        let mut choices = self.compare(wants);
         let best = *choices
             .iter()
             .max_by_key(|c| (c.worth, c.quality, c.group, c.salt, c.ix))?;
@@ -382,7 +389,7 @@ impl Manager {
         let free = |ix: &Ix| {
             self.table.get(*ix).is_some_and(|peer| {
                 let mut routes = peer.routes.iter();
-                routes.any(|route| !self.dials.busy(route.endpoint))
+                routes.any(|route| self.may_try(route))
             })
         };
         let mut next = self.ladder.next(COMPARED).filter(free);

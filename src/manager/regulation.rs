@@ -1,10 +1,20 @@
 //! Rounds of regulation: closing what is too much (4.13).
 
 use super::Manager;
+use super::reason::Trigger;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Regulation {}
+pub(super) struct Regulation {
+    asked: Option<Trigger>,
+}
+
+impl Regulation {
+    /// Something asks for a round.
+    pub(super) fn ask(&mut self, trigger: Trigger) {
+        self.asked = Some(trigger);
+    }
+}
 
 impl Manager {
     /// Begins a round if something asks for one; runs after every input.

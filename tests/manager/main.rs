@@ -2,7 +2,9 @@
 
 mod closing;
 mod dialing;
+mod environment;
 mod hand_off;
+mod limits;
 mod loss;
 mod outage;
 #[cfg(not(target_arch = "wasm32"))]
