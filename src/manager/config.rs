@@ -205,8 +205,21 @@ pub struct Config {
     // --- protocols (4.3, 4.4) -------------------------------------------------------------------------------------
     /// A protocol hears of changes of its grant at most this often, in milliseconds: limits may swing.
     pub offer_every_ms: u64,
+    /// The longest time of a lock, and of each of its three renewals, in milliseconds.
+    pub lock_max_ms: u64,
+    /// After a lock was revoked its connection is left alone this long, in milliseconds: its holder moves its work.
+    pub lock_grace_ms: u64,
     /// A protocol that uses more than its share this long, while others want it, is regulated, in milliseconds.
     pub breach_ms: u64,
+    // --- regulation (4.13) ----------------------------------------------------------------------------------------
+    /// A new connection is not closed for others for this long, in milliseconds.
+    pub grace_connect_ms: u64,
+    /// Nor this long after it was identified, whichever ends first, in milliseconds.
+    pub grace_identify_ms: u64,
+    /// What a connection that serves gets to end its requests before we close it, in milliseconds.
+    pub drain_ms: u32,
+    /// Longest wait for a peer that we closed again and again, in milliseconds; the first is `prune_wait_ms`.
+    pub prune_cap_ms: u64,
 }
 
 impl Config {
@@ -313,7 +326,13 @@ impl Config {
             useless_grace_ms: 30 * SECOND,
 
             offer_every_ms: 5 * SECOND,
+            lock_max_ms: 5 * MINUTE,
+            lock_grace_ms: 2 * SECOND,
             breach_ms: 5 * SECOND,
+            grace_connect_ms: 15 * SECOND,
+            grace_identify_ms: 5 * SECOND,
+            drain_ms: 3_000,
+            prune_cap_ms: 30 * MINUTE,
         }
     }
 }

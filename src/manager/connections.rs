@@ -44,6 +44,8 @@ pub(super) enum Pinging {
 pub(super) enum HandOff {
     /// It is needed.
     Needed,
+    /// It is needed, and nobody else is known who could serve what it does.
+    Retained,
     /// Others do its work; it goes then.
     Spare {
         /// Monotonic milliseconds.
@@ -75,6 +77,8 @@ pub(super) struct Conn {
     pub(super) offers: Option<Services>,
     /// All that identify lists, for what will be wanted later.
     pub(super) protocols: Vec<String>,
+    /// When identify came first.
+    pub(super) identified_at: Option<u64>,
     /// Whether identify lists peer exchange.
     pub(super) exchanges: bool,
     pub(super) network: Network,

@@ -121,6 +121,10 @@ impl Enrollments {
         self.list.iter_mut()
     }
 
+    pub(super) fn get(&self, place: usize) -> Option<&Protocol> {
+        self.list.get(place)
+    }
+
     fn place(&self, id: EnrollmentId) -> Option<usize> {
         let mut list = self.list.iter();
         list.position(|protocol| protocol.enrollment() == Some(id))
@@ -218,6 +222,7 @@ impl Manager {
         let Some(place) = self.enrollments.place(enrollment) else {
             return;
         };
+        self.withdraw_locks(enrollment);
         let gone = self.enrollments.list.remove(place);
         if let Some(requirement) = gone.requirement {
             self.close_requirement(requirement);
@@ -320,6 +325,7 @@ impl Manager {
                 self.announce_grant(place);
             }
         }
+        self.keep_lock_budgets();
         self.untidy = true;
     }
 

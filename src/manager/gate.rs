@@ -8,7 +8,7 @@ use super::{Manager, Run};
 
 impl Manager {
     pub(super) fn gate_outbound(&mut self, now: u64, peer: Option<PeerId>) -> Result<(), Reason> {
-        self.admits_any()?;
+        self.admits_any(peer)?;
         if let Some(peer) = peer {
             if peer == self.config.local {
                 return Err(Reason::OurOwnId);
@@ -36,7 +36,7 @@ impl Manager {
     }
 
     pub(super) fn gate_inbound(&self, peer: Option<PeerId>) -> Result<(), Reason> {
-        self.admits_any()?;
+        self.admits_any(peer)?;
         if let Some(peer) = peer {
             if peer == self.config.local {
                 return Err(Reason::OurOwnId);
@@ -45,6 +45,8 @@ impl Manager {
             // A backoff is ours, not the peer's: it may come.
             match record.and_then(super::peer::Peer::forbidden) {
                 None | Some(Reason::NoRoute | Reason::BackingOff | Reason::AlreadyConnected) => {}
+                // Whom we pruned is welcome while there is room (4.13).
+                Some(Reason::CoolingDown) if self.occupied() < self.limits.soft() => {}
                 Some(reason) => return Err(reason),
             }
         }
@@ -54,13 +56,13 @@ impl Manager {
         Ok(())
     }
 
-    fn admits_any(&self) -> Result<(), Reason> {
+    fn admits_any(&self, peer: Option<PeerId>) -> Result<(), Reason> {
         if self.run == Run::Stopped {
             return Err(Reason::Stopped);
         }
         if self.outage.is_offline() {
             return Err(Reason::Offline);
         }
-        Ok(())
+        self.mode.refuses(peer).map_or(Ok(()), Err)
     }
 }

@@ -18,7 +18,8 @@ pub(super) struct Limits {
     soft: u16,
     hard: u16,
     by_transport: LiteMap<Transport, u16>,
-    lifetime_ms: Option<u64>,
+    /// How old connections become; `None`: as old as they like (4.17).
+    pub(super) lifetime_ms: Option<u64>,
 }
 
 impl Limits {

@@ -13,7 +13,7 @@ use super::reason::Reason;
 use super::requirements;
 use super::services::{Cover, Services};
 use super::table::Ix;
-use super::{Manager, Notice, Run};
+use super::{Manager, Notice, Run, What};
 
 impl Manager {
     pub(super) fn on_connected(
@@ -29,16 +29,19 @@ impl Manager {
         }
         if peer == self.config.local {
             let reason = Reason::OurOwnId;
+            self.ring.push(self.now, What::Closed { peer, reason });
             self.out.order(Command::Close { conn, reason });
             return;
         }
         let Some(ix) = self.known(peer, Source::Foreign) else {
             let reason = Reason::NotAdmitted;
+            self.ring.push(self.now, What::Closed { peer, reason });
             self.out.order(Command::Close { conn, reason });
             return;
         };
         self.out.stats.connects += 1;
         if self.outage.reached() {
+            self.ring.push(self.now, What::Recovered);
             self.recover();
         }
         let ordered = self.dial_succeeded(ix, dial);
@@ -65,7 +68,7 @@ impl Manager {
         let barred = matches!(
             record.bar,
             Bar::Until {
-                why: Reason::BackingOff | Reason::FailedService,
+                why: Reason::BackingOff | Reason::FailedService | Reason::CoolingDown,
                 ..
             }
         );
@@ -88,6 +91,7 @@ impl Manager {
                 phase: Phase::Open,
                 offers: None,
                 protocols: Vec::new(),
+                identified_at: None,
                 exchanges: false,
                 network: Network::Unknown,
                 overdue: false,
@@ -163,6 +167,9 @@ impl Manager {
             } if !ordered => return Some(Reason::OtherNetwork),
             Bar::Open | Bar::Until { .. } => {}
         }
+        if !ordered && let Some(reason) = self.mode.refuses(Some(peer.id)) {
+            return Some(reason);
+        }
         (!ordered && self.occupied() >= self.limits.hard()).then_some(Reason::NotAdmitted)
     }
 
@@ -183,6 +190,7 @@ impl Manager {
             return;
         };
         open.offers = Some(offers);
+        open.identified_at.get_or_insert(now);
         open.exchanges = exchanges;
         open.protocols = requirements::kept(&protocols);
         open.heard_at = now;
@@ -230,15 +238,31 @@ impl Manager {
 
     /// Orders a connection closed: from now on it serves nothing.
     pub(super) fn close(&mut self, conn: ConnId, reason: Reason) {
+        self.part(conn, reason, None);
+    }
+
+    /// Ends a connection, at once or after this much time for its requests.
+    pub(super) fn part(&mut self, conn: ConnId, reason: Reason, drain_ms: Option<u32>) {
         let Some(open) = self.connections.get_mut(conn).filter(|c| c.is_open()) else {
             return;
         };
         open.phase = Phase::Closing(reason);
+        let peer = open.peer;
+        self.end_locks(conn, Some(reason));
+        self.ring.push(self.now, What::Closed { peer, reason });
         self.withdraw(conn);
         self.deadlines.forget_connection(conn);
-        let at = self.now.mono_ms.saturating_add(self.config.close_ms);
+        let longest = self.config.close_ms + u64::from(drain_ms.unwrap_or(0));
+        let at = self.now.mono_ms.saturating_add(longest);
         self.deadlines.set(Timer::Closing(conn), at);
-        self.out.order(Command::Close { conn, reason });
+        self.out.order(match drain_ms {
+            None => Command::Close { conn, reason },
+            Some(deadline_ms) => Command::Drain {
+                conn,
+                reason,
+                deadline_ms,
+            },
+        });
         self.untidy = true;
     }
 

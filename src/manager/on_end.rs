@@ -13,6 +13,7 @@ use super::{Manager, Notice, Run};
 impl Manager {
     pub(super) fn on_closed(&mut self, conn: ConnId, seen: CloseCause) {
         self.withdraw(conn);
+        self.end_locks(conn, None);
         let Some(gone) = self.connections.remove(conn) else {
             return;
         };
@@ -91,6 +92,9 @@ impl Manager {
 
     /// We ended it: whether the peer may be dialed again soon depends on why.
     fn left(&mut self, ix: Ix, reason: Reason) {
+        if self.cool_down(ix, reason) {
+            return;
+        }
         let now = self.now.mono_ms;
         let wait = match reason {
             Reason::OtherNetwork => self.config.other_network_ms,

@@ -8,14 +8,16 @@ use super::event::{Priority, Source};
 use super::peer::{Bar, Link};
 use super::reason::Reason;
 use super::table::Ix;
-use super::{Manager, Notice, Run};
+use super::{Manager, Notice, Run, What};
 
 impl Manager {
     pub(super) fn on_start(&mut self) {
+        self.normal();
         if self.run == Run::Running {
             return;
         }
         self.run = Run::Running;
+        self.gauges.started(self.now.mono_ms);
         self.ladder.restart(self.now.mono_ms);
         self.asking.restart();
         self.untidy = true;
@@ -36,6 +38,8 @@ impl Manager {
             return;
         }
         self.run = Run::Stopped;
+        self.normal();
+        self.forget_evictions();
         self.cancel_all_dials();
         for conn in self.connections.ids() {
             self.close(conn, Reason::Stopped);
@@ -93,6 +97,7 @@ impl Manager {
         peer.last_reason = Some(reason);
         let peer = peer.id;
         self.refresh(ix);
+        self.ring.push(self.now, What::Banned { peer, reason });
         self.out.tell(Notice::Banned { peer, reason });
     }
 
@@ -144,6 +149,9 @@ impl Manager {
         if self.outage.is_offline() {
             return Some(Reason::Offline);
         }
+        if let Some(reason) = self.mode.refuses(Some(peer.id)) {
+            return Some(reason);
+        }
         if peer.routes.is_empty() {
             return Some(Reason::NoRoute);
         }
@@ -189,6 +197,9 @@ impl Manager {
 
     /// The browser has a network, perhaps another one.
     pub(super) fn on_online(&mut self) {
+        if self.outage.is_suspect() {
+            self.ring.push(self.now, What::Recovered);
+        }
         self.outage.set_up();
         self.resume();
     }

@@ -170,6 +170,8 @@ pub(super) struct Peer {
     pub(super) level: u8,
     /// Short connections in a row.
     pub(super) flap: u8,
+    /// How often we closed its connection for others, since it was healthy.
+    pub(super) prunes: u8,
     /// It served once.
     pub(super) good: bool,
     pub(super) lost: Option<Lost>,
@@ -206,6 +208,7 @@ impl Peer {
             reach: Reach::default(),
             level: 0,
             flap: 0,
+            prunes: 0,
             good: false,
             lost: None,
             faults: 0,

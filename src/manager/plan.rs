@@ -17,8 +17,8 @@ use super::{Manager, Run};
 
 /// Somebody who could be dialed.
 #[derive(Debug, Clone, Copy)]
-struct Choice {
-    ix: Ix,
+pub(super) struct Choice {
+    pub(super) ix: Ix,
     requirement: RequirementId,
     /// Priority band and value: what must not be given up for variety.
     worth: (super::Priority, u32),
@@ -30,10 +30,14 @@ struct Choice {
 impl Manager {
     pub(super) fn plan(&mut self) {
         let mut wake = Wake::default();
-        self.ladder.observe(self.now.mono_ms, self.anybody_serves());
+        let connected = self.connections.open().next().is_some();
+        self.ladder
+            .observe(self.now.mono_ms, self.anybody_serves(), connected);
         if self.run == Run::Running && !self.outage.is_offline() {
             self.go_on(&mut wake);
-            if self.outage.is_suspect() {
+            if !self.mode.dials() {
+                self.dial_sync(&mut wake);
+            } else if self.outage.is_suspect() {
                 self.dial_pins(true, &mut wake);
                 self.probe(&mut wake);
             } else {
@@ -44,6 +48,7 @@ impl Manager {
                     self.ask_peers(&mut wake);
                     self.look_up_trees(&mut wake);
                     self.climb(&mut wake);
+                    self.make_room();
                 } else {
                     self.asking.satisfied();
                 }
@@ -64,7 +69,7 @@ impl Manager {
         }
     }
 
-    fn wait_for_token(&self, wake: &mut Wake) {
+    pub(super) fn wait_for_token(&self, wake: &mut Wake) {
         let now = self.now.mono_ms;
         if !self.dials.bucket.has(now, false)
             && let Some(at) = self.dials.bucket.next(now)
@@ -98,13 +103,13 @@ impl Manager {
 
     /// Peers for what is missing, few for much.
     fn dial_needs(&mut self, wake: &mut Wake) {
+        self.call_back();
         while self.anything_missing() {
             if !self.pace_admits(false) {
                 self.wait_for_token(wake);
                 return;
             }
             if self.occupied() >= self.limits.soft() {
-                self.make_room();
                 return;
             }
             let deficits: Vec<u32> = self.needs.ids().map(|id| self.needs.deficit(id)).collect();
@@ -132,7 +137,7 @@ impl Manager {
 
     /// The best candidate for these wants (in units of a provider). One time in a few, any other of the same worth: so
     /// nobody starves, and variety costs no connection.
-    fn choose(&mut self, wants: &dyn Fn(RequirementId) -> u32) -> Option<Choice> {
+    pub(super) fn choose(&mut self, wants: &dyn Fn(RequirementId) -> u32) -> Option<Choice> {
         let all = self.all();
         let wanted: Services = self.needs.ids().filter(|id| wants(*id) > 0).collect();
         // No more guesses than places that are left: one of them may fill several.
@@ -178,15 +183,24 @@ impl Manager {
         let best = *choices
             .iter()
             .max_by_key(|c| (c.worth, c.quality, c.group, c.salt, c.ix))?;
+        let compared = choices.len();
+        let choice = self.explore(choices, best);
+        self.ring
+            .chose(self.now, choice.ix, compared, choice.worth.1);
+        Some(choice)
+    }
+
+    /// One time in a few, any other of the same worth.
+    fn explore(&mut self, mut choices: Vec<Choice>, best: Choice) -> Choice {
         if !self.seed.one_in(self.config.explore_one_in) {
-            return Some(best);
+            return best;
         }
         choices.retain(|choice| choice.worth == best.worth);
         sort_short_by_key(&mut choices, |c| (c.group, c.quality, c.salt, c.ix));
         choices.dedup_by_key(|choice| choice.group);
         let last = u64::try_from(choices.len()).unwrap_or(1).saturating_sub(1);
         let place = usize::try_from(self.seed.between(0, last)).unwrap_or(0);
-        choices.get(place).copied().or(Some(best))
+        choices.get(place).copied().unwrap_or(best)
     }
 
     /// Peers that are being tried on nothing but hope.
@@ -241,7 +255,8 @@ impl Manager {
             let Some(peer) = self.table.get(ix).map(|peer| peer.id) else {
                 continue;
             };
-            self.asking.asked(&self.config, now, ix, conn);
+            let alive = |conn| self.connections.get(conn).is_some();
+            self.asking.asked(&self.config, now, ix, conn, &alive);
             self.out.order(Command::QueryPeers {
                 conn,
                 peer,
@@ -351,8 +366,7 @@ impl Manager {
                 Step::Rest => {
                     // The emergency comes by itself.
                     if situation.connections == 0 && !self.ladder.is_empty() {
-                        let cold_start = self.config.cold_start_ms;
-                        let at = self.ladder.since().saturating_add(cold_start);
+                        let at = self.ladder.cold_at(&self.config);
                         if at > situation.now {
                             wake.by(at);
                         }
@@ -365,7 +379,6 @@ impl Manager {
                 return;
             }
             if self.occupied() >= self.limits.soft() {
-                self.make_room();
                 return;
             }
             let Some(ix) = self.next_bootstrap(rung) else {
@@ -441,6 +454,10 @@ impl Manager {
 
     /// At the soft limit, something that is of no use makes room for what is missing.
     fn make_room(&mut self) {
+        let full = self.occupied() >= self.limits.soft();
+        if !full || !self.anything_missing() || !self.pace_admits(false) {
+            return;
+        }
         if self.connections.iter().any(|(_, conn)| !conn.is_open()) {
             // Room is being made.
             return;
@@ -448,13 +465,13 @@ impl Manager {
         let spare = self
             .connections
             .open()
-            .filter(|(_, conn)| {
+            .filter(|(id, conn)| {
                 let pinned = self.table.get(conn.ix).is_some_and(|peer| peer.pinned);
                 let needed = conn
                     .serving
                     .iter()
                     .any(|id| !self.needs.met_without_one(id));
-                !pinned && !conn.verifying() && !needed
+                !pinned && !self.locked(*id) && !conn.verifying() && !needed
             })
             .min_by_key(|(id, conn)| (conn.serving.len(), *id))
             .map(|(id, _)| id);

@@ -149,6 +149,12 @@ impl Node {
         self.lock().manager().stats()
     }
 
+    /// The log of everything that the manager was told, from which its run can be repeated exactly (see
+    /// [`crate::manager::record`]). It names peers and addresses; the node's own key is not in it.
+    pub fn record(&self) -> Vec<u8> {
+        self.lock().manager().log()
+    }
+
     /// Changes what a requirement wants.
     ///
     /// # Errors

@@ -35,7 +35,7 @@ use super::streams::{OpenError, Stream, StreamRequest};
 use crate::discovery::dialable::{Page, dialable, split_peer};
 use crate::discovery::enr::Enr;
 use crate::manager::{
-    ConnId, DialFailure, DialId, Event, Manager, Outcome, RequirementId, Source, Time,
+    ConnId, DialFailure, DialId, Event, Outcome, Recorded, RequirementId, Source, Time,
 };
 use crate::protocols::network::Network;
 
@@ -78,7 +78,7 @@ enum Done {
 pub(super) struct Driver {
     /// `None` once the node is closed: dropping the swarm closes every socket.
     swarm: Option<Swarm<Behaviour>>,
-    pub(super) manager: Arc<Mutex<Manager>>,
+    pub(super) manager: Arc<Mutex<Recorded>>,
     pub(super) local: PeerId,
     pub(super) network: Network,
     pub(super) page: Page,
@@ -119,7 +119,7 @@ impl Driver {
             .collect();
         let settings = config.manager(local, !trees.is_empty())?;
         let dial_timeout = Duration::from_millis(settings.dial_timeout_ms.into());
-        let manager = Arc::new(Mutex::new(Manager::new(
+        let manager = Arc::new(Mutex::new(Recorded::new(
             settings,
             config.seed,
             platform::now(),
@@ -313,7 +313,7 @@ impl Driver {
         self.emit(NodeEvent::Log(level, target, message));
     }
 
-    pub(super) fn manager(&self) -> MutexGuard<'_, Manager> {
+    pub(super) fn manager(&self) -> MutexGuard<'_, Recorded> {
         self.manager
             .lock()
             .expect("nothing panics while it holds the manager")

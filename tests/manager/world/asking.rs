@@ -97,7 +97,7 @@ impl World {
         self.orders[mark..]
             .iter()
             .filter_map(|order| match &order.command {
-                Command::Close { reason, .. } => Some(*reason),
+                Command::Close { reason, .. } | Command::Drain { reason, .. } => Some(*reason),
                 _ => None,
             })
             .collect()
