@@ -29,6 +29,12 @@ pub(super) enum Timer {
     Bar(Ix),
     /// A provider may serve again.
     Rest(Ix, RequirementId),
+    /// A hint of the user's is over.
+    Hint(Ix),
+    /// A ban, or the memory of one, is over.
+    Bans,
+    /// A subnet is no longer refused.
+    Quarantine,
     /// Something to decide on dials.
     Plan,
     /// Something to decide on connections.

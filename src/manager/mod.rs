@@ -41,6 +41,7 @@
 //! | `dials` | the token bucket and the dials under way |
 //! | `connections` | the open connections and what was verified on them |
 //! | `asking` | whom we asked for peers, and when |
+//! | `bans`, `quarantine` | who may not connect, and which subnets |
 //! | `outage` | whether this machine's network is to blame |
 //! | `deadlines` | what is to happen when |
 //! | `seed` | every choice between equals |
@@ -50,7 +51,7 @@
 //! Bounds: 5,000 peers with 8 addresses each, 20 connections and dials together, one deadline for each purpose.
 //! One input costs a few searches in ordered maps; nothing walks over all peers but [`Manager::peers`] and a start.
 //!
-//! This is tier 1 of the specification. Scores move as 4.5 says but do not fade with time.
+//! Scores fade without ticks (`score`): what they are now is worked out when they are read.
 
 pub mod command;
 pub mod config;
@@ -92,9 +93,11 @@ mod peer;
 mod pings;
 mod plan;
 mod probe;
+mod quarantine;
 mod regulation;
 mod ring;
 mod route;
+mod score;
 mod seed;
 mod services;
 mod sort;
@@ -121,7 +124,8 @@ use modes::Mode;
 use needs::{Needs, Takeover};
 use outage::Outage;
 use outbox::Outbox;
-use peer::{Bar, Role};
+use peer::{Bar, Peer, Role};
+use quarantine::Quarantine;
 use regulation::Regulation;
 use ring::Ring;
 use seed::Seed;
@@ -158,6 +162,21 @@ struct Pins {
     held: LiteMap<Ix, ()>,
     /// Of these, whom the user waits for right now.
     urgent: LiteMap<Ix, ()>,
+    /// Whose connection a tag of the user's protects, held or not.
+    protected: LiteMap<Ix, ()>,
+}
+
+impl Pins {
+    /// How many peers the budget of 4.8 counts.
+    fn len(&self) -> usize {
+        let also = |ix: &&Ix| self.held.contains_key(ix);
+        self.held.len() + self.protected.len() - self.protected.keys().filter(also).count()
+    }
+
+    /// Whether a peer is counted.
+    fn counts(&self, ix: Ix) -> bool {
+        self.held.contains_key(&ix) || self.protected.contains_key(&ix)
+    }
 }
 
 /// The state machine. See the module's documentation for the contract.
@@ -186,6 +205,7 @@ pub struct Manager {
     locks: Locks,
     bursts: Bursts,
     bans: Bans,
+    quarantine: Quarantine,
     regulation: Regulation,
     /// Peers that answered and were of another network, since one was of ours.
     strangers: u32,
@@ -230,6 +250,7 @@ impl Manager {
             locks: Locks::default(),
             bursts: Bursts::default(),
             bans: Bans::default(),
+            quarantine: Quarantine::default(),
             regulation: Regulation::default(),
             strangers: 0,
             fresh_loss: None,
@@ -427,6 +448,7 @@ impl Manager {
         let (mut entry, mut place) = (None, None);
         if let Some(peer) = self.table.get(ix)
             && peer.forbidden().is_none()
+            && !self.all_quarantined(peer)
             && let Some(route) = peer.routes.best()
         {
             match peer.role {
@@ -434,7 +456,7 @@ impl Manager {
                 Role::Ordinary | Role::Named if !peer.arriving => {
                     let services = peer.possible(all);
                     entry = (!services.is_empty()).then(|| Entry {
-                        rank: peer.rank(all, self.config.unverified_counted),
+                        rank: peer.rank(all, self.config.unverified_counted, self.now.mono_ms),
                         group: route.group,
                         salt: peer.salt,
                         services,
@@ -485,7 +507,9 @@ impl Manager {
         if let Some(old) = self.table.room(self.config.max_peers).ok()? {
             self.forget(old);
         }
-        Some(self.table.insert(peer, source, &self.seed))
+        let ix = self.table.insert(peer, source, &self.seed);
+        self.note_ban(ix);
+        Some(ix)
     }
 
     /// Forgets a peer and everything that refers to it.
@@ -494,7 +518,13 @@ impl Manager {
             return;
         };
         self.refresh(ix);
+        self.clear_timers(ix, &peer);
+    }
+
+    /// Disarms everything that waits for a peer.
+    fn clear_timers(&mut self, ix: Ix, peer: &Peer) {
         self.deadlines.clear(Timer::Bar(ix));
+        self.deadlines.clear(Timer::Hint(ix));
         for service in &peer.services {
             self.deadlines.clear(Timer::Rest(ix, service.requirement));
         }

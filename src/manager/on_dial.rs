@@ -53,6 +53,7 @@ impl Manager {
             .routes
             .iter()
             .take(usize::from(self.config.routes_per_dial))
+            .filter(|route| !self.quarantine.refuses(&route.address))
             .map(|route| Leg {
                 route: route.address.clone(),
                 endpoint: route.endpoint,

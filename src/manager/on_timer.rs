@@ -48,6 +48,9 @@ impl Manager {
                 }
             }
             Timer::Rest(ix, requirement) => self.end_rest(ix, requirement),
+            Timer::Hint(ix) => self.hints_over(ix),
+            Timer::Bans => self.bans_over(),
+            Timer::Quarantine => self.quarantine_over(),
             // These only say that it is time to decide again, as every input does.
             Timer::Plan => {}
             Timer::Tidy => self.untidy = true,

@@ -8,7 +8,7 @@ use super::deadlines::{Timer, Wake};
 use super::event::{ConnId, RequirementId};
 use super::ladder::{Situation, Step};
 use super::on_dial::Begun;
-use super::peer::{Bar, Link, Role};
+use super::peer::{Bar, Link, Peer, Role};
 use super::reason::Reason;
 use super::services::{Services, WHOLE};
 use super::sort::sort_short_by_key;
@@ -145,10 +145,7 @@ impl Manager {
                     .routes
                     .iter()
                     .take(usize::from(self.config.routes_per_dial));
-                (known || admit_unknown)
-                    && legs
-                        .into_iter()
-                        .any(|route| !self.dials.busy(route.endpoint))
+                (known || admit_unknown) && legs.into_iter().any(|route| self.may_try(route))
             })
         };
         let mut choices: Vec<Choice> = Vec::new();
@@ -382,7 +379,7 @@ impl Manager {
         let free = |ix: &Ix| {
             self.table.get(*ix).is_some_and(|peer| {
                 let mut routes = peer.routes.iter();
-                routes.any(|route| !self.dials.busy(route.endpoint))
+                routes.any(|route| self.may_try(route))
             })
         };
         let mut next = self.ladder.next(COMPARED).filter(free);
@@ -447,12 +444,12 @@ impl Manager {
             .connections
             .open()
             .filter(|(_, conn)| {
-                let pinned = self.table.get(conn.ix).is_some_and(|peer| peer.pinned);
+                let held = self.table.get(conn.ix).is_some_and(Peer::held);
                 let needed = conn
                     .serving
                     .iter()
                     .any(|id| !self.needs.met_without_one(id));
-                !pinned && !conn.verifying() && !needed
+                !held && !conn.verifying() && !needed
             })
             .min_by_key(|(id, conn)| (conn.serving.len(), *id))
             .map(|(id, _)| id);

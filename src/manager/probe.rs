@@ -109,7 +109,11 @@ impl Manager {
                         ..
                     }
             );
-            peer.link == Link::Idle && peer.banned().is_none() && open && !peer.routes.is_empty()
+            peer.link == Link::Idle
+                && peer.banned().is_none()
+                && open
+                && !peer.routes.is_empty()
+                && !self.all_quarantined(peer)
         })
     }
 }

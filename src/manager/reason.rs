@@ -119,6 +119,8 @@ closed_enum! {
         Paused = "paused",
         /// The peer behaved badly.
         BadBehaviour = "bad-behaviour",
+        /// Several peers of its subnet were banned a short time ago.
+        SubnetBanned = "subnet-banned",
         /// An enrollment of that name exists, or there are too many.
         NotEnrolled = "not-enrolled",
         /// There is no share left to grant.

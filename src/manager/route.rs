@@ -7,6 +7,15 @@ use multiaddr::{Multiaddr, Protocol};
 use super::seed::{Domain, Seed};
 use super::sort::sort_short_by_key;
 
+/// Who told of an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Told {
+    /// The user.
+    Named,
+    /// Anybody else.
+    Claimed,
+}
+
 /// One address.
 #[derive(Debug, Clone)]
 pub(super) struct Route {
@@ -16,6 +25,7 @@ pub(super) struct Route {
     pub(super) endpoint: u64,
     /// Who shares its fate and perhaps its owner (4.15).
     pub(super) group: u64,
+    pub(super) told: Told,
     /// A connection to this peer once opened there.
     pub(super) verified: bool,
     /// Failures in a row.
@@ -34,14 +44,17 @@ impl Route {
             address,
             endpoint,
             group,
+            told: Told::Claimed,
             verified: false,
             failures: 0,
         }
     }
 
     /// Smaller is tried first.
-    fn rank(&self) -> (bool, u8, u64) {
-        (!self.verified, self.failures, self.endpoint)
+    fn rank(&self) -> (bool, u8, Told, u64) {
+        // What the user names is tried before what others claim, and gives way to what works only once it failed.
+        let claim = self.told == Told::Claimed && !self.verified;
+        (claim, self.failures, self.told, self.endpoint)
     }
 }
 
@@ -138,7 +151,9 @@ impl Routes {
                 .list
                 .iter()
                 .enumerate()
-                .filter(|(_, route)| !route.verified && route.failures > 0)
+                .filter(|(_, route)| {
+                    !route.verified && route.told == Told::Claimed && route.failures > 0
+                })
                 .max_by_key(|(_, route)| route.failures)
                 .map(|(place, _)| place);
             match worst {
@@ -149,6 +164,32 @@ impl Routes {
         self.list.push(Route::new(address.clone(), seed));
         self.sort();
         true
+    }
+
+    /// Adds an address that the user names, at the cost of the worst that others claim.
+    pub(super) fn add_named(&mut self, address: &Multiaddr, limit: usize, seed: &Seed) {
+        if address.is_empty() {
+            return;
+        }
+        if self.find(address).is_none() {
+            if self.list.len() >= limit {
+                let claims = |route: &Route| route.told == Told::Claimed;
+                match self.list.iter().rposition(claims) {
+                    Some(worst) => self.list.remove(worst),
+                    None => return,
+                };
+            }
+            self.list.push(Route::new(address.clone(), seed));
+        }
+        if let Some(route) = self.find(address) {
+            route.told = Told::Named;
+        }
+        self.sort();
+    }
+
+    /// The user knows that an address is wrong.
+    pub(super) fn remove(&mut self, address: &Multiaddr) {
+        self.list.retain(|route| route.address != *address);
     }
 
     /// An address worked.

@@ -57,7 +57,7 @@ impl Manager {
         let conn = self.connections.get(id)?;
         let peer = self.table.get(conn.ix)?;
         let judged =
-            conn.is_open() && !conn.verifying() && !peer.pinned && peer.link == Link::Connected(id);
+            conn.is_open() && !conn.verifying() && !peer.held() && peer.link == Link::Connected(id);
         judged.then_some((conn, peer))
     }
 
@@ -216,7 +216,7 @@ impl Manager {
                 let dispensable = conn.serving.iter().all(|id| self.needs.met_without_one(id));
                 let key = (
                     peer.priority,
-                    peer.quality(requirement),
+                    peer.quality(requirement, self.now.mono_ms),
                     core::cmp::Reverse(provider.conn),
                 );
                 dispensable.then_some((key, provider.conn))
