@@ -53,6 +53,11 @@ impl Bans {
         self.list.len() - self.list.values().filter(over).count()
     }
 
+    fn users(&self) -> usize {
+        let users = self.list.values().filter(|ban| ban.hold == Hold::User);
+        users.count()
+    }
+
     /// Why a peer is held out, if it is.
     pub(super) fn of(&self, peer: &PeerId) -> Option<Reason> {
         match self.list.get(peer)?.hold {
@@ -77,8 +82,7 @@ impl Bans {
 
     /// Bans for good.
     pub(super) fn by_user(&mut self, config: &Config, peer: PeerId) -> Verdict {
-        let users = self.list.values().filter(|ban| ban.hold == Hold::User);
-        if users.count() >= config.max_user_bans {
+        if self.users() >= config.max_user_bans {
             return Verdict::Refused;
         }
         let times = self.list.get(&peer).map_or(0, |ban| ban.times);
@@ -105,23 +109,23 @@ impl Bans {
     }
 
     /// Puts a ban of an earlier session back. It never shortens one that holds (S3).
-    pub(super) fn again(&mut self, config: &Config, peer: PeerId, saved: Ban) -> Option<PeerId> {
-        /// How much a hold weighs against another.
-        fn weight(hold: Hold) -> (u8, u64) {
-            match hold {
-                Hold::Over(at) => (0, at),
-                Hold::Until(at) => (1, at),
-                Hold::User => (2, 0),
-            }
+    pub(super) fn again(&mut self, config: &Config, peer: PeerId, saved: Ban) -> Verdict {
+        let before = self.list.get(&peer).copied();
+        let stronger = match (before.map(|ban| ban.hold), saved.hold) {
+            (None | Some(Hold::Over(_)), _) => true,
+            (Some(Hold::Until(at)), Hold::Until(until)) => until > at,
+            (Some(Hold::Until(_)), Hold::User) => true,
+            (Some(_), _) => false,
+        };
+        let times = saved.times.max(before.map_or(0, |ban| ban.times));
+        if !stronger {
+            return Verdict::Refused;
         }
-        let mut ban = saved;
-        if let Some(now) = self.list.get(&peer) {
-            ban.times = ban.times.max(now.times);
-            if weight(now.hold) > weight(ban.hold) {
-                ban.hold = now.hold;
-            }
+        if saved.hold == Hold::User && self.users() >= config.max_user_bans {
+            return Verdict::Refused;
         }
-        self.put(config, peer, ban)
+        let hold = saved.hold;
+        Verdict::Banned(self.put(config, peer, Ban { hold, times }))
     }
 
     /// Lifts what holds a peer out; whether something did.
@@ -208,8 +212,7 @@ impl Bans {
     /// Whether the bounds hold (R1).
     pub(super) fn check(&self, config: &Config) {
         assert!(self.list.len() <= config.max_bans);
-        let users = self.list.values().filter(|ban| ban.hold == Hold::User);
-        assert!(users.count() <= config.max_user_bans);
+        assert!(self.users() <= config.max_user_bans);
     }
 }
 
@@ -273,6 +276,19 @@ impl Manager {
             self.arm_bans(0);
         }
         lifted
+    }
+
+    /// A ban of an earlier session holds again; whether it does.
+    pub(super) fn ban_again(&mut self, peer: PeerId, ban: Ban) -> bool {
+        let Verdict::Banned(out) = self.bans.again(&self.config, peer, ban) else {
+            return false;
+        };
+        self.made_room(out);
+        if let Some(ix) = self.table.find(&peer) {
+            self.note_ban(ix);
+        }
+        self.arm_bans(0);
+        true
     }
 
     /// Whoever made room in the table of bans is free.

@@ -18,6 +18,7 @@ impl Manager {
         self.ladder.check();
         self.deadlines.check();
         self.bans.check(&self.config);
+        self.memory.check();
         self.dials.check(&self.config);
         self.check_links();
         self.check_needs();

@@ -184,6 +184,8 @@ pub struct Config {
     // --- start-up (4.11) ------------------------------------------------------------------------------------------
     /// Head start of static and known peers before a bootstrap peer is dialed, in milliseconds.
     pub head_start_ms: u64,
+    /// Dials at once in that time, until somebody serves.
+    pub head_start_dials: usize,
     /// A bootstrap dial that takes this long gets company, in milliseconds.
     pub bootstrap_hedge_ms: u64,
     /// Without any connection for this long three bootstrap peers may be dialed at once, in milliseconds.
@@ -315,6 +317,7 @@ impl Config {
             resume_drift_ms: 5 * SECOND,
 
             head_start_ms: 3 * SECOND,
+            head_start_dials: 3,
             bootstrap_hedge_ms: 4 * SECOND,
             cold_start_ms: 15 * SECOND,
             cold_start_dials: 3,

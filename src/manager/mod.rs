@@ -42,6 +42,7 @@
 //! | `connections` | the open connections and what was verified on them |
 //! | `asking` | whom we asked for peers, and when |
 //! | `bans`, `quarantine` | who may not connect, and which subnets |
+//! | `snapshot` | what outlives the process, and what came back of it (its bytes: `saved`) |
 //! | `outage` | whether this machine's network is to blame |
 //! | `deadlines` | what is to happen when |
 //! | `seed` | every choice between equals |
@@ -97,9 +98,11 @@ mod quarantine;
 mod regulation;
 mod ring;
 mod route;
+mod saved;
 mod score;
 mod seed;
 mod services;
+mod snapshot;
 mod sort;
 mod table;
 mod tidy;
@@ -130,6 +133,7 @@ use regulation::Regulation;
 use ring::Ring;
 use seed::Seed;
 use services::Services;
+use snapshot::Memory;
 use table::{Ix, Table};
 
 pub use command::{
@@ -144,6 +148,8 @@ pub use reason::{
     Cause, CloseCause, DialFailure, Guard, HealthReason, LimitCause, LockDenial, NetworkState,
     Outcome, Reason, Revocation, Trigger,
 };
+pub use saved::SnapshotError;
+pub use snapshot::Restored;
 pub use view::{
     Decision, Explanation, PeerState, PeerView, ProtocolView, RequirementView, ScoreParts, Stats,
     What,
@@ -206,6 +212,7 @@ pub struct Manager {
     bursts: Bursts,
     bans: Bans,
     quarantine: Quarantine,
+    memory: Memory,
     regulation: Regulation,
     /// Peers that answered and were of another network, since one was of ours.
     strangers: u32,
@@ -251,6 +258,7 @@ impl Manager {
             bursts: Bursts::default(),
             bans: Bans::default(),
             quarantine: Quarantine::default(),
+            memory: Memory::default(),
             regulation: Regulation::default(),
             strangers: 0,
             fresh_loss: None,
@@ -529,5 +537,6 @@ impl Manager {
             self.deadlines.clear(Timer::Rest(ix, service.requirement));
         }
         self.asking.forget(ix);
+        self.memory.forget(ix);
     }
 }

@@ -117,6 +117,18 @@ impl Reach {
         self.ok += u8::from(success);
     }
 
+    /// So many successes among so many tries.
+    pub(super) fn of(ok: u8, tries: u8) -> Self {
+        let tries = tries.min(16);
+        let ok = ok.min(tries);
+        Self { ok, tries }
+    }
+
+    /// Successes and tries.
+    pub(super) fn parts(self) -> (u8, u8) {
+        (self.ok, self.tries)
+    }
+
     /// Laplace's estimate in 1/256.
     pub(super) fn estimate(self) -> u32 {
         (u32::from(self.ok) + 1) * 256 / (u32::from(self.tries) + 2)

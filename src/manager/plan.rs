@@ -39,6 +39,7 @@ impl Manager {
             } else {
                 self.dial_pins(false, &mut wake);
                 if self.needs.short() {
+                    self.dial_anchors();
                     self.dial_needs(&mut wake);
                     self.redial_at_once();
                     self.ask_peers(&mut wake);
@@ -107,6 +108,9 @@ impl Manager {
                 self.make_room();
                 return;
             }
+            if self.head_start_is_full(wake) {
+                return;
+            }
             let deficits: Vec<u32> = self.needs.ids().map(|id| self.needs.deficit(id)).collect();
             let Some(choice) = self.choose(&|id| deficits[usize::from(id.0)]) else {
                 return;
@@ -124,6 +128,20 @@ impl Manager {
                 return;
             }
         }
+    }
+
+    /// In the head start of rung 1 only a few are dialed at once: those who are known to serve come first.
+    fn head_start_is_full(&self, wake: &mut Wake) -> bool {
+        let ends = self
+            .ladder
+            .since()
+            .saturating_add(self.config.head_start_ms);
+        let full = self.dials.len() >= self.config.head_start_dials;
+        let head_start = full && self.now.mono_ms < ends && !self.anybody_serves();
+        if head_start {
+            wake.by(ends);
+        }
+        head_start
     }
 
     fn anything_missing(&self) -> bool {

@@ -11,6 +11,7 @@ mod properties;
 mod scores;
 mod selection;
 mod service;
+mod snapshot;
 mod start_up;
 mod user;
 mod vocabulary;
