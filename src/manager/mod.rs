@@ -41,6 +41,7 @@
 //! | `dials` | the token bucket and the dials under way |
 //! | `connections` | the open connections and what was verified on them |
 //! | `asking` | whom we asked for peers, and when |
+//! | `pins` | whom the user holds, and whose connection they protect |
 //! | `bans`, `quarantine` | who may not connect, and which subnets |
 //! | `snapshot` | what outlives the process, and what came back of it (its bytes: `saved`) |
 //! | `outage` | whether this machine's network is to blame |
@@ -92,6 +93,7 @@ mod outage;
 mod outbox;
 mod peer;
 mod pings;
+mod pins;
 mod plan;
 mod probe;
 mod quarantine;
@@ -128,6 +130,7 @@ use needs::{Needs, Takeover};
 use outage::Outage;
 use outbox::Outbox;
 use peer::{Bar, Peer, Role};
+use pins::Pins;
 use quarantine::Quarantine;
 use regulation::Regulation;
 use ring::Ring;
@@ -160,29 +163,6 @@ pub use view::{
 enum Run {
     Stopped,
     Running,
-}
-
-/// Peers that the user holds at any cost.
-#[derive(Debug, Default)]
-struct Pins {
-    held: LiteMap<Ix, ()>,
-    /// Of these, whom the user waits for right now.
-    urgent: LiteMap<Ix, ()>,
-    /// Whose connection a tag of the user's protects, held or not.
-    protected: LiteMap<Ix, ()>,
-}
-
-impl Pins {
-    /// How many peers the budget of 4.8 counts.
-    fn len(&self) -> usize {
-        let also = |ix: &&Ix| self.held.contains_key(ix);
-        self.held.len() + self.protected.len() - self.protected.keys().filter(also).count()
-    }
-
-    /// Whether a peer is counted.
-    fn counts(&self, ix: Ix) -> bool {
-        self.held.contains_key(&ix) || self.protected.contains_key(&ix)
-    }
 }
 
 /// The state machine. See the module's documentation for the contract.

@@ -179,7 +179,8 @@ closed_enum! {
         Unable = "unable",
         /// Error, reset or timeout: small penalty, replaced after the second within a minute.
         Broken = "broken",
-        /// It broke the protocol: strong penalty, banned at the limit.
+        /// It broke the protocol: strong penalty, sent away for a while after the second in a short time, banned at the
+        /// limit.
         Fault = "fault",
         /// State is gone: rebuild it on the same peer.
         Lost = "lost",
