@@ -154,7 +154,7 @@ impl World {
             mono_ms: 0,
             wall_ms,
         };
-        world.manager = Manager::new(config, [seed; 32], time);
+        world.manager = Recorded::new(config, [seed; 32], time);
         world.wall_zero = wall_ms;
         world.nodes = self.nodes.clone();
         world.tree = self.tree.clone();
