@@ -211,6 +211,31 @@ pub struct Config {
     pub drain_ms: u32,
     /// Longest wait for a peer that we closed again and again, in milliseconds; the first is `prune_wait_ms`.
     pub prune_cap_ms: u64,
+    /// Rounds come at least this far apart, in milliseconds; what is above the hard cap, and memory, do not wait.
+    pub round_every_ms: u64,
+    /// What guards hold is tried again after this, give or take a fifth, in milliseconds.
+    pub round_timer_ms: u64,
+    /// More connections than the soft target are borne this long, in milliseconds: replacements overlap.
+    pub over_soft_ms: u64,
+    /// That many new connections within [`Self::spike_window_ms`] begin a round; 0: never.
+    pub spike_connects: u8,
+    /// See [`Self::spike_connects`], in milliseconds.
+    pub spike_window_ms: u64,
+    /// That many dials, of which [`Self::failing_percent`] failed, begin a round; 0: never.
+    pub failing_dials: u8,
+    /// Percent of the dials.
+    pub failing_percent: u8,
+    /// The dials of this long are looked at, in milliseconds.
+    pub failing_window_ms: u64,
+    /// How long a protocol may take to score its connections, in milliseconds. Nothing waits for it.
+    pub scores_ms: u32,
+    /// Triggers that begin no round: bit n is the n-th of [`Trigger::ALL`](super::Trigger::ALL). Without `over-hard`
+    /// the hard cap only keeps new connections away.
+    pub triggers_off: u16,
+
+    // --- economy (4.6, 4.17) --------------------------------------------------------------------------------------
+    /// Whether connections that nothing needs are let go, and two are replaced by one. Off for full nodes.
+    pub lean: bool,
 
     // --- protocols (4.3, 4.4) -------------------------------------------------------------------------------------
     /// A protocol hears of changes of its grant at most this often, in milliseconds: limits may swing.
@@ -326,6 +351,18 @@ impl Config {
             grace_identify_ms: 5 * SECOND,
             drain_ms: 3_000,
             prune_cap_ms: 30 * MINUTE,
+            round_every_ms: SECOND,
+            round_timer_ms: 30 * SECOND,
+            over_soft_ms: 2 * SECOND,
+            spike_connects: 5,
+            spike_window_ms: SECOND,
+            failing_dials: 8,
+            failing_percent: 75,
+            failing_window_ms: 30 * SECOND,
+            scores_ms: 250,
+            triggers_off: 0,
+
+            lean: true,
 
             offer_every_ms: 5 * SECOND,
             breach_ms: 5 * SECOND,

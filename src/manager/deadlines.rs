@@ -43,6 +43,8 @@ pub(super) enum Timer {
     Tidy,
     /// The grace of a revoked lock is over.
     Evict,
+    /// Something to decide on what is too much.
+    Regulate,
 }
 
 /// The earliest moment at which a decision has to be taken again.

@@ -3,9 +3,32 @@
 use super::Manager;
 use super::event::Transport;
 
+/// How short memory is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) enum MemoryLevel {
+    /// Up to 70 % is used.
+    #[default]
+    Calm,
+    /// More: the soft target falls.
+    Pressure,
+    /// More than 85 %: targets may break.
+    Hard,
+    /// More than 95 %: minima may break.
+    Critical,
+}
+
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Environment {}
+pub(super) struct Environment {
+    memory: MemoryLevel,
+}
+
+impl Environment {
+    /// How short memory is.
+    pub(super) fn memory(&self) -> MemoryLevel {
+        self.memory
+    }
+}
 
 impl Manager {
     pub(super) fn on_visibility(&mut self, _hidden: bool) {}

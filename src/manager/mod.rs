@@ -27,6 +27,7 @@
 //!
 //! ```text
 //! event ── on_user, on_discovery, on_dial, on_connection, on_end, pings, on_report, on_timer: what happened
+//!       └─ regulate  closes what is too much: above the limits, above a share, what bursts left
 //!       └─ tidy      closes what is not needed: above max, failed, useless, handed off
 //!       └─ plan      dials what is missing: pins, probes, needs, the lost, bootstraps; asks for more peers
 //!       └─ announce  the lines that were crossed, once for each input, and the commands are ready
@@ -40,6 +41,8 @@
 //! | `needs` | requirements, their providers, vacancies, and the cover that is expected |
 //! | `modes` | what the node is at: normal, paused, or in its initial sync |
 //! | `guards` | whether a connection may be closed for others; it owns nothing |
+//! | `regulation` | when a round of regulation begins |
+//! | `rounds`, `utility` | what a round closes, and how much a connection would be missed; they own nothing |
 //! | `leaving` | connections on their way out, and peers that wait because we closed theirs |
 //! | `enrollments`, `requirements`, `shares` | protocols, what each asks for, is granted and uses; requirements that come and go |
 //! | `dials` | the token bucket and the dials under way |
@@ -101,6 +104,7 @@ mod quota;
 mod regulation;
 mod requirements;
 mod ring;
+mod rounds;
 mod route;
 mod seed;
 mod services;
@@ -108,6 +112,7 @@ mod shares;
 mod sort;
 mod table;
 mod tidy;
+mod utility;
 mod views;
 
 use libp2p_identity::PeerId;

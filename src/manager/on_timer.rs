@@ -52,7 +52,7 @@ impl Manager {
             Timer::Offer(enrollment) => self.offer_due(enrollment),
             Timer::Sweep => self.place_peers(),
             // These only say that it is time to decide again, as every input does.
-            Timer::Plan => {}
+            Timer::Plan | Timer::Regulate => {}
             Timer::Evict => self.finish_evictions(),
             Timer::Tidy | Timer::Quota => self.untidy = true,
         }

@@ -9,7 +9,6 @@ use super::event::{ConnId, RequirementId};
 use super::ladder::{Situation, Step};
 use super::on_dial::Begun;
 use super::peer::{Bar, Link, Role};
-use super::reason::Reason;
 use super::services::{Services, WHOLE};
 use super::sort::sort_short_by_key;
 use super::table::Ix;
@@ -106,11 +105,21 @@ impl Manager {
                 self.wait_for_token(wake);
                 return;
             }
+            let lacking = self.entitled();
             if self.occupied() >= self.limits.soft() {
-                self.make_room();
+                if lacking.iter().any(|id| self.candidates.any(id)) {
+                    self.make_room();
+                }
                 return;
             }
-            let deficits: Vec<u32> = self.needs.ids().map(|id| self.needs.deficit(id)).collect();
+            let deficit = |id| {
+                if lacking.contains(id) {
+                    self.needs.deficit(id)
+                } else {
+                    0
+                }
+            };
+            let deficits: Vec<u32> = self.needs.ids().map(deficit).collect();
             let Some(choice) = self.choose(&|id| deficits[usize::from(id.0)]) else {
                 return;
             };
@@ -127,6 +136,34 @@ impl Manager {
                 return;
             }
         }
+    }
+
+    /// What is missing and may be dialed for. The last places are for those who are within their shares: whoever is
+    /// above it would have to give them back at once.
+    fn entitled(&self) -> Services {
+        const LAST_PLACES: usize = 2;
+        let lacking: Services = self.needs.deficits().collect();
+        if self.occupied() + LAST_PLACES < self.limits.soft() {
+            return lacking;
+        }
+        let within = lacking.minus(self.overdrawn());
+        if within.iter().any(|id| self.candidates.any(id)) {
+            within
+        } else if self.occupied() < self.limits.soft() {
+            // Nobody else could use them: what is idle may be borrowed (4.4).
+            lacking
+        } else {
+            within
+        }
+    }
+
+    /// Requirements of protocols that use all of their share.
+    fn overdrawn(&self) -> Services {
+        let spent = self.protocols().into_iter().filter(|protocol| {
+            let high = protocol.granted.map_or(0, |grant| u32::from(grant.high));
+            protocol.share >= high * WHOLE
+        });
+        spent.filter_map(|protocol| protocol.requirement).collect()
     }
 
     fn anything_missing(&self) -> bool {
@@ -368,7 +405,9 @@ impl Manager {
                 return;
             }
             if self.occupied() >= self.limits.soft() {
-                self.make_room();
+                if !self.entitled().is_empty() {
+                    self.make_room();
+                }
                 return;
             }
             let Some(ix) = self.next_bootstrap(rung) else {
@@ -439,30 +478,6 @@ impl Manager {
         let choice = self.choose(&|id| if wanted.contains(id) { WHOLE } else { 0 });
         if let Some(choice) = choice {
             self.begin_dial(choice.ix, DialWhy::HandOff, false, false);
-        }
-    }
-
-    /// At the soft limit, something that is of no use makes room for what is missing.
-    fn make_room(&mut self) {
-        if self.connections.iter().any(|(_, conn)| !conn.is_open()) {
-            // Room is being made.
-            return;
-        }
-        let spare = self
-            .connections
-            .open()
-            .filter(|(_, conn)| {
-                let pinned = self.table.get(conn.ix).is_some_and(|peer| peer.pinned);
-                let needed = conn
-                    .serving
-                    .iter()
-                    .any(|id| !self.needs.met_without_one(id));
-                !pinned && !conn.verifying() && !needed
-            })
-            .min_by_key(|(id, conn)| (conn.serving.len(), *id))
-            .map(|(id, _)| id);
-        if let Some(conn) = spare {
-            self.close(conn, Reason::NotNeeded);
         }
     }
 }
