@@ -16,11 +16,13 @@ impl Manager {
         self.ladder.check();
         self.deadlines.check();
         self.dials.check(&self.config);
+        self.ring.check();
         self.check_links();
         self.check_needs();
+        self.check_enrollments();
+        self.check_locks();
         self.check_leaving();
         self.check_mode();
-        self.check_enrollments();
         if self.run == Run::Stopped {
             assert!(self.dials.is_empty(), "nobody is dialed while stopped (S2)");
             assert!(self.connections.open().next().is_none());

@@ -202,6 +202,16 @@ pub struct Config {
     /// A connection that serves nothing is kept this long once nothing is missing, in milliseconds.
     pub useless_grace_ms: u64,
 
+    // --- protocols (4.3, 4.4) -------------------------------------------------------------------------------------
+    /// A protocol hears of changes of its grant at most this often, in milliseconds: limits may swing.
+    pub offer_every_ms: u64,
+    /// The longest time of a lock, and of each of its three renewals, in milliseconds.
+    pub lock_max_ms: u64,
+    /// After a lock was revoked its connection is left alone this long, in milliseconds: its holder moves its work.
+    pub lock_grace_ms: u64,
+    /// A protocol that uses more than its share this long, while others want it, is regulated, in milliseconds.
+    pub breach_ms: u64,
+
     // --- regulation (4.13) ----------------------------------------------------------------------------------------
     /// A new connection is not closed for others for this long, in milliseconds.
     pub grace_connect_ms: u64,
@@ -234,14 +244,18 @@ pub struct Config {
     pub triggers_off: u16,
 
     // --- economy (4.6, 4.17) --------------------------------------------------------------------------------------
-    /// Whether connections that nothing needs are let go, and two are replaced by one. Off for full nodes.
-    pub lean: bool,
-
-    // --- protocols (4.3, 4.4) -------------------------------------------------------------------------------------
-    /// A protocol hears of changes of its grant at most this often, in milliseconds: limits may swing.
-    pub offer_every_ms: u64,
-    /// A protocol that uses more than its share this long, while others want it, is regulated, in milliseconds.
-    pub breach_ms: u64,
+    /// Connections that no target needs are let go after this, give or take a fifth, in milliseconds: what needs them
+    /// may come back. 0: they stay, and no two are replaced by one, as full nodes want it.
+    pub lean_after_ms: u64,
+    /// Of these, that many are kept warm: whoever is lost is then replaced without a dial.
+    pub spare_connections: u8,
+    /// Two connections are replaced by one, and old ones by new ones, at most this often, in milliseconds; longer after
+    /// each failure.
+    pub swap_every_ms: u64,
+    /// Longest wait after failures to do so, in milliseconds.
+    pub swap_cap_ms: u64,
+    /// The order among equal peers changes this often, in milliseconds.
+    pub epoch_ms: u64,
 }
 
 impl Config {
@@ -347,6 +361,10 @@ impl Config {
             surplus_grace_ms: 5 * SECOND,
             useless_grace_ms: 30 * SECOND,
 
+            offer_every_ms: 5 * SECOND,
+            lock_max_ms: 5 * MINUTE,
+            lock_grace_ms: 2 * SECOND,
+            breach_ms: 5 * SECOND,
             grace_connect_ms: 15 * SECOND,
             grace_identify_ms: 5 * SECOND,
             drain_ms: 3_000,
@@ -362,10 +380,11 @@ impl Config {
             scores_ms: 250,
             triggers_off: 0,
 
-            lean: true,
-
-            offer_every_ms: 5 * SECOND,
-            breach_ms: 5 * SECOND,
+            lean_after_ms: 2 * MINUTE,
+            spare_connections: 1,
+            swap_every_ms: MINUTE,
+            swap_cap_ms: HOUR,
+            epoch_ms: HOUR,
         }
     }
 }

@@ -75,10 +75,10 @@ pub(super) struct Conn {
     pub(super) phase: Phase,
     /// What identify lists of what we want.
     pub(super) offers: Option<Services>,
-    /// When identify came first.
-    pub(super) identified_at: Option<u64>,
     /// All that identify lists, for what will be wanted later.
     pub(super) protocols: Vec<String>,
+    /// When identify came first.
+    pub(super) identified_at: Option<u64>,
     /// Whether identify lists peer exchange.
     pub(super) exchanges: bool,
     pub(super) network: Network,

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::event::{ConnId, DialId, EnrollmentId, RequirementId};
+use super::event::{ConnId, DialId, EnrollmentId, LockId, RequirementId};
 use super::table::Ix;
 
 /// What a deadline is for. At most one of each value is pending.
@@ -33,6 +33,8 @@ pub(super) enum Timer {
     Answer(EnrollmentId),
     /// A changed grant may be told.
     Offer(EnrollmentId),
+    /// A lock ends, or the grace after it.
+    Lock(LockId),
     /// Somebody uses more than its share for too long.
     Quota,
     /// More peers are to be placed among the candidates.

@@ -48,6 +48,11 @@ impl Bucket {
         self.milli.saturating_add(gained).min(self.capacity)
     }
 
+    /// Whole tokens; negative when overdrawn.
+    pub(super) fn tokens(&self, now: u64) -> i32 {
+        i32::try_from(self.level(now).div_euclid(TOKEN)).unwrap_or(i32::MAX)
+    }
+
     /// Takes a token if there is one, or if the overdraft may be used.
     pub(super) fn take(&mut self, now: u64, overdraw: bool) -> bool {
         let level = self.level(now);

@@ -132,6 +132,10 @@ impl Enrollments {
         self.list.iter_mut()
     }
 
+    pub(super) fn get(&self, place: usize) -> Option<&Protocol> {
+        self.list.get(place)
+    }
+
     fn place(&self, id: EnrollmentId) -> Option<usize> {
         let mut list = self.list.iter();
         list.position(|protocol| protocol.enrollment() == Some(id))
@@ -229,6 +233,7 @@ impl Manager {
         let Some(place) = self.enrollments.place(enrollment) else {
             return;
         };
+        self.withdraw_locks(enrollment);
         let gone = self.enrollments.list.remove(place);
         if let Some(requirement) = gone.requirement {
             self.close_requirement(requirement);
@@ -331,6 +336,7 @@ impl Manager {
                 self.announce_grant(place);
             }
         }
+        self.keep_lock_budgets();
         self.untidy = true;
     }
 

@@ -39,12 +39,12 @@
 //! | `candidates` | who could be dialed for what, best first |
 //! | `ladder` | parked bootstrap peers and the rungs of the start-up |
 //! | `needs` | requirements, their providers, vacancies, and the cover that is expected |
+//! | `enrollments`, `requirements`, `shares` | protocols, what each asks for, is granted and uses; requirements that come and go |
 //! | `modes` | what the node is at: normal, paused, or in its initial sync |
 //! | `guards` | whether a connection may be closed for others; it owns nothing |
 //! | `regulation` | when a round of regulation begins |
 //! | `rounds`, `utility` | what a round closes, and how much a connection would be missed; they own nothing |
 //! | `leaving` | connections on their way out, and peers that wait because we closed theirs |
-//! | `enrollments`, `requirements`, `shares` | protocols, what each asks for, is granted and uses; requirements that come and go |
 //! | `dials` | the token bucket and the dials under way |
 //! | `connections` | the open connections and what was verified on them |
 //! | `asking` | whom we asked for peers, and when |
@@ -52,6 +52,9 @@
 //! | `deadlines` | what is to happen when |
 //! | `seed` | every choice between equals |
 //! | `outbox` | commands and counters |
+//! | `locks` | which connections are left alone, for whom and until when |
+//! | `ring`, `gauges` | the last decisions, and what is measured beside the counters |
+//! | `record` | the log of inputs, as `wire` writes it; `explain` and `views` read |
 //! | `backoff`, `closing`, `quota`, `services` | pure rules |
 //!
 //! Bounds: 5,000 peers with 8 addresses each, 20 connections and dials together, one deadline for each purpose.
@@ -63,6 +66,7 @@ pub mod command;
 pub mod config;
 pub mod event;
 pub mod reason;
+pub mod record;
 pub mod view;
 
 mod asking;
@@ -79,6 +83,7 @@ mod enrollments;
 mod environment;
 mod explain;
 mod gate;
+mod gauges;
 mod guards;
 mod hints;
 mod ladder;
@@ -99,6 +104,7 @@ mod outbox;
 mod peer;
 mod pings;
 mod plan;
+mod policy;
 mod probe;
 mod quota;
 mod regulation;
@@ -114,6 +120,7 @@ mod table;
 mod tidy;
 mod utility;
 mod views;
+mod wire;
 
 use libp2p_identity::PeerId;
 use litemap::LiteMap;
@@ -127,6 +134,7 @@ use deadlines::{Deadlines, Timer};
 use dials::Dials;
 use enrollments::Enrollments;
 use environment::Environment;
+use gauges::Gauges;
 use ladder::Ladder;
 use leaving::Leaving;
 use limits::Limits;
@@ -154,6 +162,7 @@ pub use reason::{
     Cause, CloseCause, DialFailure, Guard, HealthReason, LimitCause, LockDenial, NetworkState,
     Outcome, Reason, Revocation, Trigger,
 };
+pub use record::{Log, Recorded, WireError};
 pub use view::{
     Decision, Explanation, PeerState, PeerView, ProtocolView, RequirementView, ScoreParts, Stats,
     What,
@@ -192,6 +201,7 @@ pub struct Manager {
     deadlines: Deadlines,
     out: Outbox,
     ring: Ring,
+    gauges: Gauges,
     pins: Pins,
     limits: Limits,
     mode: Mode,
@@ -237,6 +247,7 @@ impl Manager {
             deadlines: Deadlines::default(),
             out: Outbox::default(),
             ring: Ring::default(),
+            gauges: Gauges::default(),
             pins: Pins::default(),
             limits: Limits::new(&config),
             mode: Mode::default(),
@@ -364,9 +375,22 @@ impl Manager {
         }
         self.watch_quotas();
         self.regulate();
-        self.tidy();
-        self.plan();
+        self.decide();
+        self.calm_down();
         self.announce();
+    }
+
+    /// Tidies and plans until neither leaves work to the other: an input that says nothing finds nothing to do.
+    fn decide(&mut self) {
+        /// A dial or a close gives the other at most a few things to do: there are few connections.
+        const ROUNDS: usize = 8;
+        for _ in 0..ROUNDS {
+            self.tidy();
+            self.plan();
+            if !self.untidy && !self.needs.is_dirty() {
+                break;
+            }
+        }
     }
 
     /// Judges a dial or a connection that somebody else wants. An admitted dial costs a token.
@@ -379,10 +403,15 @@ impl Manager {
     pub fn gate(&mut self, now: Time, query: GateQuery) -> Result<(), Reason> {
         // The clock is not moved: whether the machine slept is for `handle` to find out.
         let mono = now.mono_ms.max(self.now.mono_ms);
-        match query {
-            GateQuery::Outbound { peer } => self.gate_outbound(mono, peer),
-            GateQuery::Inbound { peer } => self.gate_inbound(peer),
+        let (peer, verdict) = match query {
+            GateQuery::Outbound { peer } => (peer, self.gate_outbound(mono, peer)),
+            GateQuery::Inbound { peer } => (peer, self.gate_inbound(peer)),
+        };
+        if let Err(reason) = verdict {
+            self.out.stats.denials += 1;
+            self.ring.push(self.now, What::Denied { peer, reason });
         }
+        verdict
     }
 
     /// The next order, first in first out.
@@ -403,14 +432,16 @@ impl Manager {
     fn advance(&mut self, now: Time) -> bool {
         let mono = now.mono_ms.max(self.now.mono_ms);
         let wall = now.wall_ms.max(self.now.wall_ms);
-        let late = self
-            .next_deadline()
-            .is_some_and(|due| mono.saturating_sub(due) >= self.config.resume_late_ms);
+        let due = self.next_deadline();
+        let late = due.is_some_and(|due| mono.saturating_sub(due) >= self.config.resume_late_ms);
         let drift = (wall - self.now.wall_ms).saturating_sub(mono - self.now.mono_ms);
         self.now = Time {
             mono_ms: mono,
             wall_ms: wall,
         };
+        if let Some(due) = due.filter(|_| !late) {
+            self.gauges.late(mono.saturating_sub(due));
+        }
         late || drift > self.config.resume_drift_ms
     }
 
@@ -426,6 +457,9 @@ impl Manager {
             });
         }
         for change in self.needs.changes() {
+            if change.crossed == Crossed::TargetReached {
+                self.gauges.met(self.now.mono_ms, change.requirement);
+            }
             self.out.tell(Notice::RequirementChanged {
                 requirement: change.requirement,
                 have: change.have,

@@ -13,7 +13,7 @@ use super::reason::Reason;
 use super::requirements;
 use super::services::{Cover, Services};
 use super::table::Ix;
-use super::{Manager, Notice, Run};
+use super::{Manager, Notice, Run, What};
 
 impl Manager {
     pub(super) fn on_connected(
@@ -29,17 +29,20 @@ impl Manager {
         }
         if peer == self.config.local {
             let reason = Reason::OurOwnId;
+            self.ring.push(self.now, What::Closed { peer, reason });
             self.out.order(Command::Close { conn, reason });
             return;
         }
         let Some(ix) = self.known(peer, Source::Foreign) else {
             let reason = Reason::NotAdmitted;
+            self.ring.push(self.now, What::Closed { peer, reason });
             self.out.order(Command::Close { conn, reason });
             return;
         };
         self.out.stats.connects += 1;
         self.regulation.connected(&self.config, self.now.mono_ms);
         if self.outage.reached() {
+            self.ring.push(self.now, What::Recovered);
             self.recover();
         }
         let ordered = self.dial_succeeded(ix, dial);
@@ -89,8 +92,8 @@ impl Manager {
                 opened_wall: self.now.wall_ms,
                 phase: Phase::Open,
                 offers: None,
-                identified_at: None,
                 protocols: Vec::new(),
+                identified_at: None,
                 exchanges: false,
                 network: Network::Unknown,
                 overdue: false,
@@ -246,6 +249,9 @@ impl Manager {
             return;
         };
         open.phase = Phase::Closing(reason);
+        let peer = open.peer;
+        self.end_locks(conn, Some(reason));
+        self.ring.push(self.now, What::Closed { peer, reason });
         self.withdraw(conn);
         self.deadlines.forget_connection(conn);
         let longest = self.config.close_ms + u64::from(drain_ms.unwrap_or(0));

@@ -11,7 +11,7 @@ use super::outage::Charge;
 use super::peer::{Bar, Link};
 use super::reason::{DialFailure, Reason};
 use super::table::Ix;
-use super::{Manager, Notice, Run};
+use super::{Manager, Notice, Run, What};
 
 /// Why a dial did not begin, or that it did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,8 +81,23 @@ impl Manager {
         );
         self.needs.expect(cover);
         self.set_bar(ix, Bar::Open);
+        self.tell_dialed(ix, why);
         self.take_off(ix);
         Begun::Yes
+    }
+
+    /// Leaves in the ring whom the plan chose, and from how many.
+    fn tell_dialed(&mut self, ix: Ix, why: DialWhy) {
+        let (compared, value) = self.ring.choice(self.now, ix);
+        if let Some(peer) = self.table.get(ix).map(|peer| peer.id) {
+            let what = What::Dialed {
+                peer,
+                why,
+                compared,
+                value,
+            };
+            self.ring.push(self.now, what);
+        }
     }
 
     /// Dials the next address of a job, if pacing and endpoints allow.
@@ -167,6 +182,9 @@ impl Manager {
             self.table.groups(),
             connected,
         );
+        if charges.is_some() {
+            self.ring.push(self.now, What::Suspect);
+        }
         for charge in charges.into_iter().flatten() {
             self.take_back(charge);
         }

@@ -13,6 +13,7 @@ use super::{Manager, Notice, Run};
 impl Manager {
     pub(super) fn on_closed(&mut self, conn: ConnId, seen: CloseCause) {
         self.withdraw(conn);
+        self.end_locks(conn, None);
         let Some(gone) = self.connections.remove(conn) else {
             return;
         };

@@ -9,7 +9,7 @@ use super::event::RequirementId;
 use super::peer::{Bar, Link, Rest};
 use super::reason::{Outcome, Reason};
 use super::table::Ix;
-use super::{Manager, Notice};
+use super::{Manager, Notice, What};
 
 /// Best and worst quality.
 const BEST: i16 = 1_000;
@@ -41,6 +41,12 @@ impl Manager {
         if let Some(until) = until {
             self.rest(ix, requirement, until, outcome);
         }
+        let what = What::Failed {
+            peer: *peer,
+            requirement,
+            outcome,
+        };
+        self.ring.push(self.now, what);
         self.out.tell(Notice::Failed {
             peer: *peer,
             failed: Failed::Request {

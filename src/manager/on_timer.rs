@@ -50,11 +50,12 @@ impl Manager {
             Timer::Rest(ix, requirement) => self.end_rest(ix, requirement),
             Timer::Answer(enrollment) => self.on_accept_offer(enrollment),
             Timer::Offer(enrollment) => self.offer_due(enrollment),
+            Timer::Lock(lock) => self.lock_over(lock),
             Timer::Sweep => self.place_peers(),
             // These only say that it is time to decide again, as every input does.
             Timer::Plan | Timer::Regulate => {}
-            Timer::Evict => self.finish_evictions(),
             Timer::Tidy | Timer::Quota => self.untidy = true,
+            Timer::Evict => self.finish_evictions(),
         }
     }
 

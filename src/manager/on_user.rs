@@ -8,7 +8,7 @@ use super::event::{Priority, Source};
 use super::peer::{Bar, Link};
 use super::reason::Reason;
 use super::table::Ix;
-use super::{Manager, Notice, Run};
+use super::{Manager, Notice, Run, What};
 
 impl Manager {
     pub(super) fn on_start(&mut self) {
@@ -17,6 +17,7 @@ impl Manager {
             return;
         }
         self.run = Run::Running;
+        self.gauges.started(self.now.mono_ms);
         self.ladder.restart(self.now.mono_ms);
         self.asking.restart();
         self.untidy = true;
@@ -96,6 +97,7 @@ impl Manager {
         peer.last_reason = Some(reason);
         let peer = peer.id;
         self.refresh(ix);
+        self.ring.push(self.now, What::Banned { peer, reason });
         self.out.tell(Notice::Banned { peer, reason });
     }
 
@@ -195,6 +197,9 @@ impl Manager {
 
     /// The browser has a network, perhaps another one.
     pub(super) fn on_online(&mut self) {
+        if self.outage.is_suspect() {
+            self.ring.push(self.now, What::Recovered);
+        }
         self.outage.set_up();
         self.resume();
     }

@@ -29,7 +29,9 @@ pub(super) struct Choice {
 impl Manager {
     pub(super) fn plan(&mut self) {
         let mut wake = Wake::default();
-        self.ladder.observe(self.now.mono_ms, self.anybody_serves());
+        let connected = self.connections.open().next().is_some();
+        self.ladder
+            .observe(self.now.mono_ms, self.anybody_serves(), connected);
         if self.run == Run::Running && !self.outage.is_offline() {
             self.go_on(&mut wake);
             if !self.mode.dials() {
@@ -45,6 +47,7 @@ impl Manager {
                     self.ask_peers(&mut wake);
                     self.look_up_trees(&mut wake);
                     self.climb(&mut wake);
+                    self.make_room();
                 } else {
                     self.asking.satisfied();
                 }
@@ -108,7 +111,7 @@ impl Manager {
             let lacking = self.entitled();
             if self.occupied() >= self.limits.soft() {
                 if lacking.iter().any(|id| self.candidates.any(id)) {
-                    self.make_room();
+                    self.regulation.room_is_short = true;
                 }
                 return;
             }
@@ -218,15 +221,24 @@ impl Manager {
         let best = *choices
             .iter()
             .max_by_key(|c| (c.worth, c.quality, c.group, c.salt, c.ix))?;
+        let compared = choices.len();
+        let choice = self.explore(choices, best);
+        self.ring
+            .chose(self.now, choice.ix, compared, choice.worth.1);
+        Some(choice)
+    }
+
+    /// One time in a few, any other of the same worth.
+    fn explore(&mut self, mut choices: Vec<Choice>, best: Choice) -> Choice {
         if !self.seed.one_in(self.config.explore_one_in) {
-            return Some(best);
+            return best;
         }
         choices.retain(|choice| choice.worth == best.worth);
         sort_short_by_key(&mut choices, |c| (c.group, c.quality, c.salt, c.ix));
         choices.dedup_by_key(|choice| choice.group);
         let last = u64::try_from(choices.len()).unwrap_or(1).saturating_sub(1);
         let place = usize::try_from(self.seed.between(0, last)).unwrap_or(0);
-        choices.get(place).copied().or(Some(best))
+        choices.get(place).copied().unwrap_or(best)
     }
 
     /// Peers that are being tried on nothing but hope.
@@ -281,7 +293,8 @@ impl Manager {
             let Some(peer) = self.table.get(ix).map(|peer| peer.id) else {
                 continue;
             };
-            self.asking.asked(&self.config, now, ix, conn);
+            let alive = |conn| self.connections.get(conn).is_some();
+            self.asking.asked(&self.config, now, ix, conn, &alive);
             self.out.order(Command::QueryPeers {
                 conn,
                 peer,
@@ -391,8 +404,7 @@ impl Manager {
                 Step::Rest => {
                     // The emergency comes by itself.
                     if situation.connections == 0 && !self.ladder.is_empty() {
-                        let cold_start = self.config.cold_start_ms;
-                        let at = self.ladder.since().saturating_add(cold_start);
+                        let at = self.ladder.cold_at(&self.config);
                         if at > situation.now {
                             wake.by(at);
                         }
@@ -405,9 +417,7 @@ impl Manager {
                 return;
             }
             if self.occupied() >= self.limits.soft() {
-                if !self.entitled().is_empty() {
-                    self.make_room();
-                }
+                self.regulation.room_is_short |= !self.entitled().is_empty();
                 return;
             }
             let Some(ix) = self.next_bootstrap(rung) else {

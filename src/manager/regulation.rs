@@ -29,7 +29,9 @@ pub(super) struct Regulation {
     pub(super) last_at: Option<u64>,
     /// Since when there are more connections than the soft target.
     over_since: Option<u64>,
-    /// Something is missing and there is no room for it: the next round makes some.
+    /// The plan found no room for what is missing.
+    pub(super) room_is_short: bool,
+    /// The next round makes room for something.
     pub(super) makes_room: bool,
     /// Guards left nothing to close: not again before then, unless something changes.
     pub(super) held_until: Option<u64>,
@@ -46,6 +48,7 @@ impl Default for Regulation {
             round: 0,
             last_at: None,
             over_since: None,
+            room_is_short: false,
             makes_room: false,
             held_until: None,
             connects: VecDeque::new(),
@@ -142,14 +145,24 @@ impl Manager {
         self.deadlines.put(Timer::Regulate, wake.0);
     }
 
-    /// Asks for room at the limit, for what is missing. Not again and again while there is none to be made.
+    /// Asks for room for what is missing, if the plan found none. Not again and again while there is none to be made.
     pub(super) fn make_room(&mut self) {
+        if !core::mem::take(&mut self.regulation.room_is_short) {
+            return;
+        }
         let making = self.connections.iter().any(|(_, conn)| !conn.is_open());
         if making || self.regulation.is_held(self.now.mono_ms) {
             return;
         }
         self.regulation.ask(Trigger::DeficitAtLimit);
         self.regulate();
+    }
+
+    /// What was tidied up since is not too much any more.
+    pub(super) fn calm_down(&mut self) {
+        if self.regulation.over_since.is_some() && self.over_soft() == 0 {
+            self.regulation.over_since = None;
+        }
     }
 
     /// What begins a round now.

@@ -1,6 +1,6 @@
 //! What protocols use of the connections (4.4).
 //!
-//! A connection is attributed to the protocols whose requirement it is assigned to. Its cost is shared among them, so
+//! A connection is attributed to the protocols whose requirement it is assigned to, and to those that locked it. Its cost is shared among them, so
 //! that sharing a connection is cheaper than owning one. Everything here is worked out from the state when it is asked
 //! for; only how long a protocol has used more than its share is kept, with the protocol.
 
@@ -73,20 +73,26 @@ impl Manager {
 
     fn uses(&self, protocol: &Protocol, conn: ConnId) -> bool {
         let assigned = |id| self.needs.assigned(id, conn);
-        protocol.requirement.is_some_and(assigned)
+        let guest = |id| self.locks.held_by(id, conn);
+        protocol.requirement.is_some_and(assigned) || protocol.enrollment().is_some_and(guest)
     }
 
     fn usage(&self) -> Vec<Used> {
         let mut all = vec![Used::default(); self.enrollments.iter().count()];
         for (conn, _) in self.connections.open() {
-            let users = self.used_by(conn);
+            let users = self.used_by(conn).into_iter().map(|place| {
+                let locked = self.enrollments.get(place).and_then(Protocol::enrollment);
+                (place, locked.is_some_and(|id| self.locks.held_by(id, conn)))
+            });
+            let users: Vec<(usize, bool)> = users.collect();
             let Some(part) = WHOLE.checked_div(u32::try_from(users.len()).unwrap_or(WHOLE)) else {
                 continue;
             };
-            for user in users {
+            for (user, locked) in users {
                 let used = &mut all[user];
                 used.share += part;
                 used.connections += 1;
+                used.locked += u16::from(locked);
             }
         }
         all

@@ -3,7 +3,7 @@
 use libp2p_identity::PeerId;
 
 use super::command::Health;
-use super::event::{ConnId, RequirementId};
+use super::event::{ConnId, Direction, RequirementId};
 use super::peer::{Bar, Link, Peer, Role};
 use super::reason::{HealthReason, Reason};
 use super::sort::sort_short_by_key;
@@ -39,6 +39,7 @@ impl Manager {
                     target: need.target,
                     health: self.needs.health_of(id),
                     peers: self.serving(id).into_iter().map(|(peer, _)| peer).collect(),
+                    first_met_after_ms: self.gauges.first_met(id),
                 })
             })
             .collect()
@@ -124,6 +125,10 @@ impl Manager {
     /// Gauges and counters.
     pub fn stats(&self) -> Stats {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let inbound = self
+            .connections
+            .iter()
+            .filter(|(_, conn)| conn.direction == Direction::Inbound);
         Stats {
             known: count(self.table.len()),
             open: count(self.connections.len()),
@@ -131,6 +136,11 @@ impl Manager {
             soft: u16::try_from(self.limits.soft()).unwrap_or(u16::MAX),
             hard: u16::try_from(self.limits.hard()).unwrap_or(u16::MAX),
             banned: count(self.bans.len()),
+            locks: count(self.locks.len()),
+            inbound: count(inbound.count()),
+            dial_tokens: self.dials.bucket.tokens(self.now.mono_ms),
+            deadline_lag_ms: self.gauges.lag_ms,
+            decisions: self.ring.pushed,
             ..self.out.stats.clone()
         }
     }

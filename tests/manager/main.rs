@@ -1,15 +1,23 @@
 //! Stories about the manager, under virtual time.
 
 mod closing;
+#[cfg(not(target_arch = "wasm32"))]
+mod corpus;
 mod dialing;
 mod enrollment;
+#[cfg(not(target_arch = "wasm32"))]
+mod events;
 mod guards;
 mod hand_off;
+mod locks;
 mod loss;
 mod modes;
+mod observe;
 mod outage;
 #[cfg(not(target_arch = "wasm32"))]
 mod properties;
+#[cfg(not(target_arch = "wasm32"))]
+mod record;
 mod regulation;
 mod selection;
 mod service;

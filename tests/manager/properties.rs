@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use libp2p_identity::PeerId;
 use lightkeeper::manager::{
     Bound, Class, CloseCause, Command, ConnId, DialFailure, DialId, Direction, EnrollmentId, Event,
-    GateQuery, Manager, Metadata, Outcome, PeerState, Priority, ProtocolSpec, Quota, RequirementId,
-    Source, Time,
+    GateQuery, LockAnswer, LockId, Manager, Metadata, Outcome, PeerState, Priority, ProtocolSpec,
+    Quota, RequirementId, Source, Time,
 };
 use proptest::prelude::*;
 
@@ -57,6 +57,10 @@ fn enrollment() -> impl Strategy<Value = EnrollmentId> {
     (0..6_u64).prop_map(EnrollmentId)
 }
 
+fn lock() -> impl Strategy<Value = LockId> {
+    (0..12_u64).prop_map(LockId)
+}
+
 fn bound() -> impl Strategy<Value = Option<Bound>> {
     prop_oneof![
         2 => Just(None),
@@ -100,6 +104,10 @@ fn protocol_event() -> impl Strategy<Value = Event> {
             .prop_map(|(enrollment, spec)| Event::Enroll { enrollment, spec }),
         1 => enrollment().prop_map(|enrollment| Event::AcceptOffer { enrollment }),
         1 => enrollment().prop_map(|enrollment| Event::Withdraw { enrollment }),
+        6 => (lock(), enrollment(), peer(), 0..400_000_u64)
+            .prop_map(|(lock, enrollment, peer, ttl_ms)| Event::Lock { lock, enrollment, peer, ttl_ms }),
+        1 => (lock(), 0..400_000_u64).prop_map(|(lock, ttl_ms)| Event::ExtendLock { lock, ttl_ms }),
+        1 => lock().prop_map(|lock| Event::Unlock { lock }),
         1 => (enrollment(), prop::collection::vec((peer(), any::<i16>()), 0..4))
             .prop_map(|(enrollment, scores)| Event::Scores { round: 1, enrollment, scores }),
     ]
@@ -201,6 +209,8 @@ struct Witness {
     requested: u64,
     seen: BTreeSet<ConnId>,
     foreign: usize,
+    /// Whose locks hold.
+    locks: BTreeMap<LockId, u64>,
     running: bool,
     offline: bool,
 }
@@ -223,7 +233,22 @@ impl Witness {
         }
     }
 
+    /// A lock is granted, and ends, once (S6).
+    fn locked(&mut self, lock: LockId, answer: LockAnswer) {
+        match answer {
+            LockAnswer::Granted { .. } => *self.locks.entry(lock).or_default() += 1,
+            LockAnswer::Denied(_) => {}
+            LockAnswer::Revoked { .. } | LockAnswer::Ended => {
+                let held = self.locks.remove(&lock);
+                assert!(held.is_some(), "a lock ends exactly once (S6)");
+            }
+        }
+    }
+
     fn ordered(&mut self, now: u64, command: &Command, manager: &Manager) {
+        if let Command::Lock { lock, answer } = command {
+            self.locked(*lock, *answer);
+        }
         let Command::Dial { dial, peer, .. } = command else {
             return;
         };

@@ -17,7 +17,7 @@ fn few(soft: u16, hard: u16) -> Config {
     config.soft_connections = soft;
     config.hard_connections = hard;
     // Rounds alone decide here.
-    config.lean = false;
+    config.lean_after_ms = 0;
     config.spike_connects = 0;
     config
 }

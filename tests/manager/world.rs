@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 
 use libp2p_identity::{Keypair, PeerId};
 use lightkeeper::manager::{
-    Cause, CloseCause, Command, Config, ConnId, DialFailure, DialId, Direction, Event, Manager,
-    Metadata, Need, Outcome, Priority, Reason, RequirementId, RequirementSpec, Source, Time,
+    Cause, CloseCause, Command, Config, ConnId, DialFailure, DialId, Direction, Event, Metadata,
+    Need, Outcome, Priority, Reason, Recorded, RequirementId, RequirementSpec, Source, Time,
 };
 use multiaddr::Multiaddr;
 
@@ -71,7 +71,7 @@ pub(crate) struct Order {
 }
 
 pub(crate) struct World {
-    pub(crate) manager: Manager,
+    pub(crate) manager: Recorded,
     pub(crate) nodes: Vec<Node>,
     pub(crate) orders: Vec<Order>,
     pub(crate) now: u64,
@@ -131,7 +131,7 @@ impl World {
             wall_ms: WALL_ZERO,
         };
         Self {
-            manager: Manager::new(config, [seed; 32], time),
+            manager: Recorded::new(config, [seed; 32], time),
             nodes: Vec::new(),
             orders: Vec::new(),
             now: 0,

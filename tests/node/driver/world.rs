@@ -10,7 +10,7 @@ use lightkeeper::discovery::dialable::Page;
 use lightkeeper::fleet::{Action, Fleet, FleetOptions};
 use lightkeeper::manager::{Notice, PeerState};
 use lightkeeper::node::{
-    Needs, Node, NodeConfig, NodeEvent, Outgoing, ReadyLevel, Received, SubscriptionId,
+    Limits, Needs, Node, NodeConfig, NodeEvent, Outgoing, ReadyLevel, Received, SubscriptionId,
 };
 use lightkeeper::protocols::network::Network;
 use tokio::sync::Notify;
@@ -60,6 +60,8 @@ impl World {
             bootstrap: NodeConfig::parse_bootstrap(&[info.enrtree]).unwrap(),
             resolvers: vec![info.resolver],
             needs: Needs::default(),
+            limits: Limits::default(),
+            policy: Vec::new(),
             page: Page {
                 secure: false,
                 private_allowed: true,
