@@ -479,6 +479,8 @@ export interface RequirementStatus {
   readonly state: HealthState;
   /** Who serves it, best first. */
   readonly peers: string[];
+  /** From the first start to when the target was first reached, in milliseconds. Absent: it never was. */
+  readonly firstMetAfterMs?: number;
 }
 
 export interface PeerInfo {
@@ -556,6 +558,12 @@ export interface Stats {
   readonly banned: number;
   /** Locks that hold, now. */
   readonly locks: number;
+  /** Of the open connections, those that the peer opened, now. */
+  readonly inbound: number;
+  /** Dials that the pacing admits, now; negative when your own dials overdrew it. */
+  readonly dialTokens: number;
+  /** The longest that a deadline was missed by, in milliseconds; sleep does not count. */
+  readonly deadlineLagMs: number;
   /** Since the node was made, as everything below: dials started. */
   readonly dials: number;
   readonly dialFailures: number;
@@ -568,6 +576,8 @@ export interface Stats {
   readonly rounds: number;
   /** Dials and connections, of nobody's order, that were refused. */
   readonly denials: number;
+  /** Decisions taken; the last of them are in `decisions`. */
+  readonly decided: number;
   /** Inputs that the manager handled. */
   readonly events: number;
   /** Orders that it gave. */

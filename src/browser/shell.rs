@@ -144,6 +144,7 @@ impl Shell {
             }
             "protocols" => decisions::protocols(self.node.protocols(), &Names::of(&self.node)),
             "health" => to_js(&HealthInfo::new(self.node.health(), &Names::of(&self.node))),
+            "record" => js_sys::Uint8Array::from(&*self.node.record()).into(),
             "stats" => stats(&self.node.stats()),
             "peerId" => JsValue::from_str(&self.node.peer_id().to_string()),
             other => return Err(JsError::new(&format!("no such query: {other}")).into()),

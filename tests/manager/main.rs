@@ -5,10 +5,12 @@ mod closing;
 mod corpus;
 mod dialing;
 mod enrollment;
+mod environment;
 #[cfg(not(target_arch = "wasm32"))]
 mod events;
 mod guards;
 mod hand_off;
+mod limits;
 mod locks;
 mod loss;
 mod modes;
