@@ -37,6 +37,7 @@
 //! |---|---|
 //! | `table` | the record of each known peer (`peer`, with its addresses in `route`), netgroups, who is forgotten first |
 //! | `candidates` | who could be dialed for what, best first |
+//! | `selection` | whom to dial for what is missing |
 //! | `ladder` | parked bootstrap peers and the rungs of the start-up |
 //! | `needs` | requirements, their providers, vacancies, and the cover that is expected |
 //! | `enrollments`, `requirements`, `shares` | protocols, what each asks for, is granted and uses; requirements that come and go |
@@ -114,6 +115,7 @@ mod ring;
 mod rounds;
 mod route;
 mod seed;
+mod selection;
 mod services;
 mod shares;
 mod sort;
