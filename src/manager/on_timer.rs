@@ -56,7 +56,7 @@ impl Manager {
             Timer::Bans => self.bans_over(),
             Timer::Quarantine => self.quarantine_over(),
             // These only say that it is time to decide again, as every input does.
-            Timer::Plan => {}
+            Timer::Plan | Timer::Regulate => {}
             Timer::Tidy | Timer::Quota => self.untidy = true,
             Timer::Evict => self.finish_evictions(),
             Timer::Hidden => self.hidden_for_long(),
