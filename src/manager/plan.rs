@@ -220,6 +220,14 @@ impl Manager {
     /// Connected peers that can name others: once for each connection, and again when nobody is left to dial.
     fn ask_peers(&mut self, wake: &mut Wake) {
         let now = self.now.mono_ms;
+        // Who is given up may be asked again at once.
+        let (newcomers, _) = self.asking.overdue(&self.config, now);
+        if !newcomers.is_empty() {
+            for newcomer in newcomers {
+                self.arrived(newcomer);
+            }
+            self.dial_needs(wake);
+        }
         let exhausted = self.anything_missing() && !self.candidates_for_deficits();
         let may: Vec<(Ix, ConnId, MayAsk)> = self
             .connections
@@ -253,15 +261,9 @@ impl Manager {
                 count: self.config.exchange_count,
             });
         }
-        let (newcomers, next) = self.asking.overdue(&self.config, now);
+        let (_, next) = self.asking.overdue(&self.config, now);
         if let Some(at) = next {
             wake.by(at);
-        }
-        if !newcomers.is_empty() {
-            for newcomer in newcomers {
-                self.arrived(newcomer);
-            }
-            self.dial_needs(wake);
         }
     }
 
@@ -287,12 +289,12 @@ impl Manager {
             .since()
             .saturating_add(self.config.head_start_ms);
         let late = !self.asking.looked_up() && !s.serving;
-        if late && now < head_start_ends {
-            wake.by(head_start_ends);
-        }
         let at = self.asking.trees_at();
         let due = exhausted || (late && now >= head_start_ends);
         if !due {
+            if late {
+                wake.by(head_start_ends);
+            }
             return;
         }
         if now < at {
