@@ -54,13 +54,7 @@ impl Manager {
             }
             Timer::Closing(conn) => self.on_closed(conn, CloseCause::Ordered),
             Timer::Identify(conn) => self.close(conn, Reason::IdentifyFailed),
-            Timer::Verify(conn) => {
-                if let Some(open) = self.connections.get_mut(conn) {
-                    open.overdue = true;
-                    self.reassess(conn);
-                    self.untidy = true;
-                }
-            }
+            Timer::Verify(conn) => self.unverified(conn),
             Timer::Duplicate(conn) => self.close(conn, Reason::Duplicate),
             Timer::Ping(conn) => self.silent(conn),
             Timer::Pong(conn) => self.on_ping_failed(conn),
@@ -95,5 +89,23 @@ impl Manager {
         } else {
             self.ping(conn, self.config.ping_timeout_ms);
         }
+    }
+
+    /// A connection took its time to be verified: it no longer counts as cover on its way, and is given up in the end.
+    fn unverified(&mut self, conn: ConnId) {
+        let Some(open) = self.connections.get_mut(conn).filter(|c| c.is_open()) else {
+            return;
+        };
+        if open.verified() {
+            return;
+        }
+        if core::mem::replace(&mut open.overdue, true) {
+            self.close(conn, Reason::IdentifyFailed);
+            return;
+        }
+        let at = self.now.mono_ms.saturating_add(self.config.unverified_ms);
+        self.deadlines.set(Timer::Verify(conn), at);
+        self.reassess(conn);
+        self.untidy = true;
     }
 }
