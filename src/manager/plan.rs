@@ -243,8 +243,8 @@ impl Manager {
                 MayAsk::First => {}
                 MayAsk::Again if exhausted => {}
                 MayAsk::Again => continue,
-                MayAsk::Later(at) => {
-                    if exhausted && at > now {
+                MayAsk::Later { at, first } => {
+                    if (exhausted || first) && at > now {
                         wake.by(at);
                     }
                     continue;

@@ -157,7 +157,7 @@ impl Script {
             min == 0 || self.network.findable(requirement) >= min
         });
         let room = usize::from(self.tuning.max_peers) >= self.network.peers.len()
-            && self.tuning.soft >= mins;
+            && self.tuning.soft >= mins.max(8);
         enough && room && self.tuning.has_tree
     }
 }

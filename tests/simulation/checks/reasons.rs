@@ -57,7 +57,11 @@ impl Plausible {
                 !record.admitted || scene.view.stats.known as usize >= config.max_peers
             }
             Reason::PingTimeout => record.unanswered >= u32::from(config.ping_failures),
-            Reason::IdentifyFailed => !record.identified && age >= config.identify_ms,
+            Reason::IdentifyFailed => {
+                let silent = !record.identified && age >= config.identify_ms;
+                let unverified = config.verify_ms + config.unverified_ms;
+                silent || (record.metadata.is_none() && age >= unverified)
+            }
             Reason::OurOwnId => record.peer == config.local,
             Reason::LimitReached => {
                 ledger.conns.len() + ledger.dials.len() >= usize::from(config.soft_connections)
