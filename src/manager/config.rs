@@ -158,6 +158,9 @@ pub struct Config {
     // --- verification ---------------------------------------------------------------------------------------------
     /// How long an unverified connection counts as cover that is on its way, in milliseconds.
     pub verify_ms: u64,
+    /// A connection that is not verified this much later is given up, in milliseconds: it can serve nobody, and its
+    /// peer is not dialed anew while it lasts.
+    pub unverified_ms: u64,
     /// Identify must come within this, in milliseconds.
     pub identify_ms: u64,
     /// A connection that ends within this and before it was verified was rejected by the remote, in milliseconds.
@@ -359,6 +362,7 @@ impl Config {
             subnet_hold_ms: HOUR,
 
             verify_ms: 5 * SECOND,
+            unverified_ms: MINUTE,
             identify_ms: 10 * SECOND,
             rejected_ms: 2 * SECOND,
             duplicate_grace_ms: 5 * SECOND,

@@ -288,7 +288,7 @@ impl Manager {
     pub fn handle(&mut self, now: Time, event: Event) {
         self.out.stats.events += 1;
         let slept = self.advance(now);
-        self.fire_due();
+        self.fire_due(slept);
         if slept {
             self.woke_up();
         }

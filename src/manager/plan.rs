@@ -172,6 +172,14 @@ impl Manager {
     /// Connected peers that can name others: once for each connection, and again when nobody is left to dial.
     fn ask_peers(&mut self, wake: &mut Wake) {
         let now = self.now.mono_ms;
+        // Who is given up may be asked again at once.
+        let (newcomers, _) = self.asking.overdue(&self.config, now);
+        if !newcomers.is_empty() {
+            for newcomer in newcomers {
+                self.arrived(newcomer);
+            }
+            self.dial_needs(wake);
+        }
         let exhausted = self.anything_missing() && !self.candidates_for_deficits();
         let may: Vec<(Ix, ConnId, MayAsk)> = self
             .connections
@@ -187,8 +195,8 @@ impl Manager {
                 MayAsk::First => {}
                 MayAsk::Again if exhausted => {}
                 MayAsk::Again => continue,
-                MayAsk::Later(at) => {
-                    if exhausted && at > now {
+                MayAsk::Later { at, first } => {
+                    if (exhausted || first) && at > now {
                         wake.by(at);
                     }
                     continue;
@@ -205,15 +213,9 @@ impl Manager {
                 count: self.config.exchange_count,
             });
         }
-        let (newcomers, next) = self.asking.overdue(&self.config, now);
+        let (_, next) = self.asking.overdue(&self.config, now);
         if let Some(at) = next {
             wake.by(at);
-        }
-        if !newcomers.is_empty() {
-            for newcomer in newcomers {
-                self.arrived(newcomer);
-            }
-            self.dial_needs(wake);
         }
     }
 
@@ -239,12 +241,12 @@ impl Manager {
             .since()
             .saturating_add(self.config.head_start_ms);
         let late = !self.asking.looked_up() && !s.serving;
-        if late && now < head_start_ends {
-            wake.by(head_start_ends);
-        }
         let at = self.asking.trees_at();
         let due = exhausted || (late && now >= head_start_ends);
         if !due {
+            if late {
+                wake.by(head_start_ends);
+            }
             return;
         }
         if now < at {
