@@ -479,6 +479,8 @@ export interface RequirementStatus {
   readonly state: HealthState;
   /** Who serves it, best first. */
   readonly peers: string[];
+  /** How long it took from the first start until its target was reached for the first time. */
+  readonly firstMetAfterMs?: number;
 }
 
 export interface PeerInfo {
@@ -556,6 +558,12 @@ export interface Stats {
   readonly banned: number;
   /** Locks that hold, now. */
   readonly locks: number;
+  /** Of the open connections, those that the peer opened, now. */
+  readonly inbound: number;
+  /** Dials that the pacing would admit now; below 0 when your own dials overdrew it. */
+  readonly dialTokens: number;
+  /** The longest that the page kept the manager waiting beyond a deadline, in milliseconds. Sleep does not count. */
+  readonly deadlineLagMs: number;
   /** Since the node was made, as everything below: dials started. */
   readonly dials: number;
   readonly dialFailures: number;

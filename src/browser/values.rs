@@ -152,6 +152,7 @@ pub(super) struct HealthInfo {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct RequirementStatus {
     name: String,
     have: u8,
@@ -159,6 +160,8 @@ struct RequirementStatus {
     target: u8,
     state: &'static str,
     peers: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_met_after_ms: Option<f64>,
 }
 
 impl HealthInfo {
@@ -175,6 +178,7 @@ impl HealthInfo {
                     target: requirement.target,
                     state: health(requirement.health),
                     peers: requirement.peers.iter().map(ToString::to_string).collect(),
+                    first_met_after_ms: requirement.first_met_after_ms.map(|ms| ms as f64),
                 })
                 .collect(),
             online: Environment::is_online(),
@@ -193,6 +197,8 @@ pub(super) fn stats(stats: &Stats) -> JsValue {
         ("hard", u64::from(stats.hard)),
         ("banned", u64::from(stats.banned)),
         ("locks", u64::from(stats.locks)),
+        ("inbound", u64::from(stats.inbound)),
+        ("deadlineLagMs", stats.deadline_lag_ms),
         ("dials", stats.dials),
         ("dialFailures", stats.dial_failures),
         ("connects", stats.connects),
@@ -204,7 +210,7 @@ pub(super) fn stats(stats: &Stats) -> JsValue {
         ("events", stats.events),
         ("commands", stats.commands),
     ];
-    let object = Plain::new();
+    let object = Plain::new().with("dialTokens", stats.dial_tokens);
     for (name, number) in fields {
         object.set(name, &JsValue::from_f64(number as f64));
     }
