@@ -179,6 +179,14 @@ impl Manager {
         true
     }
 
+    /// Nobody cools down any more.
+    pub(super) fn forgive_cooling(&mut self) {
+        let cooling: Vec<Ix> = self.leaving.cooling.keys().copied().collect();
+        for ix in cooling {
+            self.set_bar(ix, Bar::Open);
+        }
+    }
+
     /// While a minimum is violated and nobody else can be dialed for it, those that cool down may be (E2).
     pub(super) fn call_back(&mut self) {
         let lacking: Services = self

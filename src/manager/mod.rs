@@ -370,9 +370,21 @@ impl Manager {
         }
         self.watch_quotas();
         self.regulate();
-        self.tidy();
-        self.plan();
+        self.decide();
         self.announce();
+    }
+
+    /// Tidies and plans until neither leaves work to the other: an input that says nothing finds nothing to do.
+    fn decide(&mut self) {
+        /// A dial or a close gives the other at most a few things to do: there are few connections.
+        const ROUNDS: usize = 8;
+        for _ in 0..ROUNDS {
+            self.tidy();
+            self.plan();
+            if !self.untidy && !self.needs.is_dirty() {
+                break;
+            }
+        }
     }
 
     /// Judges a dial or a connection that somebody else wants. An admitted dial costs a token.

@@ -30,7 +30,9 @@ pub(super) struct Choice {
 impl Manager {
     pub(super) fn plan(&mut self) {
         let mut wake = Wake::default();
-        self.ladder.observe(self.now.mono_ms, self.anybody_serves());
+        let connected = self.connections.open().next().is_some();
+        self.ladder
+            .observe(self.now.mono_ms, self.anybody_serves(), connected);
         if self.run == Run::Running && !self.outage.is_offline() {
             self.go_on(&mut wake);
             if !self.mode.dials() {
@@ -46,6 +48,7 @@ impl Manager {
                     self.ask_peers(&mut wake);
                     self.look_up_trees(&mut wake);
                     self.climb(&mut wake);
+                    self.make_room();
                 } else {
                     self.asking.satisfied();
                 }
@@ -107,7 +110,6 @@ impl Manager {
                 return;
             }
             if self.occupied() >= self.limits.soft() {
-                self.make_room();
                 return;
             }
             let deficits: Vec<u32> = self.needs.ids().map(|id| self.needs.deficit(id)).collect();
@@ -253,7 +255,8 @@ impl Manager {
             let Some(peer) = self.table.get(ix).map(|peer| peer.id) else {
                 continue;
             };
-            self.asking.asked(&self.config, now, ix, conn);
+            let alive = |conn| self.connections.get(conn).is_some();
+            self.asking.asked(&self.config, now, ix, conn, &alive);
             self.out.order(Command::QueryPeers {
                 conn,
                 peer,
@@ -363,8 +366,7 @@ impl Manager {
                 Step::Rest => {
                     // The emergency comes by itself.
                     if situation.connections == 0 && !self.ladder.is_empty() {
-                        let cold_start = self.config.cold_start_ms;
-                        let at = self.ladder.since().saturating_add(cold_start);
+                        let at = self.ladder.cold_at(&self.config);
                         if at > situation.now {
                             wake.by(at);
                         }
@@ -377,7 +379,6 @@ impl Manager {
                 return;
             }
             if self.occupied() >= self.limits.soft() {
-                self.make_room();
                 return;
             }
             let Some(ix) = self.next_bootstrap(rung) else {
@@ -453,6 +454,10 @@ impl Manager {
 
     /// At the soft limit, something that is of no use makes room for what is missing.
     fn make_room(&mut self) {
+        let full = self.occupied() >= self.limits.soft();
+        if !full || !self.anything_missing() || !self.pace_admits(false) {
+            return;
+        }
         if self.connections.iter().any(|(_, conn)| !conn.is_open()) {
             // Room is being made.
             return;

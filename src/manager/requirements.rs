@@ -56,6 +56,8 @@ impl Manager {
             return;
         };
         self.needs.set(requirement, need);
+        // Whoever was let go because nobody needed it may be dialed again: somebody does now.
+        self.forgive_cooling();
         self.need_changed(requirement, before);
     }
 

@@ -259,18 +259,22 @@ impl Manager {
         }
     }
 
-    /// The provider above `max` that is missed least: cared for least, then worst, then youngest.
+    /// The provider above `max` that is missed least: cared for least, then worst, then youngest. Bootstrap peers
+    /// neither count nor go here: they are on their way out, and their successor must not go in their stead.
     fn surplus(&self, requirement: RequirementId, pressure: Pressure) -> Option<ConnId> {
-        let max = self.needs.need(requirement)?.max;
-        if self.needs.have(requirement) <= max {
+        let max = usize::from(self.needs.need(requirement)?.max);
+        let providers = self.needs.providers(requirement);
+        let bootstraps = providers.iter().filter(|p| self.is_bootstrap(p.conn));
+        if providers.len() - bootstraps.count() <= max {
             return None;
         }
-        self.needs
-            .providers(requirement)
+        providers
             .iter()
+            .filter(|provider| !self.is_bootstrap(provider.conn))
             .filter_map(|provider| {
-                let (_, peer) = self.tidied(provider.conn)?;
-                let dispensable = self.guard(provider.conn, pressure).is_none();
+                let (conn, peer) = self.tidied(provider.conn)?;
+                let dispensable = self.guard(provider.conn, pressure).is_none()
+                    && conn.serving.iter().all(|id| self.met_by_others(id));
                 let key = (
                     peer.priority,
                     peer.quality(requirement),
@@ -280,5 +284,19 @@ impl Manager {
             })
             .min()
             .map(|(_, conn)| conn)
+    }
+
+    /// Whether the target holds without one of its providers and without the bootstrap peers.
+    fn met_by_others(&self, requirement: RequirementId) -> bool {
+        let providers = self.needs.providers(requirement);
+        let staying = providers.iter().filter(|p| !self.is_bootstrap(p.conn));
+        let target = self.needs.need(requirement).map_or(0, |need| need.target);
+        target == 0 || staying.count() > usize::from(target)
+    }
+
+    fn is_bootstrap(&self, id: ConnId) -> bool {
+        let peer = self.connections.get(id).map(|conn| conn.ix);
+        let peer = peer.and_then(|ix| self.table.get(ix));
+        peer.is_some_and(|peer| peer.role == Role::Bootstrap)
     }
 }
