@@ -38,7 +38,7 @@ impl Manager {
             parts: self.score_parts(record),
             failures: record.level,
             flaps: record.flap,
-            protected_by: Vec::new(),
+            protected_by: record.tags.clone(),
             decisions: self.ring.about(*peer, DECISIONS),
         })
     }
@@ -95,14 +95,20 @@ impl Manager {
     }
 
     fn score_parts(&self, peer: &Peer) -> ScoreParts {
+        let now = self.now.mono_ms;
         ScoreParts {
             quality: peer
                 .services
                 .iter()
-                .map(|service| (service.requirement, service.quality))
+                .map(|service| {
+                    (
+                        service.requirement,
+                        service.quality.at(now, peer.half_life()),
+                    )
+                })
                 .collect(),
-            behaviour: 0,
-            hints: 0,
+            behaviour: peer.behaviour(now),
+            hints: peer.hinted(now),
             reach: u16::try_from(peer.reach.estimate()).unwrap_or(u16::MAX),
         }
     }

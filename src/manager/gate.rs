@@ -21,6 +21,9 @@ impl Manager {
                     None | Some(Reason::NoRoute) => {}
                     Some(reason) => return Err(reason),
                 }
+                if self.all_quarantined(record) {
+                    return Err(Reason::SubnetBanned);
+                }
                 if record.role == Role::Bootstrap {
                     return Err(Reason::Parked);
                 }

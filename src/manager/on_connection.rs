@@ -47,7 +47,9 @@ impl Manager {
         }
         let ordered = self.dial_succeeded(ix, dial);
         let transport = transport::of(&route);
-        let refusal = self.refuses(ix, ordered, transport);
+        let refusal = self
+            .refuses(ix, ordered, transport)
+            .or_else(|| (!ordered && self.quarantined(&route)).then_some(Reason::SubnetBanned));
         self.table.reached(ix);
         self.pins.urgent.remove(&ix);
         let Some(record) = self.table.get_mut(ix) else {
@@ -62,7 +64,7 @@ impl Manager {
         }
         let first = !matches!(record.link, Link::Connected(_));
         let lost = if first {
-            record.link = Link::Connected(conn);
+            record.set_link(Link::Connected(conn), self.now.mono_ms);
             record.lost.take()
         } else {
             None
@@ -168,9 +170,9 @@ impl Manager {
         match peer.bar {
             Bar::HungUp => return Some(Reason::HungUp),
             Bar::Until {
-                why: Reason::OtherNetwork,
+                why: why @ (Reason::OtherNetwork | Reason::BadBehaviour),
                 ..
-            } if !ordered => return Some(Reason::OtherNetwork),
+            } if !ordered => return Some(why),
             Bar::Open | Bar::Until { .. } => {}
         }
         if ordered {
@@ -341,6 +343,7 @@ impl Manager {
             && let Some(peer) = self.table.get_mut(ix)
         {
             peer.good = true;
+            peer.served_wall_ms = Some(self.now.wall_ms);
         }
     }
 }

@@ -33,7 +33,9 @@ impl Manager {
 
     /// Whether an address may be dialed at this moment.
     pub(super) fn may_try(&self, route: &Route) -> bool {
-        !self.dials.busy(route.endpoint) && self.transport_admits(route.transport)
+        !self.dials.busy(route.endpoint)
+            && self.transport_admits(route.transport)
+            && !self.quarantined(&route.address)
     }
 
     /// Begins to dial a peer. `urgent`: the user waits, and may overdraw the bucket.
@@ -60,6 +62,7 @@ impl Manager {
             .iter()
             .filter(|route| self.transport_admits(route.transport))
             .take(usize::from(self.config.routes_per_dial))
+            .filter(|route| !self.quarantine.refuses(&route.address))
             .map(|route| Leg {
                 route: route.address.clone(),
                 endpoint: route.endpoint,

@@ -52,6 +52,9 @@ impl Manager {
             Timer::Offer(enrollment) => self.offer_due(enrollment),
             Timer::Lock(lock) => self.lock_over(lock),
             Timer::Sweep => self.place_peers(),
+            Timer::Hint(ix) => self.hints_over(ix),
+            Timer::Bans => self.bans_over(),
+            Timer::Quarantine => self.quarantine_over(),
             // These only say that it is time to decide again, as every input does.
             Timer::Plan => {}
             Timer::Tidy | Timer::Quota => self.untidy = true,

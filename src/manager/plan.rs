@@ -8,7 +8,7 @@ use super::deadlines::{Timer, Wake};
 use super::event::{ConnId, RequirementId};
 use super::ladder::{Situation, Step};
 use super::on_dial::Begun;
-use super::peer::{Bar, Link, Role};
+use super::peer::{Bar, Link, Peer, Role};
 use super::reason::Reason;
 use super::services::{Services, WHOLE};
 use super::sort::sort_short_by_key;
@@ -43,6 +43,7 @@ impl Manager {
             } else {
                 self.dial_pins(false, &mut wake);
                 if self.needs.short() {
+                    self.dial_anchors();
                     self.dial_needs(&mut wake);
                     self.redial_at_once();
                     self.ask_peers(&mut wake);
@@ -114,6 +115,9 @@ impl Manager {
             if self.occupied() >= self.limits.soft() {
                 return;
             }
+            if self.head_start_is_full(wake) {
+                return;
+            }
             let drawn = self.seed.drawn();
             let Some(choice) = self.choose(&wants) else {
                 return;
@@ -132,6 +136,20 @@ impl Manager {
                 return;
             }
         }
+    }
+
+    /// In the head start of rung 1 only a few are dialed at once: those who are known to serve come first.
+    fn head_start_is_full(&self, wake: &mut Wake) -> bool {
+        let ends = self
+            .ladder
+            .since()
+            .saturating_add(self.config.head_start_ms);
+        let full = self.dials.len() >= self.config.head_start_dials;
+        let head_start = full && self.now.mono_ms < ends && !self.anybody_serves();
+        if head_start {
+            wake.by(ends);
+        }
+        head_start
     }
 
     fn anything_missing(&self) -> bool {
@@ -472,12 +490,12 @@ impl Manager {
             .connections
             .open()
             .filter(|(id, conn)| {
-                let pinned = self.table.get(conn.ix).is_some_and(|peer| peer.pinned);
+                let held = self.table.get(conn.ix).is_some_and(Peer::held);
                 let needed = conn
                     .serving
                     .iter()
                     .any(|id| !self.needs.met_without_one(id));
-                !pinned && !self.locked(*id) && !conn.verifying() && !needed
+                !held && !self.locked(*id) && !conn.verifying() && !needed
             })
             .min_by_key(|(id, conn)| (conn.serving.len(), *id))
             .map(|(id, _)| id);

@@ -51,7 +51,7 @@ pub struct PeerView {
     pub source: Source,
     /// How much the user cares for it.
     pub priority: Priority,
-    /// −1000 to 1000; 0 is unknown.
+    /// −1000 to 1000; 0 is unknown. As of the last input: it fades with time.
     pub score: i16,
     /// Last round trip.
     pub rtt_ms: Option<u32>,

@@ -107,7 +107,7 @@ impl Manager {
                     .get(provider.conn)
                     .and_then(|conn| self.table.get(conn.ix));
                 let (priority, quality) = peer.map_or_else(Default::default, |peer| {
-                    (peer.priority, peer.quality(requirement))
+                    (peer.priority, peer.quality(requirement, self.now.mono_ms))
                 });
                 (priority, quality, *provider)
             })
@@ -151,6 +151,7 @@ impl Manager {
             Link::Idle | Link::Dialing => None,
         };
         let next_try = match peer.bar {
+            _ if peer.ban.is_some() => self.bans.until(&peer.id).map(|at| self.wall_at(at)),
             Bar::Until { at, .. } => Some(self.wall_at(at)),
             Bar::Open | Bar::HungUp => None,
         };
@@ -168,7 +169,7 @@ impl Manager {
             agent: peer.agent.clone(),
             source: peer.source,
             priority: peer.priority,
-            score: peer.score(),
+            score: peer.score(self.now.mono_ms),
             rtt_ms: peer.rtt_ms,
             connected_at_wall_ms: conn.map(|(_, open)| open.opened_wall),
             last_reason: peer.last_reason,

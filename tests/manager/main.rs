@@ -1,5 +1,6 @@
 //! Stories about the manager, under virtual time.
 
+mod bans;
 mod closing;
 #[cfg(not(target_arch = "wasm32"))]
 mod corpus;
@@ -19,8 +20,11 @@ mod outage;
 mod properties;
 #[cfg(not(target_arch = "wasm32"))]
 mod record;
+mod scores;
 mod selection;
 mod service;
+mod snapshot;
 mod start_up;
 mod user;
+mod vocabulary;
 mod world;

@@ -20,6 +20,7 @@ fn input() -> impl Strategy<Value = Input> {
     prop_oneof![
         8 => event().prop_map(Input::Event),
         1 => query().prop_map(Input::Query),
+        1 => prop::collection::vec(any::<u8>(), 0..40).prop_map(Input::Restore),
     ]
 }
 
@@ -37,6 +38,7 @@ fn feed(manager: &mut Recorded, at: Time, input: &Input) -> Vec<Command> {
     match input {
         Input::Event(event) => manager.handle(at, event.clone()),
         Input::Query(query) => drop(manager.gate(at, query.clone())),
+        Input::Restore(bytes) => drop(manager.restore(bytes)),
     }
     std::iter::from_fn(|| manager.poll()).collect()
 }
