@@ -154,8 +154,20 @@ export interface Policy {
   readonly uselessGraceMs: number;
   /** A protocol hears of changes of its grant at most this often, in milliseconds: limits may swing. Default: 5,000. */
   readonly offerEveryMs: number;
+  /** The longest time of a lock, and of each of its three renewals, in milliseconds. Default: 300,000. */
+  readonly lockMaxMs: number;
+  /** After a lock was revoked its connection is left alone this long, in milliseconds: its holder moves its work. Default: 2,000. */
+  readonly lockGraceMs: number;
   /** A protocol that uses more than its share this long, while others want it, is regulated, in milliseconds. Default: 5,000. */
   readonly breachMs: number;
+  /** A new connection is not closed for others for this long, in milliseconds. Default: 15,000. */
+  readonly graceConnectMs: number;
+  /** Nor this long after it was identified, whichever ends first, in milliseconds. Default: 5,000. */
+  readonly graceIdentifyMs: number;
+  /** What a connection that serves gets to end its requests before we close it, in milliseconds. Default: 3,000. */
+  readonly drainMs: number;
+  /** Longest wait for a peer that we closed again and again, in milliseconds; the first is `prune_wait_ms`. Default: 1,800,000. */
+  readonly pruneCapMs: number;
 }
 
 export const NUMBERS: readonly (readonly [string, number, number, number])[];

@@ -80,5 +80,11 @@ export const NUMBERS = [
   ["surplusGraceMs", 5000, 1, 4398046511104],
   ["uselessGraceMs", 30000, 1, 4398046511104],
   ["offerEveryMs", 5000, 1, 4398046511104],
+  ["lockMaxMs", 300000, 1, 4398046511104],
+  ["lockGraceMs", 2000, 1, 4398046511104],
   ["breachMs", 5000, 1, 4398046511104],
+  ["graceConnectMs", 15000, 1, 4398046511104],
+  ["graceIdentifyMs", 5000, 1, 4398046511104],
+  ["drainMs", 3000, 1, 4294967295],
+  ["pruneCapMs", 1800000, 1, 4398046511104],
 ];

@@ -135,7 +135,13 @@ numbers! {
     surplus_grace_ms,
     useless_grace_ms,
     offer_every_ms,
+    lock_max_ms,
+    lock_grace_ms,
     breach_ms,
+    grace_connect_ms,
+    grace_identify_ms,
+    drain_ms,
+    prune_cap_ms,
 }
 
 #[cfg(test)]
