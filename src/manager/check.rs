@@ -23,6 +23,7 @@ impl Manager {
         self.check_locks();
         self.check_leaving();
         self.check_mode();
+        self.check_limits();
         if self.run == Run::Stopped {
             assert!(self.dials.is_empty(), "nobody is dialed while stopped (S2)");
             assert!(self.connections.open().next().is_none());
@@ -53,7 +54,7 @@ impl Manager {
                 assert!(self.candidates.entry(ix).is_none(), "{:?}", peer.id);
             }
         }
-        assert!(self.pins.held.len() <= self.limits.pins());
+        assert!(self.pins.held.len() <= self.limits.pins_ever());
         assert!(
             self.pins
                 .urgent

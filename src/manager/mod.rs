@@ -89,6 +89,7 @@ mod limits;
 mod locks;
 mod modes;
 mod needs;
+mod network;
 mod on_connection;
 mod on_dial;
 mod on_discovery;
@@ -114,6 +115,8 @@ mod shares;
 mod sort;
 mod table;
 mod tidy;
+mod transport;
+mod transport_caps;
 mod views;
 mod wire;
 
@@ -239,7 +242,7 @@ impl Manager {
             connections: Connections::default(),
             outage: Outage::new(),
             asking: Asking::new(),
-            deadlines: Deadlines::default(),
+            deadlines: Deadlines::new(now.mono_ms),
             out: Outbox::default(),
             ring: Ring::default(),
             gauges: Gauges::default(),
@@ -271,7 +274,7 @@ impl Manager {
         let slept = self.advance(now);
         self.fire_due();
         if slept {
-            self.resume();
+            self.woke_up();
         }
         match event {
             Event::Start => self.on_start(),
@@ -369,19 +372,23 @@ impl Manager {
             Event::Offline => self.on_offline(),
         }
         self.watch_quotas();
-        self.regulate();
         self.decide();
         self.announce();
     }
 
-    /// Tidies and plans until neither leaves work to the other: an input that says nothing finds nothing to do.
+    /// Decides until no part leaves work to another and the limits that the environment sets stand: otherwise an idle
+    /// call would be the one to notice (D4).
     fn decide(&mut self) {
-        /// A dial or a close gives the other at most a few things to do: there are few connections.
+        /// A dial, a close or another limit gives the others at most a few things to do: there are few connections.
         const ROUNDS: usize = 8;
+        self.readapt();
         for _ in 0..ROUNDS {
+            self.enforce_transport_caps();
+            self.regulate();
             self.tidy();
             self.plan();
-            if !self.untidy && !self.needs.is_dirty() {
+            let adapted = self.readapt();
+            if !adapted && !self.untidy && !self.needs.is_dirty() {
                 break;
             }
         }
@@ -417,7 +424,7 @@ impl Manager {
     pub fn next_deadline(&self) -> Option<u64> {
         if self.run == Run::Stopped && self.connections.is_empty() && self.dials.is_empty() {
             // Peers that wait are looked at when the node starts.
-            return self.deadlines.next_promise();
+            return self.deadlines.next_while_stopped();
         }
         self.deadlines.next()
     }

@@ -109,11 +109,13 @@ impl Manager {
                 self.wait_for_token(wake);
                 return;
             }
+            let deficits: Vec<u32> = self.needs.ids().map(|id| self.needs.deficit(id)).collect();
+            let wants = |id: RequirementId| deficits[usize::from(id.0)];
             if self.occupied() >= self.limits.soft() {
                 return;
             }
-            let deficits: Vec<u32> = self.needs.ids().map(|id| self.needs.deficit(id)).collect();
-            let Some(choice) = self.choose(&|id| deficits[usize::from(id.0)]) else {
+            let drawn = self.seed.drawn();
+            let Some(choice) = self.choose(&wants) else {
                 return;
             };
             let lost = self
@@ -126,6 +128,7 @@ impl Manager {
                 DialWhy::Need(choice.requirement)
             };
             if self.begin_dial(choice.ix, why, false, false) != Begun::Yes {
+                self.seed.undraw(drawn);
                 return;
             }
         }
@@ -135,9 +138,8 @@ impl Manager {
         self.needs.deficits().next().is_some()
     }
 
-    /// The best candidate for these wants (in units of a provider). One time in a few, any other of the same worth: so
-    /// nobody starves, and variety costs no connection.
-    pub(super) fn choose(&mut self, wants: &dyn Fn(RequirementId) -> u32) -> Option<Choice> {
+    /// The best candidates for these wants (in units of a provider): a few for each.
+    fn compare(&self, wants: &dyn Fn(RequirementId) -> u32) -> Vec<Choice> {
         let all = self.all();
         let wanted: Services = self.needs.ids().filter(|id| wants(*id) > 0).collect();
         // No more guesses than places that are left: one of them may fill several.
@@ -151,10 +153,7 @@ impl Manager {
                     .routes
                     .iter()
                     .take(usize::from(self.config.routes_per_dial));
-                (known || admit_unknown)
-                    && legs
-                        .into_iter()
-                        .any(|route| !self.dials.busy(route.endpoint))
+                (known || admit_unknown) && legs.into_iter().any(|route| self.may_try(route))
             })
         };
         let mut choices: Vec<Choice> = Vec::new();
@@ -180,6 +179,13 @@ impl Manager {
                 });
             }
         }
+        choices
+    }
+
+    /// The best of the candidates for these wants. One time in a few, any other of the same worth: so nobody starves,
+    /// and variety costs no connection.
+    pub(super) fn choose(&mut self, wants: &dyn Fn(RequirementId) -> u32) -> Option<Choice> {
+        let choices = self.compare(wants);
         let best = *choices
             .iter()
             .max_by_key(|c| (c.worth, c.quality, c.group, c.salt, c.ix))?;
@@ -397,7 +403,7 @@ impl Manager {
         let free = |ix: &Ix| {
             self.table.get(*ix).is_some_and(|peer| {
                 let mut routes = peer.routes.iter();
-                routes.any(|route| !self.dials.busy(route.endpoint))
+                routes.any(|route| self.may_try(route))
             })
         };
         let mut next = self.ladder.next(COMPARED).filter(free);

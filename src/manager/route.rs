@@ -4,8 +4,14 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use multiaddr::{Multiaddr, Protocol};
 
+use super::event::Transport;
 use super::seed::{Domain, Seed};
 use super::sort::sort_short_by_key;
+use super::transport;
+
+/// Failures in a row after which an address that once worked is one like the others: a peer may have moved, and a job
+/// tries only the first few.
+const STALE_FAILURES: u8 = 3;
 
 /// One address.
 #[derive(Debug, Clone)]
@@ -16,6 +22,7 @@ pub(super) struct Route {
     pub(super) endpoint: u64,
     /// Who shares its fate and perhaps its owner (4.15).
     pub(super) group: u64,
+    pub(super) transport: Transport,
     /// A connection to this peer once opened there.
     pub(super) verified: bool,
     /// Failures in a row.
@@ -31,6 +38,7 @@ impl Route {
             None => endpoint,
         };
         Self {
+            transport: transport::of(&address),
             address,
             endpoint,
             group,
@@ -39,9 +47,12 @@ impl Route {
         }
     }
 
-    /// Smaller is tried first.
-    fn rank(&self) -> (bool, u8, u64) {
-        (!self.verified, self.failures, self.endpoint)
+    /// Smaller is tried first (4.7): what worked and still does, then what failed least, so that every address has its
+    /// turn, then what costs the page least.
+    fn rank(&self) -> (bool, u8, u8, u64) {
+        let good = self.verified && self.failures < STALE_FAILURES;
+        let preference = transport::preference(self.transport);
+        (!good, self.failures, preference, self.endpoint)
     }
 }
 

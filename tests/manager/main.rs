@@ -5,9 +5,11 @@ mod closing;
 mod corpus;
 mod dialing;
 mod enrollment;
+mod environment;
 #[cfg(not(target_arch = "wasm32"))]
 mod events;
 mod hand_off;
+mod limits;
 mod locks;
 mod loss;
 mod modes;

@@ -6,7 +6,7 @@ use libp2p_identity::PeerId;
 use lightkeeper::manager::{
     Bound, Class, CloseCause, Command, ConnId, DialFailure, DialId, Direction, EnrollmentId, Event,
     GateQuery, LockAnswer, LockId, Manager, Metadata, Outcome, PeerState, Priority, ProtocolSpec,
-    Quota, RequirementId, Source, Time,
+    Quota, RequirementId, Source, Time, Transport,
 };
 use proptest::prelude::*;
 
@@ -113,6 +113,10 @@ fn protocol_event() -> impl Strategy<Value = Event> {
     ]
 }
 
+fn transport() -> impl Strategy<Value = Transport> {
+    prop::sample::select(vec![Transport::Ws, Transport::Wss])
+}
+
 fn event() -> impl Strategy<Value = Event> {
     let failures = DialFailure::ALL.to_vec();
     let outcomes = Outcome::ALL.to_vec();
@@ -135,6 +139,15 @@ fn event() -> impl Strategy<Value = Event> {
         1 => (0..9_u32, any::<bool>()).prop_map(|(found, failed)| Event::DnsFinished { found, failed }),
         2 => (peer(), prop::option::of(0..9_u32))
             .prop_map(|(peer, found)| Event::PeerExchangeDone { peer, found }),
+        1 => (prop::option::of(0..20_u16), prop::option::of(0..20_u16))
+            .prop_map(|(soft, hard)| Event::SetLimits { soft: soft.map(|g| g.min(16)), hard }),
+        1 => (transport(), prop::option::of(0..4_u16))
+            .prop_map(|(transport, max)| Event::SetMaxByTransport { transport, max }),
+        2 => any::<bool>().prop_map(|hidden| Event::Visibility { hidden }),
+        1 => Just(Event::Freeze),
+        1 => Just(Event::Unfreeze),
+        1 => any::<bool>().prop_map(|constrained| Event::NetworkChanged { constrained }),
+        2 => (0..100_u64).prop_map(|used| Event::Memory { used, limit: 100 }),
         1 => (requirement(), 0..4_u8, 0..6_u8, 0..8_u8)
             .prop_map(|(requirement, min, target, max)| Event::SetNeed {
                 requirement, need: need(min, target, max),
