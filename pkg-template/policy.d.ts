@@ -168,6 +168,7 @@ export interface Policy {
   readonly drainMs: number;
   /** Longest wait for a peer that we closed again and again, in milliseconds; the first is `prune_wait_ms`. Default: 1,800,000. */
   readonly pruneCapMs: number;
+<<<<<<< HEAD
   /** Rounds come at least this far apart, in milliseconds; what is above the hard cap, and memory, do not wait. Default: 1,000. */
   readonly roundEveryMs: number;
   /** What guards hold is tried again after this, give or take a fifth, in milliseconds. Default: 30,000. */
@@ -198,6 +199,8 @@ export interface Policy {
   readonly swapCapMs: number;
   /** The order among equal peers changes this often, in milliseconds. Default: 3,600,000. */
   readonly epochMs: number;
+=======
+>>>>>>> n2
 }
 
 export const NUMBERS: readonly (readonly [string, number, number, number])[];

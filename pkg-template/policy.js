@@ -87,6 +87,7 @@ export const NUMBERS = [
   ["graceIdentifyMs", 5000, 1, 4398046511104],
   ["drainMs", 3000, 1, 4294967295],
   ["pruneCapMs", 1800000, 1, 4398046511104],
+<<<<<<< HEAD
   ["roundEveryMs", 1000, 1, 4398046511104],
   ["roundTimerMs", 30000, 1, 4398046511104],
   ["overSoftMs", 2000, 1, 4398046511104],
@@ -102,4 +103,6 @@ export const NUMBERS = [
   ["swapEveryMs", 60000, 1, 4398046511104],
   ["swapCapMs", 3600000, 1, 4398046511104],
   ["epochMs", 3600000, 1, 4398046511104],
+=======
+>>>>>>> n2
 ];
