@@ -37,6 +37,12 @@ pub struct Config {
     pub max_peers: usize,
     /// Addresses kept for each peer.
     pub max_routes: usize,
+    /// Known peers that one other named and that were never reached (4.15): nobody fills the table alone.
+    pub max_introduced: usize,
+    /// Known peers of one netgroup (4.15).
+    pub max_per_netgroup: usize,
+    /// As long as no more peers are known than this, nobody is refused for variety: there is hardly a choice.
+    pub small_network: usize,
 
     // --- dialing (4.7) --------------------------------------------------------------------------------------------
     /// One address' time to connect, in milliseconds: what a WebSocket over a bad mobile network needs.
@@ -224,6 +230,9 @@ impl Config {
             hard_connections: 20,
             max_peers: 5_000,
             max_routes: 8,
+            max_introduced: 64,
+            max_per_netgroup: 256,
+            small_network: 16,
 
             dial_timeout_ms: 6_000,
             routes_per_dial: 3,

@@ -6,6 +6,7 @@ use super::backoff;
 use super::command::{Command, DialWhy, Failed};
 use super::deadlines::Timer;
 use super::dials::{Job, Leg};
+use super::diversity::Admission;
 use super::event::DialId;
 use super::outage::Charge;
 use super::peer::{Bar, Link};
@@ -64,6 +65,7 @@ impl Manager {
                 route: route.address.clone(),
                 endpoint: route.endpoint,
                 group: route.group,
+                subnet: route.subnet,
                 transport: route.transport,
             })
             .collect();
@@ -71,6 +73,11 @@ impl Manager {
             return Begun::NotNow;
         }
         let cover = peer.cover(all, self.config.unverified_counted);
+        match self.admission(&self.census(), peer) {
+            Admission::Within => {}
+            Admission::Relaxed => self.report_relaxed(ix),
+            Admission::Over => return Begun::NotNow,
+        }
         if let Some(peer) = self.table.get_mut(ix) {
             peer.link = Link::Dialing;
             if let Some(lost) = &mut peer.lost {

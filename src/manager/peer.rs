@@ -149,6 +149,8 @@ pub(super) struct Peer {
     pub(super) salt: u64,
     /// Who told first.
     pub(super) source: Source,
+    /// The mark of who named it first.
+    pub(super) introducer: Option<u64>,
     pub(super) role: Role,
     pub(super) priority: Priority,
     pub(super) routes: Routes,
@@ -185,6 +187,7 @@ impl Peer {
             id,
             salt,
             source,
+            introducer: None,
             role: match source {
                 Source::Dns => Role::Bootstrap,
                 Source::Static => Role::Named,

@@ -5,6 +5,7 @@
 use super::asking::MayAsk;
 use super::command::{Command, DialWhy};
 use super::deadlines::{Timer, Wake};
+use super::diversity::Admission;
 use super::event::{ConnId, RequirementId};
 use super::ladder::{Situation, Step};
 use super::on_dial::Begun;
@@ -107,7 +108,9 @@ impl Manager {
             let wants = |id: RequirementId| deficits[usize::from(id.0)];
             if self.occupied() >= self.limits.soft() {
                 // Room for nobody is no reason to close anything.
-                if !self.compare(&wants).is_empty() {
+                if !self.compare(&wants, Admission::Within).is_empty()
+                    || !self.compare(&wants, Admission::Relaxed).is_empty()
+                {
                     self.make_room();
                 }
                 return;
@@ -134,13 +137,14 @@ impl Manager {
         self.needs.deficits().next().is_some()
     }
 
-    /// The best candidates for these wants (in units of a provider): a few for each.
-    fn compare(&self, wants: &dyn Fn(RequirementId) -> u32) -> Vec<Choice> {
+    /// The best candidates for these wants (in units of a provider): a few for each, of those that are admitted so.
+    fn compare(&self, wants: &dyn Fn(RequirementId) -> u32, so: Admission) -> Vec<Choice> {
         let all = self.all();
         // No more guesses than places that are left: one of them may fill several.
         let places: u32 = self.needs.ids().map(|id| wants(id).div_ceil(WHOLE)).sum();
         let guesses = self.guesses_under_way();
         let admit_unknown = guesses < self.config.unknown_in_flight && guesses < places as usize;
+        let census = self.census();
         let usable = |ix: Ix| {
             self.table.get(ix).is_some_and(|peer| {
                 let known = peer.verified.is_some() || !peer.claims.is_empty();
@@ -148,7 +152,9 @@ impl Manager {
                     .routes
                     .iter()
                     .take(usize::from(self.config.routes_per_dial));
-                (known || admit_unknown) && legs.into_iter().any(|route| self.may_try(route))
+                (known || admit_unknown)
+                    && self.admission(&census, peer) == so
+                    && legs.into_iter().any(|route| self.may_try(route))
             })
         };
         let mut choices: Vec<Choice> = Vec::new();
@@ -180,7 +186,10 @@ impl Manager {
     /// The best of the candidates for these wants. One time in a few, any other of the same worth: so nobody starves,
     /// and variety costs no connection.
     fn choose(&mut self, wants: &dyn Fn(RequirementId) -> u32) -> Option<Choice> {
-        let mut choices = self.compare(wants);
+        let mut choices = self.compare(wants, Admission::Within);
+        if choices.is_empty() {
+            choices = self.compare(wants, Admission::Relaxed);
+        }
         let best = *choices
             .iter()
             .max_by_key(|c| (c.worth, c.quality, c.group, c.salt, c.ix))?;

@@ -2,6 +2,7 @@
 
 mod closing;
 mod dialing;
+mod diversity;
 mod environment;
 mod hand_off;
 mod limits;
