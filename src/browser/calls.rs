@@ -9,27 +9,35 @@ use wasm_bindgen::JsValue;
 
 use super::object::{Object, needed};
 use super::options::need;
-use super::values::{self, PeerInfo, to_js};
-use crate::manager::Priority;
-use crate::node::{ErrorCode, Node, NodeError, Outgoing, ReadyLevel, StoreQuery, SubscriptionId};
+use super::values::{self, Names, PeerInfo, to_js};
+use super::{enrolling, manage};
+use crate::node::{
+    ErrorCode, Named, Node, NodeError, Outgoing, ReadyLevel, StoreQuery, SubscriptionId,
+};
 
 /// What a call came to.
 pub(super) struct Reply {
     pub(super) value: JsValue,
-    /// A subscription that the reply names for the first time.
-    pub(super) subscription: Option<SubscriptionId>,
+    /// What the reply names for the first time.
+    pub(super) names: Option<Named>,
 }
 
-impl From<JsValue> for Reply {
-    fn from(value: JsValue) -> Self {
+impl Reply {
+    pub(super) fn naming(value: impl Into<JsValue>, named: Named) -> Self {
         Self {
-            value,
-            subscription: None,
+            value: value.into(),
+            names: Some(named),
         }
     }
 }
 
-fn nothing() -> Reply {
+impl From<JsValue> for Reply {
+    fn from(value: JsValue) -> Self {
+        Self { value, names: None }
+    }
+}
+
+pub(super) fn nothing() -> Reply {
     JsValue::UNDEFINED.into()
 }
 
@@ -41,7 +49,7 @@ fn timeout(params: &Object) -> Result<Duration, NodeError> {
     Ok(millis(ms.unwrap_or(DEFAULT_TIMEOUT_MS)))
 }
 
-fn peer(params: &Object) -> Result<PeerId, NodeError> {
+pub(super) fn peer(params: &Object) -> Result<PeerId, NodeError> {
     let text = needed(params.text("peer")?, "peer")?;
     text.parse()
         .map_err(|_| NodeError::option("peer", format!("{text:?} is not a peer id")))
@@ -84,27 +92,12 @@ pub(super) async fn call(node: Node, method: String, params: Object) -> Result<R
             let target = needed(params.text("target")?, "target")?;
             let dial = node.dial(&target);
             let view = limited(params.number("timeoutMs")?, "dial", dial).await?;
-            Ok(to_js(&PeerInfo::from(view)).into())
+            let names = Names::of(&node);
+            Ok(to_js(&PeerInfo::new(view, &names)).into())
         }
         "hangUp" => {
             let peer = peer(&params)?;
             node.hang_up(peer).await.map(|()| nothing())
-        }
-        "setPriority" => {
-            let peer = peer(&params)?;
-            let priority = match params.text("priority")?.as_deref() {
-                Some("high") => Priority::High,
-                Some("medium") => Priority::Medium,
-                Some("low") => Priority::Low,
-                Some("banned") => Priority::Banned,
-                _ => {
-                    return Err(NodeError::option(
-                        "priority",
-                        "should be high, medium, low or banned",
-                    ));
-                }
-            };
-            node.set_priority(peer, priority).map(|()| nothing())
         }
         "setRequirement" => {
             let name = needed(params.text("name")?, "name")?;
@@ -130,14 +123,12 @@ pub(super) async fn call(node: Node, method: String, params: Object) -> Result<R
             let subscribed = node
                 .subscribe(content_topics.clone(), shard, timeout)
                 .await?;
-            Ok(Reply {
-                value: to_js(&Subscribed {
-                    subscription: subscribed.id.0,
-                    peers: [subscribed.peer.to_string()],
-                    content_topics,
-                }),
-                subscription: Some(subscribed.id),
-            })
+            let value = to_js(&Subscribed {
+                subscription: subscribed.id.0,
+                peers: [subscribed.peer.to_string()],
+                content_topics,
+            });
+            Ok(Reply::naming(value, Named::Subscription(subscribed.id)))
         }
         "unsubscribe" => {
             let subscription = needed(params.integer("subscription")?, "subscription")?;
@@ -146,10 +137,10 @@ pub(super) async fn call(node: Node, method: String, params: Object) -> Result<R
                 .map(|()| nothing())
         }
         "query" => query(node, params).await,
-        other => Err(NodeError::new(
-            ErrorCode::Unsupported,
-            format!("no such method: {other}"),
-        )),
+        other => match manage::call(&node, other, &params)? {
+            Some(()) => Ok(nothing()),
+            None => enrolling::call(node, method, params).await,
+        },
     }
 }
 

@@ -3,8 +3,13 @@
 use serde::Serialize;
 use wasm_bindgen::JsValue;
 
-use super::values::{self, address, direction, health, name, names, source, to_js, transport};
-use crate::manager::{Failed, Notice};
+use super::object::{Plain, list};
+use super::values::{
+    self, Names, PeerInfo, address, direction, grant, health, source, to_js, transport,
+};
+use crate::manager::{
+    BurstAnswer, BurstId, EnrollmentId, Failed, Grant, LockAnswer, LockId, Notice, Offer,
+};
 use crate::node::{Node, NodeEvent, SubscriptionState};
 
 /// `{ kind: "event", type, detail }`.
@@ -38,7 +43,7 @@ struct Detail {
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    claims: Option<Vec<&'static str>>,
+    claims: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     protocols: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -64,17 +69,17 @@ struct Detail {
     #[serde(skip_serializing_if = "Option::is_none")]
     gained: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    requirement: Option<&'static str>,
+    requirement: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     gap_ms: Option<f64>,
     #[serde(rename = "kind", skip_serializing_if = "Option::is_none")]
     fail_kind: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    protocol: Option<&'static str>,
+    protocol: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     will_retry_at: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'static str>,
+    name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     have: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -166,6 +171,28 @@ pub(super) fn to_message(node: &Node, happened: NodeEvent) -> JsValue {
                 ..Detail::default()
             },
         ),
+        NodeEvent::Offer(enrollment, offer) => offer_message(enrollment, offer),
+        NodeEvent::Lock(lock, answer) => lock_message(lock, answer),
+        NodeEvent::Burst(burst, answer) => burst_message(burst, answer),
+        NodeEvent::Scores {
+            enrollment,
+            round,
+            peers,
+            deadline_ms,
+        } => {
+            let names = Names::of(node);
+            let peers = peers.into_iter();
+            Plain::new()
+                .with("kind", "scores")
+                .with("enrollment", enrollment.0 as f64)
+                .with("round", round as f64)
+                .with(
+                    "peers",
+                    list(peers.map(|view| to_js(&PeerInfo::new(view, &names)))),
+                )
+                .with("deadlineMs", deadline_ms)
+                .into()
+        }
         NodeEvent::Log(level, target, message) => to_js(&LogMessage {
             kind: "log",
             level: level.as_str(),
@@ -175,7 +202,62 @@ pub(super) fn to_message(node: &Node, happened: NodeEvent) -> JsValue {
     }
 }
 
+/// `{ kind: "offer", enrollment, low, high, counter, answerMs?, ended?, rejected? }`.
+fn offer_message(enrollment: EnrollmentId, offer: Offer) -> JsValue {
+    let message = Plain::new()
+        .with("kind", "offer")
+        .with("enrollment", enrollment.0 as f64);
+    let (share, counter) = match offer {
+        // What is left of a grant holds already: there is nothing to answer.
+        Offer::Granted(grant)
+        | Offer::Counter {
+            grant,
+            answer_ms: 0,
+        } => (grant, None),
+        Offer::Counter { grant, answer_ms } => (grant, Some(answer_ms)),
+        Offer::Rejected(_) | Offer::Ended => (Grant::default(), None),
+    };
+    let message = grant(message, share)
+        .with("counter", counter.is_some())
+        .maybe("answerMs", counter.map(|ms| ms as f64));
+    match offer {
+        Offer::Rejected(reason) => message.with("rejected", reason.as_str()),
+        Offer::Ended => message.with("ended", true),
+        Offer::Granted(_) | Offer::Counter { .. } => message,
+    }
+    .into()
+}
+
+/// `{ kind: "lock", lock, state, reason?, graceMs? }`.
+fn lock_message(lock: LockId, answer: LockAnswer) -> JsValue {
+    let message = Plain::new()
+        .with("kind", "lock")
+        .with("lock", lock.0 as f64);
+    match answer {
+        LockAnswer::Granted { .. } => message.with("state", "granted"),
+        LockAnswer::Revoked { reason, grace_ms } => message
+            .with("state", "revoked")
+            .with("reason", reason.as_str())
+            .with("graceMs", grace_ms as f64),
+        LockAnswer::Denied(_) | LockAnswer::Ended => message.with("state", "ended"),
+    }
+    .into()
+}
+
+/// `{ kind: "burst", burst, state, slots? }`.
+fn burst_message(burst: BurstId, answer: BurstAnswer) -> JsValue {
+    let message = Plain::new()
+        .with("kind", "burst")
+        .with("burst", burst.0 as f64);
+    match answer {
+        BurstAnswer::Granted { slots } => message.with("state", "granted").with("slots", slots),
+        BurstAnswer::Denied(_) | BurstAnswer::Closed => message.with("state", "closed"),
+    }
+    .into()
+}
+
 fn notice_message(node: &Node, notice: Notice) -> JsValue {
+    let names = Names::of(node);
     let about = |peer: &libp2p::PeerId| Detail {
         peer_id: Some(peer.to_string()),
         ..Detail::default()
@@ -189,7 +271,7 @@ fn notice_message(node: &Node, notice: Notice) -> JsValue {
             "peer:discovery",
             Detail {
                 source: Some(source(from)),
-                claims: Some(names(&claims)),
+                claims: Some(names.all(&claims)),
                 ..about(&peer)
             },
         ),
@@ -265,7 +347,7 @@ fn notice_message(node: &Node, notice: Notice) -> JsValue {
             Detail {
                 lost: Some(lost.to_string()),
                 gained: Some(gained.to_string()),
-                requirement: Some(name(requirement)),
+                requirement: Some(names.one(requirement).to_owned()),
                 gap_ms: Some(gap_ms as f64),
                 ..Detail::default()
             },
@@ -289,7 +371,7 @@ fn notice_message(node: &Node, notice: Notice) -> JsValue {
                     outcome,
                 } => {
                     detail.fail_kind = Some(outcome.as_str());
-                    detail.protocol = Some(name(requirement));
+                    detail.protocol = Some(names.one(requirement).to_owned());
                 }
             }
             event("peer:fail", detail)
@@ -324,7 +406,7 @@ fn notice_message(node: &Node, notice: Notice) -> JsValue {
         } => event(
             "requirement:change",
             Detail {
-                name: Some(name(requirement)),
+                name: Some(names.one(requirement).to_owned()),
                 have: Some(have),
                 min: Some(min),
                 target: Some(target),

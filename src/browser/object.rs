@@ -1,9 +1,9 @@
-//! Reads the plain objects that the facade sends.
+//! Reads the plain objects that the facade sends, and makes some for it.
 //!
 //! By hand and not by derived code: the facade has checked every value's kind, so all that is left to do is to take the
 //! values out, and a general deserializer brings along texts (even of floating point numbers) for errors that never come.
 
-use js_sys::{Array, Reflect, Uint8Array};
+use js_sys::{Array, Float64Array, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::node::NodeError;
@@ -51,6 +51,33 @@ impl Object {
         })
     }
 
+    /// A whole number of any size that JavaScript has exactly: durations and ids.
+    pub(super) fn whole(&self, name: &str) -> Result<Option<u64>, NodeError> {
+        self.read(name, "should be a whole number", |value| {
+            exact(value.as_f64()?)
+        })
+    }
+
+    pub(super) fn signed(&self, name: &str) -> Result<Option<i16>, NodeError> {
+        self.read(name, "should be an integer in range", |value| {
+            let number = value.as_f64()?;
+            let integer = number as i16;
+            (f64::from(integer) == number).then_some(integer)
+        })
+    }
+
+    /// Whole numbers, with their places; NaN stands for an absent one.
+    pub(super) fn numbers(&self, name: &str) -> Result<Vec<(usize, u64)>, NodeError> {
+        let numbers = self.read(name, "should be whole numbers in a Float64Array", |value| {
+            let present = value.dyn_ref::<Float64Array>()?.to_vec().into_iter();
+            let present = present.enumerate().filter(|(_, number)| !number.is_nan());
+            present
+                .map(|(place, number)| Some((place, exact(number)?)))
+                .collect()
+        })?;
+        Ok(numbers.unwrap_or_default())
+    }
+
     pub(super) fn flag(&self, name: &str) -> Result<Option<bool>, NodeError> {
         self.read(name, "should be true or false", JsValue::as_bool)
     }
@@ -84,9 +111,55 @@ pub(super) fn needed<T>(value: Option<T>, name: &str) -> Result<T, NodeError> {
     value.ok_or_else(|| NodeError::option(name, "is missing"))
 }
 
+fn exact(number: f64) -> Option<u64> {
+    const GREATEST: f64 = (1_u64 << 53) as f64;
+    // Saturates, so what is no such number comes out different.
+    let whole = number as u64;
+    (whole as f64 == number && number <= GREATEST).then_some(whole)
+}
+
 fn integer(value: &JsValue) -> Option<u32> {
     let number = value.as_f64()?;
     // Saturates, so what is no integer in range comes out different.
     let integer = number as u32;
     (f64::from(integer) == number).then_some(integer)
+}
+
+/// A plain object in the making: fields one by one, which costs the wasm less than a type with a derived serializer each.
+pub(super) struct Plain(js_sys::Object);
+
+impl Plain {
+    pub(super) fn new() -> Self {
+        Self(js_sys::Object::new())
+    }
+
+    /// Sets a field.
+    pub(super) fn with(self, name: &str, value: impl Into<JsValue>) -> Self {
+        self.set(name, &value.into());
+        self
+    }
+
+    /// Sets a field, if there is something to set it to.
+    pub(super) fn maybe(self, name: &str, value: Option<impl Into<JsValue>>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+
+    pub(super) fn set(&self, name: &str, value: &JsValue) {
+        // A fresh object takes every field.
+        let _ = Reflect::set(&self.0, &JsValue::from_str(name), value);
+    }
+}
+
+impl From<Plain> for JsValue {
+    fn from(plain: Plain) -> Self {
+        plain.0.into()
+    }
+}
+
+/// An array of what can cross.
+pub(super) fn list<T: Into<JsValue>>(items: impl IntoIterator<Item = T>) -> Array {
+    items.into_iter().map(Into::into).collect()
 }

@@ -5,8 +5,30 @@ use serde::{Serialize, Serializer};
 use wasm_bindgen::JsValue;
 
 use super::environment::Environment;
-use crate::manager::{Direction, Health, PeerState, PeerView, Priority, RequirementId, Source};
-use crate::node::{HealthView, NodeError, REQUIREMENT_NAMES, Received};
+use super::object::Plain;
+use crate::manager::{
+    Direction, Grant, Health, PeerState, PeerView, Priority, RequirementId, Source, Stats,
+};
+use crate::node::{HealthView, Node, NodeError, Received};
+
+/// The names of a node's requirements: its own and those of enrolled protocols.
+pub(super) struct Names(Vec<String>);
+
+impl Names {
+    pub(super) fn of(node: &Node) -> Self {
+        Self(node.requirement_names())
+    }
+
+    pub(super) fn one(&self, requirement: RequirementId) -> &str {
+        let name = self.0.get(usize::from(requirement.0));
+        name.map_or("", String::as_str)
+    }
+
+    pub(super) fn all(&self, requirements: &[RequirementId]) -> Vec<String> {
+        let names = requirements.iter().map(|id| self.one(*id).to_owned());
+        names.collect()
+    }
+}
 
 /// Plain objects, absent instead of null, `BigInt` for 64-bit integers (which only `timestampNs` is).
 pub(super) fn to_js(value: &impl Serialize) -> JsValue {
@@ -24,6 +46,8 @@ struct ErrorValue<'a> {
     code: &'static str,
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     peer: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     address: Option<&'a str>,
@@ -35,6 +59,7 @@ pub(super) fn error(error: &NodeError) -> JsValue {
     to_js(&ErrorValue {
         code: error.code.as_str(),
         message: &error.message,
+        cause: error.cause,
         peer: error.peer.as_ref().map(ToString::to_string),
         address: error.address.as_deref(),
         option: error.option.as_deref(),
@@ -62,8 +87,8 @@ pub(super) struct PeerInfo {
     #[serde(skip_serializing_if = "Option::is_none")]
     direction: Option<&'static str>,
     state: &'static str,
-    services: Vec<&'static str>,
-    serving: Vec<&'static str>,
+    services: Vec<String>,
+    serving: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     shards: Option<Vec<u16>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,8 +106,8 @@ pub(super) struct PeerInfo {
     next_try_at: Option<f64>,
 }
 
-impl From<PeerView> for PeerInfo {
-    fn from(view: PeerView) -> Self {
+impl PeerInfo {
+    pub(super) fn new(view: PeerView, names: &Names) -> Self {
         Self {
             peer_id: view.peer.to_string(),
             address: view.route.as_ref().map(|route| address(route, view.peer)),
@@ -97,8 +122,8 @@ impl From<PeerView> for PeerInfo {
                 PeerState::Banned => "banned",
                 PeerState::Parked => "parked",
             },
-            services: names(&view.services),
-            serving: names(&view.serving),
+            services: names.all(&view.services),
+            serving: names.all(&view.serving),
             shards: view.shards,
             agent: view.agent,
             source: source(view.source),
@@ -127,29 +152,33 @@ pub(super) struct HealthInfo {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct RequirementStatus {
-    name: &'static str,
+    name: String,
     have: u8,
     min: u8,
     target: u8,
     state: &'static str,
     peers: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_met_after_ms: Option<f64>,
 }
 
-impl From<HealthView> for HealthInfo {
-    fn from(view: HealthView) -> Self {
+impl HealthInfo {
+    pub(super) fn new(view: HealthView, names: &Names) -> Self {
         Self {
             state: health(view.state),
             requirements: view
                 .requirements
                 .into_iter()
                 .map(|requirement| RequirementStatus {
-                    name: name(requirement.id),
+                    name: names.one(requirement.id).to_owned(),
                     have: requirement.have,
                     min: requirement.min,
                     target: requirement.target,
                     state: health(requirement.health),
                     peers: requirement.peers.iter().map(ToString::to_string).collect(),
+                    first_met_after_ms: requirement.first_met_after_ms.map(|ms| ms as f64),
                 })
                 .collect(),
             online: Environment::is_online(),
@@ -158,35 +187,40 @@ impl From<HealthView> for HealthInfo {
     }
 }
 
-/// What `stats()` gives.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct StatsInfo {
-    known: u32,
-    open: u32,
-    dialing: u32,
-    dials: f64,
-    dial_failures: f64,
-    connects: f64,
-    disconnects: f64,
-    closes: f64,
-    replacements: f64,
+/// What `stats` gives.
+pub(super) fn stats(stats: &Stats) -> JsValue {
+    let fields = [
+        ("known", u64::from(stats.known)),
+        ("open", u64::from(stats.open)),
+        ("dialing", u64::from(stats.dialing)),
+        ("soft", u64::from(stats.soft)),
+        ("hard", u64::from(stats.hard)),
+        ("banned", u64::from(stats.banned)),
+        ("locks", u64::from(stats.locks)),
+        ("inbound", u64::from(stats.inbound)),
+        ("deadlineLagMs", stats.deadline_lag_ms),
+        ("dials", stats.dials),
+        ("dialFailures", stats.dial_failures),
+        ("connects", stats.connects),
+        ("disconnects", stats.disconnects),
+        ("closes", stats.closes),
+        ("replacements", stats.replacements),
+        ("rounds", stats.rounds),
+        ("denials", stats.denials),
+        ("decided", stats.decisions),
+        ("events", stats.events),
+        ("commands", stats.commands),
+    ];
+    let object = Plain::new().with("dialTokens", stats.dial_tokens);
+    for (name, number) in fields {
+        object.set(name, &JsValue::from_f64(number as f64));
+    }
+    object.into()
 }
 
-impl From<crate::manager::Stats> for StatsInfo {
-    fn from(stats: crate::manager::Stats) -> Self {
-        Self {
-            known: stats.known,
-            open: stats.open,
-            dialing: stats.dialing,
-            dials: stats.dials as f64,
-            dial_failures: stats.dial_failures as f64,
-            connects: stats.connects as f64,
-            disconnects: stats.disconnects as f64,
-            closes: stats.closes as f64,
-            replacements: stats.replacements as f64,
-        }
-    }
+/// Adds `low` and `high`.
+pub(super) fn grant(object: Plain, grant: Grant) -> Plain {
+    object.with("low", grant.low).with("high", grant.high)
 }
 
 /// `Message`.
@@ -227,14 +261,6 @@ impl From<Received> for Message {
 /// A message hash: 64 hexadecimal letters.
 pub(super) fn hash(hash: &crate::protocols::message::MessageHash) -> String {
     data_encoding::HEXLOWER.encode(hash.as_bytes())
-}
-
-pub(super) fn name(requirement: RequirementId) -> &'static str {
-    REQUIREMENT_NAMES[usize::from(requirement.0)]
-}
-
-pub(super) fn names(requirements: &[RequirementId]) -> Vec<&'static str> {
-    requirements.iter().map(|id| name(*id)).collect()
 }
 
 pub(super) fn health(health: Health) -> &'static str {

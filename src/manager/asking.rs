@@ -73,11 +73,18 @@ impl Asking {
         }
     }
 
-    /// A peer was asked. Records that limit nothing any more are dropped.
-    pub(super) fn asked(&mut self, config: &Config, now: u64, ix: Ix, conn: ConnId) {
+    /// A peer was asked. Records that limit nothing any more are dropped: `alive` says of a connection that it is.
+    pub(super) fn asked(
+        &mut self,
+        config: &Config,
+        now: u64,
+        ix: Ix,
+        conn: ConnId,
+        alive: &dyn Fn(ConnId) -> bool,
+    ) {
         let every = config.exchange_every_ms;
         self.peers.retain(|_, asked| {
-            asked.open || asked.conn == conn || now < asked.at.saturating_add(every)
+            asked.open || alive(asked.conn) || now < asked.at.saturating_add(every)
         });
         self.peers.insert(
             ix,

@@ -78,6 +78,27 @@ impl Candidates {
         }
     }
 
+    /// Makes room for a requirement.
+    pub(super) fn open(&mut self, requirement: RequirementId) {
+        while self.postings.len() <= usize::from(requirement.0) {
+            self.postings.push(Posting::default());
+        }
+    }
+
+    /// Nobody is a candidate for a requirement any more. The ranks of those that remain for others stay as they are: a
+    /// stale one costs optimality alone, and is made anew with the peer's next change.
+    pub(super) fn retire(&mut self, requirement: RequirementId) {
+        let Some(posting) = self.postings.get_mut(usize::from(requirement.0)) else {
+            return;
+        };
+        *posting = Posting::default();
+        let gone = Services::one(requirement);
+        self.placed.retain(|_, entry| {
+            entry.services = entry.services.minus(gone);
+            !entry.services.is_empty()
+        });
+    }
+
     /// Places, moves or removes a peer.
     pub(super) fn put(&mut self, ix: Ix, entry: Option<Entry>) {
         let old = self.placed.get(&ix).copied();

@@ -71,7 +71,7 @@ pub enum Offer {
     Counter {
         /// What there is.
         grant: Grant,
-        /// Milliseconds left to answer.
+        /// Milliseconds left to answer; 0 for one that is enrolled: its grant shrank, and holds already.
         answer_ms: u64,
     },
     /// Not enrolled.
@@ -80,7 +80,7 @@ pub enum Offer {
     Ended,
 }
 
-/// What becomes of a lock.
+/// What becomes of a lock. After `Revoked` or `Ended`, and after `Denied` to a new one, nothing more is said of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LockAnswer {
     /// It holds, or holds on.

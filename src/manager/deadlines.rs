@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
-use super::event::{ConnId, DialId, RequirementId};
+use super::event::{ConnId, DialId, EnrollmentId, LockId, RequirementId};
 use super::table::Ix;
 
 /// What a deadline is for. At most one of each value is pending.
@@ -30,10 +30,28 @@ pub(super) enum Timer {
     Bar(Ix),
     /// A provider may serve again.
     Rest(Ix, RequirementId),
+    /// Silence to a counter-offer counts as consent.
+    Answer(EnrollmentId),
+    /// A changed grant may be told.
+    Offer(EnrollmentId),
+    /// A lock ends, or the grace after it.
+    Lock(LockId),
+    /// Somebody uses more than its share for too long.
+    Quota,
+    /// More peers are to be placed among the candidates.
+    Sweep,
+    /// A hint of the user's is over.
+    Hint(Ix),
+    /// A ban, or the memory of one, is over.
+    Bans,
+    /// A subnet is no longer refused.
+    Quarantine,
     /// Something to decide on dials.
     Plan,
     /// Something to decide on connections.
     Tidy,
+    /// The grace of a revoked lock is over.
+    Evict,
     /// Nobody has seen the page for a while.
     Hidden,
     /// A window of memory pressure ends.
@@ -133,6 +151,11 @@ impl Deadlines {
         ] {
             self.clear(timer);
         }
+    }
+
+    /// When a timer is due.
+    pub(super) fn at(&self, timer: Timer) -> Option<u64> {
+        self.by_timer.get(&timer).copied()
     }
 
     /// The earliest deadline.

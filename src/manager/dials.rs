@@ -10,7 +10,7 @@ use multiaddr::Multiaddr;
 
 use super::command::DialWhy;
 use super::config::Config;
-use super::event::{DialId, Transport};
+use super::event::{DialId, RequirementId, Transport};
 use super::services::Cover;
 use super::table::Ix;
 
@@ -58,6 +58,11 @@ impl Bucket {
         let gained = now.saturating_sub(self.filled_at).saturating_mul(self.rate);
         let gained = i64::try_from(gained).unwrap_or(i64::MAX);
         self.level.saturating_add(gained).min(self.capacity)
+    }
+
+    /// Whole tokens; negative when overdrawn.
+    pub(super) fn tokens(&self, now: u64) -> i32 {
+        i32::try_from(self.level(now).div_euclid(TOKEN)).unwrap_or(i32::MAX)
     }
 
     /// Takes a token if there is one, or if the overdraft may be used.
@@ -212,6 +217,13 @@ impl Dials {
     /// Whether somebody is connecting to this host and port.
     pub(super) fn busy(&self, endpoint: u64) -> bool {
         self.connecting.contains_key(&endpoint)
+    }
+
+    /// A requirement is gone: nothing is expected for it any more.
+    pub(super) fn forget_requirement(&mut self, id: RequirementId) {
+        for (_, job) in self.jobs.iter_mut() {
+            job.cover = job.cover.without(id);
+        }
     }
 
     /// Whose current address is of this transport, in the order in which they began.

@@ -10,7 +10,7 @@ use super::{Manager, Run};
 
 impl Manager {
     pub(super) fn gate_outbound(&mut self, now: u64, peer: Option<PeerId>) -> Result<(), Reason> {
-        self.admits_any()?;
+        self.admits_any(peer)?;
         if let Some(peer) = peer {
             if peer == self.config.local {
                 return Err(Reason::OurOwnId);
@@ -21,6 +21,9 @@ impl Manager {
                     // Whoever asks may know an address that we do not.
                     None | Some(Reason::NoRoute) => {}
                     Some(reason) => return Err(reason),
+                }
+                if self.all_quarantined(record) {
+                    return Err(Reason::SubnetBanned);
                 }
                 if record.role == Role::Bootstrap {
                     return Err(Reason::Parked);
@@ -46,7 +49,7 @@ impl Manager {
     }
 
     pub(super) fn gate_inbound(&self, peer: Option<PeerId>) -> Result<(), Reason> {
-        self.admits_any()?;
+        self.admits_any(peer)?;
         if let Some(peer) = peer {
             if peer == self.config.local {
                 return Err(Reason::OurOwnId);
@@ -55,6 +58,8 @@ impl Manager {
             // A backoff is ours, not the peer's: it may come.
             match record.and_then(super::peer::Peer::forbidden) {
                 None | Some(Reason::NoRoute | Reason::BackingOff | Reason::AlreadyConnected) => {}
+                // Whom we pruned is welcome while there is room (4.13).
+                Some(Reason::CoolingDown) if self.occupied() < self.limits.soft() => {}
                 Some(reason) => return Err(reason),
             }
         }
@@ -64,13 +69,13 @@ impl Manager {
         Ok(())
     }
 
-    fn admits_any(&self) -> Result<(), Reason> {
+    fn admits_any(&self, peer: Option<PeerId>) -> Result<(), Reason> {
         if self.run == Run::Stopped {
             return Err(Reason::Stopped);
         }
         if self.outage.is_offline() {
             return Err(Reason::Offline);
         }
-        Ok(())
+        self.mode.refuses(peer).map_or(Ok(()), Err)
     }
 }

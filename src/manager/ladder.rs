@@ -55,6 +55,10 @@ pub(super) struct Ladder {
     since: u64,
     /// Whether somebody did when it was last asked.
     served: bool,
+    /// Since when there is no connection.
+    lonely_since: u64,
+    /// Whether there was one when it was last asked.
+    connected: bool,
 }
 
 impl Ladder {
@@ -64,25 +68,37 @@ impl Ladder {
             placed: LiteMap::new(),
             since: 0,
             served: false,
+            lonely_since: 0,
+            connected: false,
         }
     }
 
     /// Head starts count from now on.
     pub(super) fn restart(&mut self, now: u64) {
         self.since = now;
+        self.lonely_since = now;
     }
 
-    /// Head starts count from the loss of the last who served.
-    pub(super) fn observe(&mut self, now: u64, serving: bool) {
+    /// Head starts count from the loss of the last who served, the emergency from that of the last connection.
+    pub(super) fn observe(&mut self, now: u64, serving: bool, connected: bool) {
         if self.served && !serving {
             self.since = now;
         }
+        if self.connected && !connected {
+            self.lonely_since = now;
+        }
         self.served = serving;
+        self.connected = connected;
     }
 
     /// Since when head starts count.
     pub(super) fn since(&self) -> u64 {
         self.since
+    }
+
+    /// When the emergency of rung 5 begins, if no connection opens before.
+    pub(super) fn cold_at(&self, config: &Config) -> u64 {
+        self.lonely_since.saturating_add(config.cold_start_ms)
     }
 
     /// Places, moves or removes a bootstrap peer.
@@ -117,7 +133,7 @@ impl Ladder {
             return Step::Rest;
         }
         // Rung 5: without any connection for long, three at once.
-        let cold_at = self.since.saturating_add(config.cold_start_ms);
+        let cold_at = self.cold_at(config);
         if s.connections == 0 && s.now >= cold_at && s.dialing < config.cold_start_dials {
             return Step::Release(5);
         }

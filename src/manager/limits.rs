@@ -31,7 +31,7 @@ pub(super) struct Limits {
     pub(super) over_transport: bool,
     /// The largest soft target there was: peers that are held already stay so when it falls.
     most_wanted: u16,
-    /// Connections older than this are replaced by others (4.17).
+    /// How old connections become; `None`: as old as they like (4.17).
     pub(super) lifetime_ms: Option<u64>,
 }
 

@@ -38,24 +38,35 @@
 //! | `candidates` | who could be dialed for what, best first |
 //! | `ladder` | parked bootstrap peers and the rungs of the start-up |
 //! | `needs` | requirements, their providers, vacancies, and the cover that is expected |
+//! | `enrollments`, `requirements`, `shares` | protocols, what each asks for, is granted and uses; requirements that come and go |
+//! | `modes` | what the node is at: normal, paused, or in its initial sync |
+//! | `guards` | whether a connection may be closed for others; it owns nothing |
+//! | `leaving` | connections on their way out, and peers that wait because we closed theirs |
 //! | `dials` | the token bucket and the dials under way |
 //! | `connections` | the open connections and what was verified on them |
 //! | `asking` | whom we asked for peers, and when |
+//! | `pins` | whom the user holds, and whose connection they protect |
+//! | `bans`, `quarantine` | who may not connect, and which subnets |
+//! | `snapshot` | what outlives the process, and what came back of it (its bytes: `saved`) |
 //! | `outage` | whether this machine's network is to blame |
 //! | `deadlines` | what is to happen when |
 //! | `seed` | every choice between equals |
 //! | `outbox` | commands and counters |
-//! | `backoff`, `closing`, `services` | pure rules |
+//! | `locks` | which connections are left alone, for whom and until when |
+//! | `ring`, `gauges` | the last decisions, and what is measured beside the counters |
+//! | `record` | the log of inputs, as `wire` writes it; `explain` and `views` read |
+//! | `backoff`, `closing`, `quota`, `services` | pure rules |
 //!
 //! Bounds: 5,000 peers with 8 addresses each, 20 connections and dials together, one deadline for each purpose.
 //! One input costs a few searches in ordered maps; nothing walks over all peers but [`Manager::peers`] and a start.
 //!
-//! This is tier 1 of the specification. Scores move as 4.5 says but do not fade with time.
+//! Scores fade without ticks (`score`): what they are now is worked out when they are read.
 
 pub mod command;
 pub mod config;
 pub mod event;
 pub mod reason;
+pub mod record;
 pub mod view;
 
 mod asking;
@@ -73,9 +84,11 @@ mod enrollments;
 mod environment;
 mod explain;
 mod gate;
+mod gauges;
 mod guards;
 mod hints;
 mod ladder;
+mod leaving;
 mod limits;
 mod locks;
 mod modes;
@@ -92,19 +105,29 @@ mod outage;
 mod outbox;
 mod peer;
 mod pings;
+mod pins;
 mod plan;
+mod policy;
 mod probe;
+mod quarantine;
+mod quota;
 mod regulation;
+mod requirements;
 mod ring;
 mod route;
+mod saved;
+mod score;
 mod seed;
 mod services;
+mod shares;
+mod snapshot;
 mod sort;
 mod table;
 mod tidy;
 mod transport;
 mod transport_caps;
 mod views;
+mod wire;
 
 use libp2p_identity::PeerId;
 use litemap::LiteMap;
@@ -118,18 +141,23 @@ use deadlines::{Deadlines, Timer};
 use dials::Dials;
 use enrollments::Enrollments;
 use environment::Environment;
+use gauges::Gauges;
 use ladder::Ladder;
+use leaving::Leaving;
 use limits::Limits;
 use locks::Locks;
 use modes::Mode;
 use needs::{Needs, Takeover};
 use outage::Outage;
 use outbox::Outbox;
-use peer::{Bar, Role};
+use peer::{Bar, Peer, Role};
+use pins::Pins;
+use quarantine::Quarantine;
 use regulation::Regulation;
 use ring::Ring;
 use seed::{Domain, Seed};
 use services::Services;
+use snapshot::Memory;
 use table::{Ix, Table};
 
 pub use command::{
@@ -144,6 +172,9 @@ pub use reason::{
     Cause, CloseCause, DialFailure, Guard, HealthReason, LimitCause, LockDenial, NetworkState,
     Outcome, Reason, Revocation, Trigger,
 };
+pub use record::{Log, Recorded, WireError};
+pub use saved::SnapshotError;
+pub use snapshot::Restored;
 pub use view::{
     Decision, Explanation, PeerState, PeerView, ProtocolView, RequirementView, ScoreParts, Stats,
     What,
@@ -154,14 +185,6 @@ pub use view::{
 enum Run {
     Stopped,
     Running,
-}
-
-/// Peers that the user holds at any cost.
-#[derive(Debug, Default)]
-struct Pins {
-    held: LiteMap<Ix, ()>,
-    /// Of these, whom the user waits for right now.
-    urgent: LiteMap<Ix, ()>,
 }
 
 /// The state machine. See the module's documentation for the contract.
@@ -182,14 +205,18 @@ pub struct Manager {
     deadlines: Deadlines,
     out: Outbox,
     ring: Ring,
+    gauges: Gauges,
     pins: Pins,
     limits: Limits,
     mode: Mode,
+    leaving: Leaving,
     environment: Environment,
     enrollments: Enrollments,
     locks: Locks,
     bursts: Bursts,
     bans: Bans,
+    quarantine: Quarantine,
+    memory: Memory,
     regulation: Regulation,
     /// Peers that answered and were of another network, since one was of ours.
     strangers: u32,
@@ -211,7 +238,7 @@ impl Manager {
     /// Requirements beyond the 64th are ignored.
     pub fn new(mut config: Config, seed: [u8; 32], now: Time) -> Self {
         config.requirements.truncate(Services::CAPACITY);
-        Self {
+        let mut manager = Self {
             now,
             run: Run::Stopped,
             seed: Seed::new(seed),
@@ -226,14 +253,18 @@ impl Manager {
             deadlines: Deadlines::new(now.mono_ms),
             out: Outbox::default(),
             ring: Ring::default(),
+            gauges: Gauges::default(),
             pins: Pins::default(),
             limits: Limits::new(&config),
             mode: Mode::default(),
+            leaving: Leaving::default(),
             environment: Environment::default(),
-            enrollments: Enrollments::default(),
+            enrollments: Enrollments::new(&config),
             locks: Locks::default(),
             bursts: Bursts::default(),
             bans: Bans::default(),
+            quarantine: Quarantine::default(),
+            memory: Memory::default(),
             regulation: Regulation::default(),
             strangers: 0,
             fresh_loss: None,
@@ -242,7 +273,9 @@ impl Manager {
             takeovers: Vec::new(),
             untidy: false,
             config,
-        }
+        };
+        manager.reallocate();
+        manager
     }
 
     /// Takes an input. Never re-entrant; orders are queued for [`Self::poll`].
@@ -266,7 +299,7 @@ impl Manager {
             } => self.on_discovered(peer, &routes, &claims, source, introducer),
             Event::DnsFinished { found: _, failed } => self.on_trees_done(failed),
             Event::PeerExchangeDone { peer, found: _ } => self.on_answered(&peer),
-            Event::SetNeed { requirement, need } => self.needs.set(requirement, need),
+            Event::SetNeed { requirement, need } => self.on_set_need(requirement, need),
             Event::SetPriority { peer, priority } => self.on_set_priority(peer, priority),
             Event::ConnectNow {
                 peer,
@@ -348,22 +381,24 @@ impl Manager {
             Event::Online => self.on_online(),
             Event::Offline => self.on_offline(),
         }
-        self.settle();
+        self.watch_quotas();
+        self.decide();
         self.announce();
     }
 
-    /// Decides, and decides again while that changes the limits that the environment sets: otherwise an idle call would
-    /// be the one to notice (D4).
-    fn settle(&mut self) {
-        /// Enough: the limits follow what the minima need, which closing what is superfluous changes once or twice.
-        const ROUNDS: usize = 4;
+    /// Decides until no part leaves work to another and the limits that the environment sets stand: otherwise an idle
+    /// call would be the one to notice (D4).
+    fn decide(&mut self) {
+        /// A dial, a close or another limit gives the others at most a few things to do: there are few connections.
+        const ROUNDS: usize = 8;
         self.readapt();
         for _ in 0..ROUNDS {
             self.enforce_transport_caps();
             self.regulate();
             self.tidy();
             self.plan();
-            if !self.readapt() {
+            let adapted = self.readapt();
+            if !adapted && !self.untidy && !self.needs.is_dirty() {
                 break;
             }
         }
@@ -379,10 +414,15 @@ impl Manager {
     pub fn gate(&mut self, now: Time, query: GateQuery) -> Result<(), Reason> {
         // The clock is not moved: whether the machine slept is for `handle` to find out.
         let mono = now.mono_ms.max(self.now.mono_ms);
-        match query {
-            GateQuery::Outbound { peer } => self.gate_outbound(mono, peer),
-            GateQuery::Inbound { peer } => self.gate_inbound(peer),
+        let (peer, verdict) = match query {
+            GateQuery::Outbound { peer } => (peer, self.gate_outbound(mono, peer)),
+            GateQuery::Inbound { peer } => (peer, self.gate_inbound(peer)),
+        };
+        if let Err(reason) = verdict {
+            self.out.stats.denials += 1;
+            self.ring.push(self.now, What::Denied { peer, reason });
         }
+        verdict
     }
 
     /// The next order, first in first out.
@@ -403,14 +443,16 @@ impl Manager {
     fn advance(&mut self, now: Time) -> bool {
         let mono = now.mono_ms.max(self.now.mono_ms);
         let wall = now.wall_ms.max(self.now.wall_ms);
-        let late = self
-            .next_deadline()
-            .is_some_and(|due| mono.saturating_sub(due) >= self.config.resume_late_ms);
+        let due = self.next_deadline();
+        let late = due.is_some_and(|due| mono.saturating_sub(due) >= self.config.resume_late_ms);
         let drift = (wall - self.now.wall_ms).saturating_sub(mono - self.now.mono_ms);
         self.now = Time {
             mono_ms: mono,
             wall_ms: wall,
         };
+        if let Some(due) = due.filter(|_| !late) {
+            self.gauges.late(mono.saturating_sub(due));
+        }
         late || drift > self.config.resume_drift_ms
     }
 
@@ -426,6 +468,9 @@ impl Manager {
             });
         }
         for change in self.needs.changes() {
+            if change.crossed == Crossed::TargetReached {
+                self.gauges.met(self.now.mono_ms, change.requirement);
+            }
             self.out.tell(Notice::RequirementChanged {
                 requirement: change.requirement,
                 have: change.have,
@@ -446,6 +491,7 @@ impl Manager {
         let (mut entry, mut place) = (None, None);
         if let Some(peer) = self.table.get(ix)
             && peer.forbidden().is_none()
+            && !self.all_quarantined(peer)
             && let Some(route) = peer.routes.best()
         {
             match peer.role {
@@ -453,7 +499,7 @@ impl Manager {
                 Role::Ordinary | Role::Named if !peer.arriving => {
                     let services = peer.possible(all);
                     entry = (!services.is_empty()).then(|| Entry {
-                        rank: peer.rank(all, self.config.unverified_counted),
+                        rank: peer.rank(all, self.config.unverified_counted, self.now.mono_ms),
                         group: route.group,
                         salt: peer.salt,
                         services,
@@ -473,6 +519,7 @@ impl Manager {
             return;
         };
         peer.bar = bar;
+        self.leaving.barred(ix, bar);
         let until = match bar {
             Bar::Until { at, .. } => Some(at),
             Bar::Open | Bar::HungUp => None,
@@ -483,7 +530,7 @@ impl Manager {
 
     /// All requirements.
     fn all(&self) -> Services {
-        Services::all(self.needs.len())
+        self.needs.live()
     }
 
     /// Connections and dials together: what the limits bound.
@@ -514,6 +561,7 @@ impl Manager {
         let mark = |id: PeerId| self.seed.mark(Domain::Introducer, &id.to_bytes());
         let introducer = introducer.map(mark);
         let ix = self.table.insert(peer, source, introducer, &self.seed);
+        self.note_ban(ix);
         self.table.list(ix);
         Some(ix)
     }
@@ -524,10 +572,18 @@ impl Manager {
             return;
         };
         self.refresh(ix);
+        self.clear_timers(ix, &peer);
+    }
+
+    /// Disarms everything that waits for a peer.
+    fn clear_timers(&mut self, ix: Ix, peer: &Peer) {
         self.deadlines.clear(Timer::Bar(ix));
+        self.deadlines.clear(Timer::Hint(ix));
         for service in &peer.services {
             self.deadlines.clear(Timer::Rest(ix, service.requirement));
         }
         self.asking.forget(ix);
+        self.leaving.forget(ix);
+        self.memory.forget(ix);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Manager;
 use super::Notice;
+use super::What;
 use super::peer::Bar;
 use super::reason::{NetworkState, Reason};
 
@@ -23,6 +24,9 @@ impl Manager {
     pub(super) fn on_online(&mut self) {
         if self.outage.is_offline() {
             self.tell_network(NetworkState::Online);
+        }
+        if self.outage.is_suspect() {
+            self.ring.push(self.now, What::Recovered);
         }
         self.outage.set_up();
         self.resume();

@@ -13,7 +13,7 @@ use super::peer::{Bar, Link};
 use super::reason::{DialFailure, Reason};
 use super::route::Route;
 use super::table::Ix;
-use super::{Manager, Notice, Run};
+use super::{Manager, Notice, Run, What};
 
 /// Why a dial did not begin, or that it did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,9 @@ impl Manager {
 
     /// Whether an address may be dialed at this moment.
     pub(super) fn may_try(&self, route: &Route) -> bool {
-        !self.dials.busy(route.endpoint) && self.transport_admits(route.transport)
+        !self.dials.busy(route.endpoint)
+            && self.transport_admits(route.transport)
+            && !self.quarantined(&route.address)
     }
 
     /// Begins to dial a peer. `urgent`: the user waits, and may overdraw the bucket.
@@ -61,6 +63,7 @@ impl Manager {
             .iter()
             .filter(|route| self.transport_admits(route.transport))
             .take(usize::from(self.config.routes_per_dial))
+            .filter(|route| !self.quarantine.refuses(&route.address))
             .map(|route| Leg {
                 route: route.address.clone(),
                 endpoint: route.endpoint,
@@ -98,8 +101,23 @@ impl Manager {
         );
         self.needs.expect(cover);
         self.set_bar(ix, Bar::Open);
+        self.tell_dialed(ix, why);
         self.take_off(ix);
         Begun::Yes
+    }
+
+    /// Leaves in the ring whom the plan chose, and from how many.
+    fn tell_dialed(&mut self, ix: Ix, why: DialWhy) {
+        let (compared, value) = self.ring.choice(self.now, ix);
+        if let Some(peer) = self.table.get(ix).map(|peer| peer.id) {
+            let what = What::Dialed {
+                peer,
+                why,
+                compared,
+                value,
+            };
+            self.ring.push(self.now, what);
+        }
     }
 
     /// Dials the next address of a job, if pacing and endpoints allow.
@@ -222,6 +240,9 @@ impl Manager {
             self.table.groups(),
             connected,
         );
+        if charges.is_some() {
+            self.ring.push(self.now, What::Suspect);
+        }
         for charge in charges.into_iter().flatten() {
             self.take_back(charge);
         }

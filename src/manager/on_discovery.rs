@@ -5,6 +5,7 @@ use multiaddr::Multiaddr;
 
 use super::event::{RequirementId, Source};
 use super::peer::{Peer, Role};
+use super::services::Services;
 use super::table::Ix;
 use super::{Manager, Notice};
 
@@ -21,7 +22,7 @@ impl Manager {
         if peer == self.config.local {
             return;
         }
-        let all = self.all();
+        let (all, nameable) = (self.all(), self.nameable());
         let answerer = introducer.and_then(|id| self.table.find(&id));
         if answerer.is_some_and(|ix| !self.asking.counts(&self.config, ix)) {
             return;
@@ -40,12 +41,11 @@ impl Manager {
         let Some(record) = self.table.get_mut(ix) else {
             return;
         };
-        let claims = record
-            .claims
-            .union(claims.iter().copied().collect())
-            .and(all);
-        changed |= claims != record.claims;
-        record.claims = claims;
+        let before = record.claims;
+        let said: Services = claims.iter().copied().collect();
+        record.claim(said.and(all), nameable);
+        let claims = record.claims;
+        changed |= claims != before;
         let role = match (record.role, source) {
             (_, Source::Static) => Role::Named,
             (Role::Ordinary, Source::Dns) => Role::Bootstrap,

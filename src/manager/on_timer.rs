@@ -48,9 +48,17 @@ impl Manager {
                 }
             }
             Timer::Rest(ix, requirement) => self.end_rest(ix, requirement),
+            Timer::Answer(enrollment) => self.on_accept_offer(enrollment),
+            Timer::Offer(enrollment) => self.offer_due(enrollment),
+            Timer::Lock(lock) => self.lock_over(lock),
+            Timer::Sweep => self.place_peers(),
+            Timer::Hint(ix) => self.hints_over(ix),
+            Timer::Bans => self.bans_over(),
+            Timer::Quarantine => self.quarantine_over(),
             // These only say that it is time to decide again, as every input does.
             Timer::Plan => {}
-            Timer::Tidy => self.untidy = true,
+            Timer::Tidy | Timer::Quota => self.untidy = true,
+            Timer::Evict => self.finish_evictions(),
             Timer::Hidden => self.hidden_for_long(),
             Timer::Window => self.window_ends(),
         }

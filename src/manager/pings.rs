@@ -75,6 +75,7 @@ impl Manager {
         if let Some(peer) = self.table.get_mut(open.ix) {
             peer.level = 0;
             peer.flap = 0;
+            peer.prunes = 0;
         }
     }
 }

@@ -9,7 +9,7 @@ use super::diversity::Admission;
 use super::event::{ConnId, RequirementId};
 use super::ladder::{Situation, Step};
 use super::on_dial::Begun;
-use super::peer::{Bar, Link, Role};
+use super::peer::{Bar, Link, Peer, Role};
 use super::reason::Reason;
 use super::services::{Services, WHOLE};
 use super::sort::sort_short_by_key;
@@ -18,8 +18,8 @@ use super::{Manager, Run};
 
 /// Somebody who could be dialed.
 #[derive(Debug, Clone, Copy)]
-struct Choice {
-    ix: Ix,
+pub(super) struct Choice {
+    pub(super) ix: Ix,
     requirement: RequirementId,
     /// Priority band and value: what must not be given up for variety.
     worth: (super::Priority, u32),
@@ -31,20 +31,26 @@ struct Choice {
 impl Manager {
     pub(super) fn plan(&mut self) {
         let mut wake = Wake::default();
-        self.ladder.observe(self.now.mono_ms, self.anybody_serves());
+        let connected = self.connections.open().next().is_some();
+        self.ladder
+            .observe(self.now.mono_ms, self.anybody_serves(), connected);
         if self.run == Run::Running && !self.outage.is_offline() {
             self.go_on(&mut wake);
-            if self.outage.is_suspect() {
+            if !self.mode.dials() {
+                self.dial_sync(&mut wake);
+            } else if self.outage.is_suspect() {
                 self.dial_pins(true, &mut wake);
                 self.probe(&mut wake);
             } else {
                 self.dial_pins(false, &mut wake);
                 if self.needs.short() {
+                    self.dial_anchors();
                     self.dial_needs(&mut wake);
                     self.redial_at_once();
                     self.ask_peers(&mut wake);
                     self.look_up_trees(&mut wake);
                     self.climb(&mut wake);
+                    self.make_room();
                 } else {
                     self.asking.satisfied();
                 }
@@ -65,7 +71,7 @@ impl Manager {
         }
     }
 
-    fn wait_for_token(&self, wake: &mut Wake) {
+    pub(super) fn wait_for_token(&self, wake: &mut Wake) {
         let now = self.now.mono_ms;
         if !self.dials.bucket.has(now, false)
             && let Some(at) = self.dials.bucket.next(now)
@@ -99,6 +105,7 @@ impl Manager {
 
     /// Peers for what is missing, few for much.
     fn dial_needs(&mut self, wake: &mut Wake) {
+        self.call_back();
         while self.anything_missing() {
             if !self.pace_admits(false) {
                 self.wait_for_token(wake);
@@ -107,14 +114,12 @@ impl Manager {
             let deficits: Vec<u32> = self.needs.ids().map(|id| self.needs.deficit(id)).collect();
             let wants = |id: RequirementId| deficits[usize::from(id.0)];
             if self.occupied() >= self.limits.soft() {
-                // Room for nobody is no reason to close anything.
-                if !self.compare(&wants, Admission::Within).is_empty()
-                    || !self.compare(&wants, Admission::Relaxed).is_empty()
-                {
-                    self.make_room();
-                }
                 return;
             }
+            if self.head_start_is_full(wake) {
+                return;
+            }
+            let drawn = self.seed.drawn();
             let Some(choice) = self.choose(&wants) else {
                 return;
             };
@@ -128,9 +133,24 @@ impl Manager {
                 DialWhy::Need(choice.requirement)
             };
             if self.begin_dial(choice.ix, why, false, false) != Begun::Yes {
+                self.seed.undraw(drawn);
                 return;
             }
         }
+    }
+
+    /// In the head start of rung 1 only a few are dialed at once: those who are known to serve come first.
+    fn head_start_is_full(&self, wake: &mut Wake) -> bool {
+        let ends = self
+            .ladder
+            .since()
+            .saturating_add(self.config.head_start_ms);
+        let full = self.dials.len() >= self.config.head_start_dials;
+        let head_start = full && self.now.mono_ms < ends && !self.anybody_serves();
+        if head_start {
+            wake.by(ends);
+        }
+        head_start
     }
 
     fn anything_missing(&self) -> bool {
@@ -140,14 +160,15 @@ impl Manager {
     /// The best candidates for these wants (in units of a provider): a few for each, of those that are admitted so.
     fn compare(&self, wants: &dyn Fn(RequirementId) -> u32, so: Admission) -> Vec<Choice> {
         let all = self.all();
+        let wanted: Services = self.needs.ids().filter(|id| wants(*id) > 0).collect();
         // No more guesses than places that are left: one of them may fill several.
         let places: u32 = self.needs.ids().map(|id| wants(id).div_ceil(WHOLE)).sum();
-        let guesses = self.guesses_under_way();
+        let guesses = self.guesses_under_way(wanted);
         let admit_unknown = guesses < self.config.unknown_in_flight && guesses < places as usize;
         let census = self.census();
         let usable = |ix: Ix| {
             self.table.get(ix).is_some_and(|peer| {
-                let known = peer.verified.is_some() || !peer.claims.is_empty();
+                let known = peer.known_for(wanted);
                 let legs = peer
                     .routes
                     .iter()
@@ -158,7 +179,7 @@ impl Manager {
             })
         };
         let mut choices: Vec<Choice> = Vec::new();
-        for requirement in self.needs.ids().filter(|id| wants(*id) > 0) {
+        for requirement in wanted.iter() {
             let top = self
                 .candidates
                 .top(requirement, self.config.groups_compared, usable);
@@ -185,7 +206,7 @@ impl Manager {
 
     /// The best of the candidates for these wants. One time in a few, any other of the same worth: so nobody starves,
     /// and variety costs no connection.
-    fn choose(&mut self, wants: &dyn Fn(RequirementId) -> u32) -> Option<Choice> {
+    pub(super) fn choose(&mut self, wants: &dyn Fn(RequirementId) -> u32) -> Option<Choice> {
         let mut choices = self.compare(wants, Admission::Within);
         if choices.is_empty() {
             choices = self.compare(wants, Admission::Relaxed);
@@ -193,22 +214,32 @@ impl Manager {
         let best = *choices
             .iter()
             .max_by_key(|c| (c.worth, c.quality, c.group, c.salt, c.ix))?;
+        let compared = choices.len();
+        let choice = self.explore(choices, best);
+        self.ring
+            .chose(self.now, choice.ix, compared, choice.worth.1);
+        Some(choice)
+    }
+
+    /// One time in a few, any other of the same worth.
+    fn explore(&mut self, mut choices: Vec<Choice>, best: Choice) -> Choice {
         if !self.seed.one_in(self.config.explore_one_in) {
-            return Some(best);
+            return best;
         }
         choices.retain(|choice| choice.worth == best.worth);
         sort_short_by_key(&mut choices, |c| (c.group, c.quality, c.salt, c.ix));
         choices.dedup_by_key(|choice| choice.group);
         let last = u64::try_from(choices.len()).unwrap_or(1).saturating_sub(1);
         let place = usize::try_from(self.seed.between(0, last)).unwrap_or(0);
-        choices.get(place).copied().or(Some(best))
+        choices.get(place).copied().unwrap_or(best)
     }
 
-    /// Peers of whom nothing is known that are being tried.
-    fn guesses_under_way(&self) -> usize {
-        let dials = self.dials.iter().filter(|(_, job)| job.cover.is_guess());
-        let open = self.connections.open();
-        dials.count() + open.filter(|(_, conn)| conn.cover.is_guess()).count()
+    /// Peers that are being tried on nothing but hope.
+    fn guesses_under_way(&self, wanted: Services) -> usize {
+        let dials = self.dials.iter().map(|(_, job)| job.cover);
+        let open = self.connections.open().map(|(_, conn)| conn.cover);
+        let covers = dials.chain(open);
+        covers.filter(|cover| cover.is_guess(wanted)).count()
     }
 
     /// The sole candidate, lost alone in this input, is dialed without a wait.
@@ -255,7 +286,8 @@ impl Manager {
             let Some(peer) = self.table.get(ix).map(|peer| peer.id) else {
                 continue;
             };
-            self.asking.asked(&self.config, now, ix, conn);
+            let alive = |conn| self.connections.get(conn).is_some();
+            self.asking.asked(&self.config, now, ix, conn, &alive);
             self.out.order(Command::QueryPeers {
                 conn,
                 peer,
@@ -365,8 +397,7 @@ impl Manager {
                 Step::Rest => {
                     // The emergency comes by itself.
                     if situation.connections == 0 && !self.ladder.is_empty() {
-                        let cold_start = self.config.cold_start_ms;
-                        let at = self.ladder.since().saturating_add(cold_start);
+                        let at = self.ladder.cold_at(&self.config);
                         if at > situation.now {
                             wake.by(at);
                         }
@@ -379,7 +410,6 @@ impl Manager {
                 return;
             }
             if self.occupied() >= self.limits.soft() {
-                self.make_room();
                 return;
             }
             let Some(ix) = self.next_bootstrap(rung) else {
@@ -455,6 +485,10 @@ impl Manager {
 
     /// At the soft limit, something that is of no use makes room for what is missing.
     fn make_room(&mut self) {
+        let full = self.occupied() >= self.limits.soft();
+        if !full || !self.anything_missing() || !self.pace_admits(false) {
+            return;
+        }
         if self.connections.iter().any(|(_, conn)| !conn.is_open()) {
             // Room is being made.
             return;
@@ -462,13 +496,13 @@ impl Manager {
         let spare = self
             .connections
             .open()
-            .filter(|(_, conn)| {
-                let pinned = self.table.get(conn.ix).is_some_and(|peer| peer.pinned);
+            .filter(|(id, conn)| {
+                let held = self.table.get(conn.ix).is_some_and(Peer::held);
                 let needed = conn
                     .serving
                     .iter()
                     .any(|id| !self.needs.met_without_one(id));
-                !pinned && !conn.verifying() && !needed
+                !held && !self.locked(*id) && !conn.verifying() && !needed
             })
             .min_by_key(|(id, conn)| (conn.serving.len(), *id))
             .map(|(id, _)| id);

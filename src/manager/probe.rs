@@ -40,9 +40,11 @@ impl Manager {
                 .table
                 .get(ix)
                 .is_some_and(|peer| peer.role == Role::Bootstrap);
-            if self.begin_dial(ix, DialWhy::Probe, false, bootstrap) != Begun::Yes {
-                return;
+            if self.begin_dial(ix, DialWhy::Probe, false, bootstrap) == Begun::Yes {
+                // Its end is an input.
+                self.outage.probed(&self.config, &mut self.seed, now);
             }
+            return;
         }
         self.outage.probed(&self.config, &mut self.seed, now);
         if let Some(at) = self.outage.probe_at() {
@@ -114,6 +116,7 @@ impl Manager {
                 && peer.banned().is_none()
                 && open
                 && routes.any(|route| self.transport_admits(route.transport))
+                && !self.all_quarantined(peer)
         })
     }
 }

@@ -6,13 +6,15 @@ use super::reason::Trigger;
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Regulation {
-    asked: Option<Trigger>,
+    asked: Vec<Trigger>,
 }
 
 impl Regulation {
     /// Something asks for a round.
     pub(super) fn ask(&mut self, trigger: Trigger) {
-        self.asked = Some(trigger);
+        if !self.asked.contains(&trigger) {
+            self.asked.push(trigger);
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use std::ops::Bound;
 
 use libp2p_identity::PeerId;
 
-use super::event::Source;
+use super::event::{RequirementId, Source};
 use super::peer::Peer;
 use super::seed::{Domain, Seed};
 
@@ -128,6 +128,28 @@ impl Table {
         self.by_id
             .values()
             .filter_map(|ix| self.get(*ix).map(|peer| (*ix, peer)))
+    }
+
+    /// A requirement is gone, for everybody. Returns who had a record of it.
+    pub(super) fn forget_requirement(&mut self, id: RequirementId) -> Vec<Ix> {
+        let mut had = Vec::new();
+        for (place, slot) in (0..).zip(&mut self.slots) {
+            let Some(peer) = &mut slot.peer else {
+                continue;
+            };
+            if peer
+                .services
+                .iter()
+                .any(|service| service.requirement == id)
+            {
+                had.push(Ix {
+                    slot: place,
+                    generation: slot.generation,
+                });
+            }
+            peer.forget_requirement(id);
+        }
+        had
     }
 
     /// The next peers after this one in the order of ids, around the end; for rotations.

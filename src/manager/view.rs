@@ -51,7 +51,7 @@ pub struct PeerView {
     pub source: Source,
     /// How much the user cares for it.
     pub priority: Priority,
-    /// −1000 to 1000; 0 is unknown.
+    /// −1000 to 1000; 0 is unknown. As of the last input: it fades with time.
     pub score: i16,
     /// Last round trip.
     pub rtt_ms: Option<u32>,
@@ -82,6 +82,8 @@ pub struct RequirementView {
     pub health: Health,
     /// Who serves it, best first.
     pub peers: Vec<PeerId>,
+    /// From the first start to when its target was first reached, in milliseconds.
+    pub first_met_after_ms: Option<u64>,
 }
 
 /// One enrolled protocol (`stats().protocols`).
@@ -310,6 +312,12 @@ pub struct Stats {
     pub banned: u32,
     /// Gauge: locks that hold.
     pub locks: u32,
+    /// Gauge: of the open connections, those that the peer opened.
+    pub inbound: u32,
+    /// Gauge: dials that the pacing admits at this moment; negative when the user overdrew it.
+    pub dial_tokens: i32,
+    /// The longest that a deadline was missed by, in milliseconds, sleep left out.
+    pub deadline_lag_ms: u64,
     /// Dials started.
     pub dials: u64,
     /// Dials that failed.
@@ -326,6 +334,8 @@ pub struct Stats {
     pub rounds: u64,
     /// Foreign dials and connections that were refused.
     pub denials: u64,
+    /// Decisions taken, the forgotten ones included.
+    pub decisions: u64,
     /// Inputs handled.
     pub events: u64,
     /// Orders given.

@@ -56,6 +56,9 @@ pub struct NodeError {
     pub code: ErrorCode,
     /// The rest, for people.
     pub message: String,
+    /// The manager's reason, for what it denied: the text of a [`Reason`](crate::manager::Reason), a
+    /// [`LockDenial`](crate::manager::LockDenial) or a [`Revocation`](crate::manager::Revocation).
+    pub cause: Option<&'static str>,
     /// Whom it concerns. Boxed, because a result carries the room for it wherever it goes.
     pub peer: Option<Box<PeerId>>,
     /// Which address it concerns.
@@ -70,6 +73,7 @@ impl NodeError {
         Self {
             code,
             message: message.into(),
+            cause: None,
             peer: None,
             address: None,
             option: None,
@@ -89,6 +93,14 @@ impl NodeError {
     pub fn about(mut self, peer: PeerId) -> Self {
         self.peer = Some(Box::new(peer));
         self
+    }
+
+    /// What the manager denied, and why.
+    pub(super) fn denied(what: impl std::fmt::Display, cause: &'static str) -> Self {
+        Self {
+            cause: Some(cause),
+            ..Self::new(ErrorCode::Denied, format!("{what}: {cause}"))
+        }
     }
 
     pub(super) fn closed() -> Self {

@@ -1,0 +1,161 @@
+// Written by policy.mjs from src/manager/config.rs.
+
+/** Every number that the manager goes by, but for those of `limits`. Each is a whole number above 0; the defaults are in `DEFAULTS.policy`. */
+export interface Policy {
+  /** Known peers. The least useful is forgotten for a newcomer. Default: 5,000. */
+  readonly maxPeers: number;
+  /** Addresses kept for each peer. Default: 8. */
+  readonly maxRoutes: number;
+  /** One address' time to connect, in milliseconds: what a WebSocket over a bad mobile network needs. Default: 6,000. */
+  readonly dialTimeoutMs: number;
+  /** Addresses tried for a peer before its dial counts as failed. Default: 3. */
+  readonly routesPerDial: number;
+  /** No further address is begun after this time, in milliseconds. Default: 15,000. */
+  readonly dialJobMs: number;
+  /** Dials under way at once: more make Chromium delay every WebSocket handshake of the page. Default: 6. */
+  readonly dialsInFlight: number;
+  /** Tokens of the dial bucket: a burst of a cold start. Default: 8. */
+  readonly dialTokens: number;
+  /** Tokens that come back each second. Firefox waits 200 ms and more for each host after a failure. Default: 2. */
+  readonly dialTokensPerS: number;
+  /** Tokens that the user's own dials may overdraw. 0 switches it off. Default: 2. */
+  readonly dialOverdraft: number;
+  /** Peers of whom nothing is known that are tried at once (rung 1 of 4.11): each is worth little, and not all of them are needed. Default: 3. */
+  readonly unknownInFlight: number;
+  /** How long after a deadline of the shell's a missing answer is given up, in milliseconds: a lost callback must not keep a slot. Default: 5,000. */
+  readonly watchdogMs: number;
+  /** One choice in this many ignores quality among equals, so that nobody starves. 0 switches it off. Default: 8. */
+  readonly exploreOneIn: number;
+  /** Netgroups that are compared for each requirement: the best of eight is within 1 % of a full scan. Default: 8. */
+  readonly groupsCompared: number;
+  /** Claimed but unverified requirements of one peer that count. Who claims everything must not win everything. Default: 3. */
+  readonly unverifiedCounted: number;
+  /** First wait for a peer that served before, in milliseconds. Default: 2,000. */
+  readonly backoffGoodMs: number;
+  /** First wait for a pinned peer, in milliseconds. Default: 1,000. */
+  readonly backoffPinnedMs: number;
+  /** First wait for a peer that never served, in milliseconds. Default: 10,000. */
+  readonly backoffUnknownMs: number;
+  /** Longest wait for a peer that served before, in milliseconds. Default: 600,000. */
+  readonly backoffGoodCapMs: number;
+  /** Longest wait for a pinned peer, in milliseconds. Default: 60,000. */
+  readonly backoffPinnedCapMs: number;
+  /** Longest wait for a peer that never served, in milliseconds. Default: 3,600,000. */
+  readonly backoffUnknownCapMs: number;
+  /** Uptime after which a connection that works clears its peer's record, in milliseconds; a shorter one flaps. Default: 60,000. */
+  readonly healthyMs: number;
+  /** Losses within this time of each other belong together, in milliseconds. Default: 2,000. */
+  readonly massLossWindowMs: number;
+  /** The peers of a mass loss are redialed after a uniform draw up to this, in milliseconds: not as a herd. Default: 3,000. */
+  readonly massLossSpreadMs: number;
+  /** After an outage every waiting peer is due after a uniform draw up to this, in milliseconds. Default: 1,000. */
+  readonly recoverSpreadMs: number;
+  /** Waiting peers that are re-drawn after an outage: bounds the work of one input. Default: 256. */
+  readonly recoverPeers: number;
+  /** Failures in a row, over as many netgroups, that make us suspect our own network. Default: 3. */
+  readonly suspectFailures: number;
+  /** Failures that can be taken back when they turn out to be our own outage. Default: 32. */
+  readonly chargesKept: number;
+  /** Probes under suspicion come at least this far apart, in milliseconds. Default: 3,000. */
+  readonly probeMinMs: number;
+  /** Probes under suspicion come at most this far apart at first, in milliseconds. Default: 5,000. */
+  readonly probeMaxMs: number;
+  /** After this long under suspicion the distance of probes doubles, in milliseconds. Default: 120,000. */
+  readonly probeEagerMs: number;
+  /** The longest distance of probes, in milliseconds. Default: 30,000. */
+  readonly probeCapMs: number;
+  /** A dial that our own side refused is not repeated before this, in milliseconds. Default: 1,000. */
+  readonly refusedWaitMs: number;
+  /** A peer of another network is not dialed for this long, in milliseconds: networks seldom move. Default: 21,600,000. */
+  readonly otherNetworkMs: number;
+  /** A peer that we closed is not dialed for this long, in milliseconds (prune cool-down). Default: 60,000. */
+  readonly pruneWaitMs: number;
+  /** Two failures within this time replace a provider, in milliseconds. Default: 60,000. */
+  readonly brokenWindowMs: number;
+  /** First rest of a provider that broke twice, in milliseconds; doubles. Default: 60,000. */
+  readonly brokenRestMs: number;
+  /** Longest rest of a provider that broke, in milliseconds. Default: 600,000. */
+  readonly brokenRestCapMs: number;
+  /** A busy provider rests at least this long, in milliseconds. Default: 30,000. */
+  readonly busyMinMs: number;
+  /** A busy provider rests at most this long the first time, in milliseconds; doubles. Default: 120,000. */
+  readonly busyMaxMs: number;
+  /** Longest rest of a busy provider, in milliseconds. Default: 3,600,000. */
+  readonly busyCapMs: number;
+  /** A provider that can't rests this long, in milliseconds. Default: 300,000. */
+  readonly unableMs: number;
+  /** A provider that broke the protocol rests this long, in milliseconds. Default: 600,000. */
+  readonly faultRestMs: number;
+  /** A protocol that turned out to be absent is not expected again for this long, in milliseconds. Default: 1,800,000. */
+  readonly absentMs: number;
+  /** Faults that ban. Default: 3. */
+  readonly faultsToBan: number;
+  /** Faults further apart than this do not add up, in milliseconds. Default: 3,600,000. */
+  readonly faultMemoryMs: number;
+  /** First ban, in milliseconds; eight times longer with each repetition. Default: 1,800,000. */
+  readonly banMs: number;
+  /** Longest ban, in milliseconds. Default: 86,400,000. */
+  readonly banCapMs: number;
+  /** How long an unverified connection counts as cover that is on its way, in milliseconds. Default: 5,000. */
+  readonly verifyMs: number;
+  /** Identify must come within this, in milliseconds. Default: 10,000. */
+  readonly identifyMs: number;
+  /** A connection that ends within this and before it was verified was rejected by the remote, in milliseconds. Default: 2,000. */
+  readonly rejectedMs: number;
+  /** A second connection to the same peer is closed after this, in milliseconds: both ends may have dialed. Default: 5,000. */
+  readonly duplicateGraceMs: number;
+  /** An ordered close must be confirmed within this, in milliseconds. Default: 5,000. */
+  readonly closeMs: number;
+  /** A connection that was silent for this long is pinged, in milliseconds: half of what proxies cut. Default: 60,000. */
+  readonly pingIdleMs: number;
+  /** Time to answer, in milliseconds. Default: 10,000. */
+  readonly pingTimeoutMs: number;
+  /** Time to answer after sleep or a change of network, in milliseconds. Default: 5,000. */
+  readonly pingResumeTimeoutMs: number;
+  /** Pings in a row without answer that close a connection. Default: 2. */
+  readonly pingFailures: number;
+  /** A wake-up this much too late means that the machine slept, in milliseconds. Default: 30,000. */
+  readonly resumeLateMs: number;
+  /** A wall clock that ran this much further than the monotonic one means the same, in milliseconds. Default: 5,000. */
+  readonly resumeDriftMs: number;
+  /** Head start of static and known peers before a bootstrap peer is dialed, in milliseconds. Default: 3,000. */
+  readonly headStartMs: number;
+  /** A bootstrap dial that takes this long gets company, in milliseconds. Default: 4,000. */
+  readonly bootstrapHedgeMs: number;
+  /** Without any connection for this long three bootstrap peers may be dialed at once, in milliseconds. Default: 15,000. */
+  readonly coldStartMs: number;
+  /** Bootstrap dials at once in that emergency. Default: 3. */
+  readonly coldStartDials: number;
+  /** How long other peers must do without a bootstrap peer before it is let go, in milliseconds. Default: 30,000. */
+  readonly handOffAfterMs: number;
+  /** It is let go at the earliest this much later, in milliseconds. Default: 30,000. */
+  readonly handOffMinMs: number;
+  /** It is let go at the latest this much later, in milliseconds: clients that started together leave apart. Default: 90,000. */
+  readonly handOffMaxMs: number;
+  /** After a failed dial to take over from it, a bootstrap peer is kept this long, in milliseconds. Default: 600,000. */
+  readonly handOffRetryMs: number;
+  /** Records asked for in one peer exchange request. Default: 60. */
+  readonly exchangeCount: number;
+  /** Distance of requests to one peer, in milliseconds: servers limit them. Default: 30,000. */
+  readonly exchangeEveryMs: number;
+  /** How long the next rung waits for an answer, in milliseconds. Default: 2,000. */
+  readonly exchangePatienceMs: number;
+  /** A request is given up after this, in milliseconds. Default: 15,000. */
+  readonly exchangeTimeoutMs: number;
+  /** Distance of look-ups of the trees, in milliseconds; doubles while they bring nothing. Default: 10,000. */
+  readonly discoverEveryMs: number;
+  /** Longest distance of look-ups, in milliseconds. Default: 300,000. */
+  readonly discoverCapMs: number;
+  /** A look-up whose end is never told is over after this, in milliseconds. Default: 60,000. */
+  readonly discoverTimeoutMs: number;
+  /** Providers above `max` are kept this long, in milliseconds: needs may change back. Default: 5,000. */
+  readonly surplusGraceMs: number;
+  /** A connection that serves nothing is kept this long once nothing is missing, in milliseconds. Default: 30,000. */
+  readonly uselessGraceMs: number;
+  /** A protocol hears of changes of its grant at most this often, in milliseconds: limits may swing. Default: 5,000. */
+  readonly offerEveryMs: number;
+  /** A protocol that uses more than its share this long, while others want it, is regulated, in milliseconds. Default: 5,000. */
+  readonly breachMs: number;
+}
+
+export const NUMBERS: readonly (readonly [string, number, number, number])[];
