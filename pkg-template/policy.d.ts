@@ -154,8 +154,50 @@ export interface Policy {
   readonly uselessGraceMs: number;
   /** A protocol hears of changes of its grant at most this often, in milliseconds: limits may swing. Default: 5,000. */
   readonly offerEveryMs: number;
+  /** The longest time of a lock, and of each of its three renewals, in milliseconds. Default: 300,000. */
+  readonly lockMaxMs: number;
+  /** After a lock was revoked its connection is left alone this long, in milliseconds: its holder moves its work. Default: 2,000. */
+  readonly lockGraceMs: number;
   /** A protocol that uses more than its share this long, while others want it, is regulated, in milliseconds. Default: 5,000. */
   readonly breachMs: number;
+  /** A new connection is not closed for others for this long, in milliseconds. Default: 15,000. */
+  readonly graceConnectMs: number;
+  /** Nor this long after it was identified, whichever ends first, in milliseconds. Default: 5,000. */
+  readonly graceIdentifyMs: number;
+  /** What a connection that serves gets to end its requests before we close it, in milliseconds. Default: 3,000. */
+  readonly drainMs: number;
+  /** Longest wait for a peer that we closed again and again, in milliseconds; the first is `prune_wait_ms`. Default: 1,800,000. */
+  readonly pruneCapMs: number;
+  /** Rounds come at least this far apart, in milliseconds; what is above the hard cap, and memory, do not wait. Default: 1,000. */
+  readonly roundEveryMs: number;
+  /** What guards hold is tried again after this, give or take a fifth, in milliseconds. Default: 30,000. */
+  readonly roundTimerMs: number;
+  /** More connections than the soft target are borne this long, in milliseconds: replacements overlap. Default: 2,000. */
+  readonly overSoftMs: number;
+  /** That many new connections within Self::spike_window_ms begin a round; 0: never. 0 switches it off. Default: 5. */
+  readonly spikeConnects: number;
+  /** See Self::spike_connects, in milliseconds. Default: 1,000. */
+  readonly spikeWindowMs: number;
+  /** That many dials, of which Self::failing_percent failed, begin a round; 0: never. 0 switches it off. Default: 8. */
+  readonly failingDials: number;
+  /** Percent of the dials. Default: 75. */
+  readonly failingPercent: number;
+  /** The dials of this long are looked at, in milliseconds. Default: 30,000. */
+  readonly failingWindowMs: number;
+  /** How long a protocol may take to score its connections, in milliseconds. Nothing waits for it. Default: 250. */
+  readonly scoresMs: number;
+  /** Triggers that begin no round: bit n is the n-th of Trigger::ALL. Without `over-hard` the hard cap only keeps new connections away. 0 switches it off. Default: 0. */
+  readonly triggersOff: number;
+  /** Connections that no target needs are let go after this, give or take a fifth, in milliseconds: what needs them may come back. 0: they stay, and no two are replaced by one, as full nodes want it. 0 switches it off. Default: 120,000. */
+  readonly leanAfterMs: number;
+  /** Of these, that many are kept warm: whoever is lost is then replaced without a dial. 0 switches it off. Default: 1. */
+  readonly spareConnections: number;
+  /** Two connections are replaced by one, and old ones by new ones, at most this often, in milliseconds; longer after each failure. Default: 60,000. */
+  readonly swapEveryMs: number;
+  /** Longest wait after failures to do so, in milliseconds. Default: 3,600,000. */
+  readonly swapCapMs: number;
+  /** The order among equal peers changes this often, in milliseconds. Default: 3,600,000. */
+  readonly epochMs: number;
 }
 
 export const NUMBERS: readonly (readonly [string, number, number, number])[];

@@ -60,6 +60,9 @@ impl Manager {
         if self.outage.is_offline() {
             return Some(Reason::Offline);
         }
+        if let Some(reason) = self.mode.refuses(Some(peer.id)) {
+            return Some(reason);
+        }
         if let Some(reason) = peer.forbidden() {
             return Some(reason);
         }

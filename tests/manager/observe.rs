@@ -1,8 +1,8 @@
 //! What can be seen of the manager: decisions, explanations, gauges (4.19).
 
 use lightkeeper::manager::{
-    Decision, DialFailure, DialWhy, Direction, Event, GateQuery, Outcome, Priority, Reason, Source,
-    What,
+    Decision, DialFailure, DialWhy, Direction, Event, GateQuery, Guard, Outcome, Priority, Reason,
+    Source, What,
 };
 
 use crate::world::{ALL, FILTER, LIGHT_PUSH, Reachable, STORE, World, id, need};
@@ -173,6 +173,22 @@ fn an_explanation_names_the_first_rule_that_keeps_a_peer_from_being_dialed() {
     assert_eq!(not_dialed(&world, nowhere), Some(Reason::NoRoute));
     assert!(world.manager.explain(&peer).is_some());
     assert!(world.manager.explain(&id(77)).is_none());
+}
+
+#[test]
+fn a_paused_node_is_explained_as_paused_and_an_open_connection_by_who_uses_and_guards_it() {
+    let mut world = World::offline_trees();
+    let [held, other] = [world.node(&ALL), world.node(&ALL)];
+    world.start();
+    world.connect_now(held);
+    world.run(1_000);
+    world.tell(Event::Pause);
+    world.discovered(other, Source::PeerExchange);
+    assert_eq!(not_dialed(&world, other), Some(Reason::Paused));
+    let peer = world.nodes[held].id;
+    let explained = world.manager.explain(&peer).expect("known");
+    assert_eq!(explained.not_closed, Some(Guard::Pinned));
+    assert_eq!(explained.used_by, ["lightPush", "filter", "store"]);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use futures::channel::mpsc;
 use futures::{StreamExt, future};
 use js_sys::{Function, JSON, Object, Reflect, Uint8Array};
 use lightkeeper::browser::{create, destroy, post, query};
+use lightkeeper::manager::Log;
 use lightkeeper::transport::open_sockets;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
@@ -307,6 +308,29 @@ async fn errors_are_plain_and_typed() {
     );
     let error = client.call("nonsense", json("{}")).await.unwrap_err();
     assert_eq!(text(&error, "code"), "unsupported");
+}
+
+#[wasm_bindgen_test]
+async fn the_log_of_a_page_repeats_what_the_manager_did_there() {
+    let mut client = Client::new().await;
+    client.start().await;
+    let bytes: Uint8Array = client.ask("record").dyn_into().expect("bytes");
+    let stats = client.ask("stats");
+    let log = Log::decode(&bytes.to_vec()).expect("a log of this build");
+    assert!(log.complete);
+    let mut replay = log.replay();
+    let orders: usize = replay.by_ref().map(|turn| turn.commands.len()).sum();
+    let repeated = replay.manager().stats();
+    assert!(orders > 0);
+    assert_eq!(get(&stats, "dials").as_f64(), Some(repeated.dials as f64));
+    assert_eq!(get(&stats, "inbound").as_f64(), Some(0.0));
+    assert!(get(&stats, "deadlineLagMs").as_f64().is_some());
+    let requirements = replay.manager().requirements();
+    assert!(
+        requirements
+            .iter()
+            .all(|view| view.first_met_after_ms.is_some())
+    );
 }
 
 #[wasm_bindgen_test]
