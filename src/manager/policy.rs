@@ -129,6 +129,7 @@ numbers! {
     subnet_window_ms,
     subnet_hold_ms,
     verify_ms,
+    unverified_ms,
     identify_ms,
     rejected_ms,
     duplicate_grace_ms,
