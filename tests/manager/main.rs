@@ -18,6 +18,7 @@ mod loss;
 mod modes;
 mod observe;
 mod outage;
+mod pacing;
 #[cfg(not(target_arch = "wasm32"))]
 mod properties;
 #[cfg(not(target_arch = "wasm32"))]
