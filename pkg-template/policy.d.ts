@@ -6,6 +6,12 @@ export interface Policy {
   readonly maxPeers: number;
   /** Addresses kept for each peer. Default: 8. */
   readonly maxRoutes: number;
+  /** Known peers that one other named and that were never reached (4.15): nobody fills the table alone. Default: 64. */
+  readonly maxIntroduced: number;
+  /** Known peers of one netgroup (4.15). Default: 256. */
+  readonly maxPerNetgroup: number;
+  /** As long as no more peers are known than this, nobody is refused for variety: there is hardly a choice. Default: 16. */
+  readonly smallNetwork: number;
   /** One address' time to connect, in milliseconds: what a WebSocket over a bad mobile network needs. Default: 6,000. */
   readonly dialTimeoutMs: number;
   /** Addresses tried for a peer before its dial counts as failed. Default: 3. */
@@ -48,12 +54,16 @@ export interface Policy {
   readonly massLossWindowMs: number;
   /** The peers of a mass loss are redialed after a uniform draw up to this, in milliseconds: not as a herd. Default: 3,000. */
   readonly massLossSpreadMs: number;
+  /** The same for those whom no minimum needs, in milliseconds: they leave the first seconds to the others. Default: 10,000. */
+  readonly massLossSpreadOtherMs: number;
   /** After an outage every waiting peer is due after a uniform draw up to this, in milliseconds. Default: 1,000. */
   readonly recoverSpreadMs: number;
   /** Waiting peers that are re-drawn after an outage: bounds the work of one input. Default: 256. */
   readonly recoverPeers: number;
   /** Failures in a row, over as many netgroups, that make us suspect our own network. Default: 3. */
   readonly suspectFailures: number;
+  /** Connections that were silent for this long are asked for a sign of life when dials fail everywhere, in milliseconds. Default: 10,000. */
+  readonly suspectSilenceMs: number;
   /** Failures that can be taken back when they turn out to be our own outage. Default: 32. */
   readonly chargesKept: number;
   /** Probes under suspicion come at least this far apart, in milliseconds. Default: 3,000. */

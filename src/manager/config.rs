@@ -37,6 +37,12 @@ pub struct Config {
     pub max_peers: usize,
     /// Addresses kept for each peer.
     pub max_routes: usize,
+    /// Known peers that one other named and that were never reached (4.15): nobody fills the table alone.
+    pub max_introduced: usize,
+    /// Known peers of one netgroup (4.15).
+    pub max_per_netgroup: usize,
+    /// As long as no more peers are known than this, nobody is refused for variety: there is hardly a choice.
+    pub small_network: usize,
 
     // --- dialing (4.7) --------------------------------------------------------------------------------------------
     /// One address' time to connect, in milliseconds: what a WebSocket over a bad mobile network needs.
@@ -85,12 +91,17 @@ pub struct Config {
     pub mass_loss_window_ms: u64,
     /// The peers of a mass loss are redialed after a uniform draw up to this, in milliseconds: not as a herd.
     pub mass_loss_spread_ms: u64,
+    /// The same for those whom no minimum needs, in milliseconds: they leave the first seconds to the others.
+    pub mass_loss_spread_other_ms: u64,
     /// After an outage every waiting peer is due after a uniform draw up to this, in milliseconds.
     pub recover_spread_ms: u64,
     /// Waiting peers that are re-drawn after an outage: bounds the work of one input.
     pub recover_peers: usize,
     /// Failures in a row, over as many netgroups, that make us suspect our own network.
     pub suspect_failures: u32,
+    /// Connections that were silent for this long are asked for a sign of life when dials fail everywhere, in
+    /// milliseconds.
+    pub suspect_silence_ms: u64,
     /// Failures that can be taken back when they turn out to be our own outage.
     pub charges_kept: usize,
     /// Probes under suspicion come at least this far apart, in milliseconds.
@@ -303,6 +314,9 @@ impl Config {
             hard_connections: 20,
             max_peers: 5_000,
             max_routes: 8,
+            max_introduced: 64,
+            max_per_netgroup: 256,
+            small_network: 16,
 
             dial_timeout_ms: 6_000,
             routes_per_dial: 3,
@@ -326,9 +340,11 @@ impl Config {
             healthy_ms: MINUTE,
             mass_loss_window_ms: 2 * SECOND,
             mass_loss_spread_ms: 3 * SECOND,
+            mass_loss_spread_other_ms: 10 * SECOND,
             recover_spread_ms: SECOND,
             recover_peers: 256,
             suspect_failures: 3,
+            suspect_silence_ms: 10 * SECOND,
             charges_kept: 32,
             probe_min_ms: 3 * SECOND,
             probe_max_ms: 5 * SECOND,

@@ -101,6 +101,8 @@ impl Manager {
             return;
         };
         let mut blank = Peer::new(record.id, record.salt, Source::Foreign);
+        // The table counts it there.
+        blank.introducer = record.introducer;
         blank.link = record.link;
         blank.last_reason = Some(Reason::Forgotten);
         let old = core::mem::replace(record, blank);

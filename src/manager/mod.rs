@@ -83,6 +83,7 @@ mod closing;
 mod connections;
 mod deadlines;
 mod dials;
+mod diversity;
 mod enrollments;
 mod environment;
 mod explain;
@@ -161,7 +162,7 @@ use pins::Pins;
 use quarantine::Quarantine;
 use regulation::Regulation;
 use ring::Ring;
-use seed::Seed;
+use seed::{Domain, Seed};
 use services::Services;
 use snapshot::Memory;
 use table::{Ix, Table};
@@ -517,6 +518,7 @@ impl Manager {
         }
         self.candidates.put(ix, entry);
         self.ladder.put(ix, place);
+        self.table.list(ix);
     }
 
     /// Bars a peer from being dialed, or lifts it.
@@ -551,15 +553,24 @@ impl Manager {
     }
 
     /// Finds a peer's record, or makes one; `None` when the table is full of peers that may not be forgotten.
-    fn find_or_insert(&mut self, peer: PeerId, source: Source) -> Option<Ix> {
+    fn find_or_insert(
+        &mut self,
+        peer: PeerId,
+        source: Source,
+        introducer: Option<PeerId>,
+    ) -> Option<Ix> {
         if let Some(ix) = self.table.find(&peer) {
             return Some(ix);
         }
-        if let Some(old) = self.table.room(self.config.max_peers).ok()? {
+        let room = self.table.room(self.config.max_peers, &mut self.seed);
+        if let Some(old) = room.ok()? {
             self.forget(old);
         }
-        let ix = self.table.insert(peer, source, &self.seed);
+        let mark = |id: PeerId| self.seed.mark(Domain::Introducer, &id.to_bytes());
+        let introducer = introducer.map(mark);
+        let ix = self.table.insert(peer, source, introducer, &self.seed);
         self.note_ban(ix);
+        self.table.list(ix);
         Some(ix)
     }
 

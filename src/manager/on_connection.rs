@@ -6,11 +6,13 @@ use multiaddr::Multiaddr;
 use super::command::Command;
 use super::connections::{Conn, HandOff, Network, Phase, Pinging};
 use super::deadlines::Timer;
+use super::diversity::Admission;
 use super::event::{ConnId, DialId, Direction, Metadata, RequirementId, Source, Transport};
 use super::needs::Provider;
 use super::peer::{Bar, Link};
 use super::reason::Reason;
 use super::requirements;
+use super::route::Marks;
 use super::services::{Cover, Services};
 use super::table::Ix;
 use super::transport;
@@ -48,8 +50,9 @@ impl Manager {
         }
         let ordered = self.dial_succeeded(ix, dial);
         let transport = transport::of(&route);
+        let marks = Marks::of(&route, &self.seed);
         let refusal = self
-            .refuses(ix, ordered, transport)
+            .refuses(ix, ordered, transport, marks)
             .or_else(|| (!ordered && self.quarantined(&route)).then_some(Reason::SubnetBanned));
         self.table.reached(ix);
         self.pins.urgent.remove(&ix);
@@ -93,6 +96,8 @@ impl Manager {
                 direction,
                 route: route.clone(),
                 transport,
+                group: marks.group,
+                subnet: marks.subnet,
                 opened_at: now,
                 opened_wall: self.now.wall_ms,
                 phase: Phase::Open,
@@ -161,7 +166,7 @@ impl Manager {
     }
 
     /// Why a connection is closed again at once.
-    fn refuses(&self, ix: Ix, ordered: bool, transport: Transport) -> Option<Reason> {
+    fn refuses(&self, ix: Ix, ordered: bool, transport: Transport, marks: Marks) -> Option<Reason> {
         let peer = self.table.get(ix)?;
         if let Some(reason) = peer.banned() {
             return Some(reason);
@@ -186,7 +191,11 @@ impl Manager {
         if self.occupied() >= self.limits.hard() {
             return Some(Reason::NotAdmitted);
         }
-        (!self.transport_admits(transport)).then_some(Reason::TransportLimit)
+        if !self.transport_admits(transport) {
+            return Some(Reason::TransportLimit);
+        }
+        let admission = self.admits(&self.census(), peer, marks.group, marks.subnet);
+        (admission != Admission::Within).then_some(Reason::DiversityLimit)
     }
 
     pub(super) fn on_identified(&mut self, conn: ConnId, protocols: Vec<String>, agent: String) {

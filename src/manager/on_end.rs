@@ -181,11 +181,24 @@ impl Manager {
                 )
         });
         if backing_off {
-            let wait = self.seed.between(0, self.config.mass_loss_spread_ms);
+            let within = if self.is_critical(ix) {
+                self.config.mass_loss_spread_ms
+            } else {
+                self.config.mass_loss_spread_other_ms
+            };
+            let wait = self.seed.between(0, within);
             let at = self.now.mono_ms.saturating_add(wait);
             let why = Reason::BackingOff;
             self.set_bar(ix, Bar::Until { at, why });
         }
+    }
+
+    /// Whether some minimum needs what a peer can serve.
+    fn is_critical(&self, ix: Ix) -> bool {
+        let minimum = |id| self.needs.need(id).is_some_and(|need| need.min > 0);
+        self.table
+            .get(ix)
+            .is_some_and(|peer| peer.possible(self.all()).iter().any(minimum))
     }
 
     /// Whether a peer that is gone will be dialed again without anybody asking: it is held, or it can serve what nobody

@@ -41,6 +41,9 @@ impl Manager {
         if !self.outage.charges_count() && outcome == Outcome::Broken {
             return;
         }
+        if outcome == Outcome::Broken {
+            self.remember_service(ix, requirement);
+        }
         let rest_ms = self.failed_service(ix, requirement, outcome);
         let until = rest_ms.map(|wait| self.now.mono_ms.saturating_add(wait));
         if let Some(until) = until {
@@ -85,6 +88,7 @@ impl Manager {
             self.end_rest(ix, requirement);
         }
         if let Link::Connected(conn) = link {
+            self.outage.heard();
             if let Some(open) = self.connections.get_mut(conn) {
                 open.successes = open.successes.saturating_add(1);
                 open.heard_at = now;

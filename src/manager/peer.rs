@@ -154,6 +154,8 @@ pub(super) struct Peer {
     pub(super) salt: u64,
     /// Who told first.
     pub(super) source: Source,
+    /// The mark of who named it first.
+    pub(super) introducer: Option<u64>,
     pub(super) role: Role,
     pub(super) priority: Priority,
     pub(super) routes: Routes,
@@ -204,6 +206,7 @@ impl Peer {
             id,
             salt,
             source,
+            introducer: None,
             role: match source {
                 Source::Dns => Role::Bootstrap,
                 Source::Static => Role::Named,

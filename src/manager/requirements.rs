@@ -116,6 +116,7 @@ impl Manager {
         self.candidates.retire(id);
         self.dials.forget_requirement(id);
         self.connections.forget_requirement(id);
+        self.outage.forget_requirement(id);
         for ix in self.table.forget_requirement(id) {
             self.deadlines.clear(Timer::Rest(ix, id));
         }

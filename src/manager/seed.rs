@@ -16,6 +16,10 @@ pub(super) enum Domain {
     Endpoint = 3,
     /// Decisions.
     Draw = 4,
+    /// A small group of addresses.
+    Subnet = 5,
+    /// Who told of others.
+    Introducer = 6,
 }
 
 /// The source of choices.

@@ -281,7 +281,7 @@ impl Manager {
         if peer == self.config.local {
             return false;
         }
-        let Some(ix) = self.find_or_insert(peer, Source::Saved) else {
+        let Some(ix) = self.find_or_insert(peer, Source::Saved, None) else {
             return false;
         };
         let named: Vec<(RequirementId, i16)> = saved

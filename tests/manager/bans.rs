@@ -77,8 +77,8 @@ fn a_ban_outlasts_the_record_of_its_peer() {
     let place = world.node(&ALL);
     world.discovered(place, Source::PeerExchange);
     misbehave(&mut world, place);
-    // Others displace its record, and then it is heard of again.
-    for _ in 0..4 {
+    // Others displace its record at random, and then it is heard of again.
+    for _ in 0..40 {
         let other = world.node(&ALL);
         world.discovered(other, Source::PeerExchange);
     }

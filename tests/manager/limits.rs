@@ -111,11 +111,12 @@ fn needs_stop_at_the_soft_target_that_the_user_set_and_go_on_when_it_rises() {
 #[test]
 fn dials_beyond_a_lower_hard_cap_are_given_up_in_the_same_input() {
     let mut world = greedy();
-    assert_eq!(world.manager.stats().dialing, 6);
+    let dialing = world.manager.stats().dialing;
+    assert!(dialing > 2, "{dialing}");
     let mark = world.mark();
     set(&mut world, Some(2), Some(2));
     let cancelled = world.count(mark, |order| matches!(order, Command::CancelDial { .. }));
-    assert_eq!(cancelled, 4);
+    assert_eq!(cancelled as u32, dialing - 2);
     assert_eq!(world.manager.stats().dialing, 2);
 }
 

@@ -5,6 +5,7 @@ mod closing;
 #[cfg(not(target_arch = "wasm32"))]
 mod corpus;
 mod dialing;
+mod diversity;
 mod enrollment;
 mod environment;
 #[cfg(not(target_arch = "wasm32"))]
@@ -17,6 +18,7 @@ mod loss;
 mod modes;
 mod observe;
 mod outage;
+mod pacing;
 #[cfg(not(target_arch = "wasm32"))]
 mod properties;
 #[cfg(not(target_arch = "wasm32"))]
