@@ -479,7 +479,7 @@ export interface RequirementStatus {
   readonly state: HealthState;
   /** Who serves it, best first. */
   readonly peers: string[];
-  /** How long it took from the first start until its target was reached for the first time. */
+  /** From the first start to when the target was first reached, in milliseconds. Absent: it never was. */
   readonly firstMetAfterMs?: number;
 }
 
@@ -560,9 +560,11 @@ export interface Stats {
   readonly locks: number;
   /** Of the open connections, those that the peer opened, now. */
   readonly inbound: number;
-  /** Dials that the pacing would admit now; below 0 when your own dials overdrew it. */
+  /** The open connections by what carries them (`ws`, `wss`), now; what carries none is left out. */
+  readonly byTransport: Readonly<Record<string, number>>;
+  /** Dials that the pacing admits, now; negative when your own dials overdrew it. */
   readonly dialTokens: number;
-  /** The longest that the page kept the manager waiting beyond a deadline, in milliseconds. Sleep does not count. */
+  /** The longest that a deadline was missed by, in milliseconds; sleep does not count. */
   readonly deadlineLagMs: number;
   /** Since the node was made, as everything below: dials started. */
   readonly dials: number;
@@ -576,6 +578,8 @@ export interface Stats {
   readonly rounds: number;
   /** Dials and connections, of nobody's order, that were refused. */
   readonly denials: number;
+  /** Decisions taken; the last of them are in `decisions`. */
+  readonly decided: number;
   /** Inputs that the manager handled. */
   readonly events: number;
   /** Orders that it gave. */

@@ -208,7 +208,12 @@ fn offer_message(enrollment: EnrollmentId, offer: Offer) -> JsValue {
         .with("kind", "offer")
         .with("enrollment", enrollment.0 as f64);
     let (share, counter) = match offer {
-        Offer::Granted(share) => (share, None),
+        // What is left of a grant holds already: there is nothing to answer.
+        Offer::Granted(grant)
+        | Offer::Counter {
+            grant,
+            answer_ms: 0,
+        } => (grant, None),
         Offer::Counter { grant, answer_ms } => (grant, Some(answer_ms)),
         Offer::Rejected(_) | Offer::Ended => (Grant::default(), None),
     };

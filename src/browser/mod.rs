@@ -63,7 +63,7 @@ pub fn post(handle: u32, message: JsValue) -> Result<(), JsValue> {
     shell(handle)?.post(message)
 }
 
-/// A snapshot: `peers`, `health`, `stats`, `protocols`, `peerId`; with an argument `peer` and `explain` (an id) and
+/// A snapshot: `peers`, `health`, `stats`, `protocols`, `record`, `peerId`; with an argument `peer` and `explain` (an id) and
 /// `decisions` (how many, as a text).
 ///
 /// # Errors

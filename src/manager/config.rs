@@ -127,7 +127,14 @@ pub struct Config {
     pub fault_rest_ms: u64,
     /// A protocol that turned out to be absent is not expected again for this long, in milliseconds.
     pub absent_ms: u64,
-    /// Faults that ban.
+    /// What a fault takes from a peer's behaviour (4.5): between the low tolerance of other clients (100) and their
+    /// limit of a disconnect (200), so that one fault never disconnects and two within a quarter of an hour do.
+    pub fault_step: u16,
+    /// A peer whose behaviour is this much below zero, or more, is disconnected for a while (4.5).
+    pub behaviour_disconnect: u16,
+    /// A peer whose behaviour is this much below zero, or more, is banned (4.5).
+    pub behaviour_ban: u16,
+    /// Faults that ban, however its behaviour faded in between.
     pub faults_to_ban: u8,
     /// Faults further apart than this do not add up, in milliseconds.
     pub fault_memory_ms: u64,
@@ -135,6 +142,18 @@ pub struct Config {
     pub ban_ms: u64,
     /// Longest ban, in milliseconds.
     pub ban_cap_ms: u64,
+    /// Earlier bans lengthen the next one unless this much time without any went by, in milliseconds (4.16).
+    pub ban_memory_ms: u64,
+    /// Peers in the table of bans (4.16).
+    pub max_bans: usize,
+    /// Of these, banned by the user: what exceeds it is refused, with a reason (4.16).
+    pub max_user_bans: usize,
+    /// Automatic bans in one subnet (/24 or /48) and within [`Self::subnet_window_ms`] that refuse the whole subnet (4.16).
+    pub subnet_bans: usize,
+    /// How far apart these bans may be, in milliseconds.
+    pub subnet_window_ms: u64,
+    /// How long new connections with a subnet are refused, in milliseconds.
+    pub subnet_hold_ms: u64,
 
     // --- verification ---------------------------------------------------------------------------------------------
     /// How long an unverified connection counts as cover that is on its way, in milliseconds.
@@ -165,6 +184,8 @@ pub struct Config {
     // --- start-up (4.11) ------------------------------------------------------------------------------------------
     /// Head start of static and known peers before a bootstrap peer is dialed, in milliseconds.
     pub head_start_ms: u64,
+    /// Dials at once in that time, until somebody serves.
+    pub head_start_dials: usize,
     /// A bootstrap dial that takes this long gets company, in milliseconds.
     pub bootstrap_hedge_ms: u64,
     /// Without any connection for this long three bootstrap peers may be dialed at once, in milliseconds.
@@ -287,10 +308,19 @@ impl Config {
             unable_ms: 5 * MINUTE,
             fault_rest_ms: 10 * MINUTE,
             absent_ms: 30 * MINUTE,
+            fault_step: 150,
+            behaviour_disconnect: 200,
+            behaviour_ban: 500,
             faults_to_ban: 3,
             fault_memory_ms: HOUR,
             ban_ms: 30 * MINUTE,
             ban_cap_ms: 24 * HOUR,
+            ban_memory_ms: 7 * 24 * HOUR,
+            max_bans: 4_096,
+            max_user_bans: 1_024,
+            subnet_bans: 5,
+            subnet_window_ms: HOUR,
+            subnet_hold_ms: HOUR,
 
             verify_ms: 5 * SECOND,
             identify_ms: 10 * SECOND,
@@ -306,6 +336,7 @@ impl Config {
             resume_drift_ms: 5 * SECOND,
 
             head_start_ms: 3 * SECOND,
+            head_start_dials: 3,
             bootstrap_hedge_ms: 4 * SECOND,
             cold_start_ms: 15 * SECOND,
             cold_start_dials: 3,

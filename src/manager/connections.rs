@@ -7,7 +7,7 @@ use libp2p_identity::PeerId;
 use litemap::LiteMap;
 use multiaddr::Multiaddr;
 
-use super::event::{ConnId, Direction, RequirementId};
+use super::event::{ConnId, Direction, RequirementId, Transport};
 use super::reason::Reason;
 use super::services::{Cover, Services};
 use super::table::Ix;
@@ -70,6 +70,7 @@ pub(super) struct Conn {
     pub(super) peer: PeerId,
     pub(super) direction: Direction,
     pub(super) route: Multiaddr,
+    pub(super) transport: Transport,
     pub(super) opened_at: u64,
     pub(super) opened_wall: u64,
     pub(super) phase: Phase,

@@ -4,6 +4,7 @@ use libp2p_identity::PeerId;
 
 use super::peer::Role;
 use super::reason::Reason;
+use super::route::Route;
 use super::{Manager, Run};
 
 impl Manager {
@@ -20,8 +21,16 @@ impl Manager {
                     None | Some(Reason::NoRoute) => {}
                     Some(reason) => return Err(reason),
                 }
+                if self.all_quarantined(record) {
+                    return Err(Reason::SubnetBanned);
+                }
                 if record.role == Role::Bootstrap {
                     return Err(Reason::Parked);
+                }
+                let mut routes = record.routes.iter();
+                let admits = |route: &Route| self.transport_admits(route.transport);
+                if !record.routes.is_empty() && !routes.any(admits) {
+                    return Err(Reason::TransportLimit);
                 }
             }
         }

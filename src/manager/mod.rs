@@ -45,6 +45,9 @@
 //! | `dials` | the token bucket and the dials under way |
 //! | `connections` | the open connections and what was verified on them |
 //! | `asking` | whom we asked for peers, and when |
+//! | `pins` | whom the user holds, and whose connection they protect |
+//! | `bans`, `quarantine` | who may not connect, and which subnets |
+//! | `snapshot` | what outlives the process, and what came back of it (its bytes: `saved`) |
 //! | `outage` | whether this machine's network is to blame |
 //! | `deadlines` | what is to happen when |
 //! | `seed` | every choice between equals |
@@ -57,7 +60,7 @@
 //! Bounds: 5,000 peers with 8 addresses each, 20 connections and dials together, one deadline for each purpose.
 //! One input costs a few searches in ordered maps; nothing walks over all peers but [`Manager::peers`] and a start.
 //!
-//! This is tier 1 of the specification. Scores move as 4.5 says but do not fade with time.
+//! Scores fade without ticks (`score`): what they are now is worked out when they are read.
 
 pub mod command;
 pub mod config;
@@ -89,6 +92,7 @@ mod limits;
 mod locks;
 mod modes;
 mod needs;
+mod network;
 mod on_connection;
 mod on_dial;
 mod on_discovery;
@@ -100,20 +104,27 @@ mod outage;
 mod outbox;
 mod peer;
 mod pings;
+mod pins;
 mod plan;
 mod policy;
 mod probe;
+mod quarantine;
 mod quota;
 mod regulation;
 mod requirements;
 mod ring;
 mod route;
+mod saved;
+mod score;
 mod seed;
 mod services;
 mod shares;
+mod snapshot;
 mod sort;
 mod table;
 mod tidy;
+mod transport;
+mod transport_caps;
 mod views;
 mod wire;
 
@@ -138,11 +149,14 @@ use modes::Mode;
 use needs::{Needs, Takeover};
 use outage::Outage;
 use outbox::Outbox;
-use peer::{Bar, Role};
+use peer::{Bar, Peer, Role};
+use pins::Pins;
+use quarantine::Quarantine;
 use regulation::Regulation;
 use ring::Ring;
 use seed::Seed;
 use services::Services;
+use snapshot::Memory;
 use table::{Ix, Table};
 
 pub use command::{
@@ -158,6 +172,8 @@ pub use reason::{
     Outcome, Reason, Revocation, Trigger,
 };
 pub use record::{Log, Recorded, WireError};
+pub use saved::SnapshotError;
+pub use snapshot::Restored;
 pub use view::{
     Decision, Explanation, PeerState, PeerView, ProtocolView, RequirementView, ScoreParts, Stats,
     What,
@@ -168,14 +184,6 @@ pub use view::{
 enum Run {
     Stopped,
     Running,
-}
-
-/// Peers that the user holds at any cost.
-#[derive(Debug, Default)]
-struct Pins {
-    held: LiteMap<Ix, ()>,
-    /// Of these, whom the user waits for right now.
-    urgent: LiteMap<Ix, ()>,
 }
 
 /// The state machine. See the module's documentation for the contract.
@@ -206,6 +214,8 @@ pub struct Manager {
     locks: Locks,
     bursts: Bursts,
     bans: Bans,
+    quarantine: Quarantine,
+    memory: Memory,
     regulation: Regulation,
     /// Peers that answered and were of another network, since one was of ours.
     strangers: u32,
@@ -239,7 +249,7 @@ impl Manager {
             connections: Connections::default(),
             outage: Outage::new(),
             asking: Asking::new(),
-            deadlines: Deadlines::default(),
+            deadlines: Deadlines::new(now.mono_ms),
             out: Outbox::default(),
             ring: Ring::default(),
             gauges: Gauges::default(),
@@ -252,6 +262,8 @@ impl Manager {
             locks: Locks::default(),
             bursts: Bursts::default(),
             bans: Bans::default(),
+            quarantine: Quarantine::default(),
+            memory: Memory::default(),
             regulation: Regulation::default(),
             strangers: 0,
             fresh_loss: None,
@@ -271,7 +283,7 @@ impl Manager {
         let slept = self.advance(now);
         self.fire_due();
         if slept {
-            self.resume();
+            self.woke_up();
         }
         match event {
             Event::Start => self.on_start(),
@@ -369,19 +381,23 @@ impl Manager {
             Event::Offline => self.on_offline(),
         }
         self.watch_quotas();
-        self.regulate();
         self.decide();
         self.announce();
     }
 
-    /// Tidies and plans until neither leaves work to the other: an input that says nothing finds nothing to do.
+    /// Decides until no part leaves work to another and the limits that the environment sets stand: otherwise an idle
+    /// call would be the one to notice (D4).
     fn decide(&mut self) {
-        /// A dial or a close gives the other at most a few things to do: there are few connections.
+        /// A dial, a close or another limit gives the others at most a few things to do: there are few connections.
         const ROUNDS: usize = 8;
+        self.readapt();
         for _ in 0..ROUNDS {
+            self.enforce_transport_caps();
+            self.regulate();
             self.tidy();
             self.plan();
-            if !self.untidy && !self.needs.is_dirty() {
+            let adapted = self.readapt();
+            if !adapted && !self.untidy && !self.needs.is_dirty() {
                 break;
             }
         }
@@ -417,7 +433,7 @@ impl Manager {
     pub fn next_deadline(&self) -> Option<u64> {
         if self.run == Run::Stopped && self.connections.is_empty() && self.dials.is_empty() {
             // Peers that wait are looked at when the node starts.
-            return self.deadlines.next_promise();
+            return self.deadlines.next_while_stopped();
         }
         self.deadlines.next()
     }
@@ -474,6 +490,7 @@ impl Manager {
         let (mut entry, mut place) = (None, None);
         if let Some(peer) = self.table.get(ix)
             && peer.forbidden().is_none()
+            && !self.all_quarantined(peer)
             && let Some(route) = peer.routes.best()
         {
             match peer.role {
@@ -481,7 +498,7 @@ impl Manager {
                 Role::Ordinary | Role::Named if !peer.arriving => {
                     let services = peer.possible(all);
                     entry = (!services.is_empty()).then(|| Entry {
-                        rank: peer.rank(all, self.config.unverified_counted),
+                        rank: peer.rank(all, self.config.unverified_counted, self.now.mono_ms),
                         group: route.group,
                         salt: peer.salt,
                         services,
@@ -533,7 +550,9 @@ impl Manager {
         if let Some(old) = self.table.room(self.config.max_peers).ok()? {
             self.forget(old);
         }
-        Some(self.table.insert(peer, source, &self.seed))
+        let ix = self.table.insert(peer, source, &self.seed);
+        self.note_ban(ix);
+        Some(ix)
     }
 
     /// Forgets a peer and everything that refers to it.
@@ -542,11 +561,18 @@ impl Manager {
             return;
         };
         self.refresh(ix);
+        self.clear_timers(ix, &peer);
+    }
+
+    /// Disarms everything that waits for a peer.
+    fn clear_timers(&mut self, ix: Ix, peer: &Peer) {
         self.deadlines.clear(Timer::Bar(ix));
+        self.deadlines.clear(Timer::Hint(ix));
         for service in &peer.services {
             self.deadlines.clear(Timer::Rest(ix, service.requirement));
         }
         self.asking.forget(ix);
         self.leaving.forget(ix);
+        self.memory.forget(ix);
     }
 }

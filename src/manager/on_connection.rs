@@ -6,13 +6,14 @@ use multiaddr::Multiaddr;
 use super::command::Command;
 use super::connections::{Conn, HandOff, Network, Phase, Pinging};
 use super::deadlines::Timer;
-use super::event::{ConnId, DialId, Direction, Metadata, RequirementId, Source};
+use super::event::{ConnId, DialId, Direction, Metadata, RequirementId, Source, Transport};
 use super::needs::Provider;
 use super::peer::{Bar, Link};
 use super::reason::Reason;
 use super::requirements;
 use super::services::{Cover, Services};
 use super::table::Ix;
+use super::transport;
 use super::{Manager, Notice, Run, What};
 
 impl Manager {
@@ -45,7 +46,10 @@ impl Manager {
             self.recover();
         }
         let ordered = self.dial_succeeded(ix, dial);
-        let refusal = self.refuses(ix, ordered);
+        let transport = transport::of(&route);
+        let refusal = self
+            .refuses(ix, ordered, transport)
+            .or_else(|| (!ordered && self.quarantined(&route)).then_some(Reason::SubnetBanned));
         self.table.reached(ix);
         self.pins.urgent.remove(&ix);
         let Some(record) = self.table.get_mut(ix) else {
@@ -60,7 +64,7 @@ impl Manager {
         }
         let first = !matches!(record.link, Link::Connected(_));
         let lost = if first {
-            record.link = Link::Connected(conn);
+            record.set_link(Link::Connected(conn), self.now.mono_ms);
             record.lost.take()
         } else {
             None
@@ -86,6 +90,7 @@ impl Manager {
                 peer,
                 direction,
                 route: route.clone(),
+                transport,
                 opened_at: now,
                 opened_wall: self.now.wall_ms,
                 phase: Phase::Open,
@@ -147,11 +152,14 @@ impl Manager {
         {
             self.out.order(Command::CancelDial { dial: flight.dial });
         }
+        if ordered {
+            self.dial_ended(true);
+        }
         ordered
     }
 
     /// Why a connection is closed again at once.
-    fn refuses(&self, ix: Ix, ordered: bool) -> Option<Reason> {
+    fn refuses(&self, ix: Ix, ordered: bool, transport: Transport) -> Option<Reason> {
         let peer = self.table.get(ix)?;
         if let Some(reason) = peer.banned() {
             return Some(reason);
@@ -162,15 +170,21 @@ impl Manager {
         match peer.bar {
             Bar::HungUp => return Some(Reason::HungUp),
             Bar::Until {
-                why: Reason::OtherNetwork,
+                why: why @ (Reason::OtherNetwork | Reason::BadBehaviour),
                 ..
-            } if !ordered => return Some(Reason::OtherNetwork),
+            } if !ordered => return Some(why),
             Bar::Open | Bar::Until { .. } => {}
         }
-        if !ordered && let Some(reason) = self.mode.refuses(Some(peer.id)) {
+        if ordered {
+            return None;
+        }
+        if let Some(reason) = self.mode.refuses(Some(peer.id)) {
             return Some(reason);
         }
-        (!ordered && self.occupied() >= self.limits.hard()).then_some(Reason::NotAdmitted)
+        if self.occupied() >= self.limits.hard() {
+            return Some(Reason::NotAdmitted);
+        }
+        (!self.transport_admits(transport)).then_some(Reason::TransportLimit)
     }
 
     pub(super) fn on_identified(&mut self, conn: ConnId, protocols: Vec<String>, agent: String) {
@@ -329,6 +343,7 @@ impl Manager {
             && let Some(peer) = self.table.get_mut(ix)
         {
             peer.good = true;
+            peer.served_wall_ms = Some(self.now.wall_ms);
         }
     }
 }

@@ -10,6 +10,7 @@ use super::event::DialId;
 use super::outage::Charge;
 use super::peer::{Bar, Link};
 use super::reason::{DialFailure, Reason};
+use super::route::Route;
 use super::table::Ix;
 use super::{Manager, Notice, Run, What};
 
@@ -26,8 +27,15 @@ pub(super) enum Begun {
 impl Manager {
     /// Whether the pacing admits one more dial.
     pub(super) fn pace_admits(&self, urgent: bool) -> bool {
-        self.dials.len() < self.config.dials_in_flight
+        self.dials.len() < self.environment.in_flight(&self.config)
             && self.dials.bucket.has(self.now.mono_ms, urgent)
+    }
+
+    /// Whether an address may be dialed at this moment.
+    pub(super) fn may_try(&self, route: &Route) -> bool {
+        !self.dials.busy(route.endpoint)
+            && self.transport_admits(route.transport)
+            && !self.quarantined(&route.address)
     }
 
     /// Begins to dial a peer. `urgent`: the user waits, and may overdraw the bucket.
@@ -43,7 +51,7 @@ impl Manager {
             return Begun::Later;
         }
         let all = self.all();
-        let Some(peer) = self.table.get_mut(ix) else {
+        let Some(peer) = self.table.get(ix) else {
             return Begun::NotNow;
         };
         if peer.link != Link::Idle || peer.banned().is_some() {
@@ -52,20 +60,25 @@ impl Manager {
         let rest: VecDeque<Leg> = peer
             .routes
             .iter()
+            .filter(|route| self.transport_admits(route.transport))
             .take(usize::from(self.config.routes_per_dial))
+            .filter(|route| !self.quarantine.refuses(&route.address))
             .map(|route| Leg {
                 route: route.address.clone(),
                 endpoint: route.endpoint,
                 group: route.group,
+                transport: route.transport,
             })
             .collect();
         if rest.iter().all(|leg| self.dials.busy(leg.endpoint)) {
             return Begun::NotNow;
         }
         let cover = peer.cover(all, self.config.unverified_counted);
-        peer.link = Link::Dialing;
-        if let Some(lost) = &mut peer.lost {
-            lost.attempts = lost.attempts.saturating_add(1);
+        if let Some(peer) = self.table.get_mut(ix) {
+            peer.link = Link::Dialing;
+            if let Some(lost) = &mut peer.lost {
+                lost.attempts = lost.attempts.saturating_add(1);
+            }
         }
         self.dials.begin(
             ix,
@@ -112,6 +125,9 @@ impl Manager {
         if !self.dials.bucket.has(now, urgent) {
             return;
         }
+        if self.strike_out(ix) {
+            return;
+        }
         let Some(flight) = self.dials.take_off(ix) else {
             return;
         };
@@ -130,6 +146,40 @@ impl Manager {
         });
     }
 
+    /// Gives up the addresses of a job for which there is no room any more; whether none is left.
+    fn strike_out(&mut self, ix: Ix) -> bool {
+        let Some(job) = self.dials.job(ix).filter(|job| job.flight.is_none()) else {
+            return false;
+        };
+        let admitted = |leg: &&Leg| self.transport_admits(leg.transport);
+        if job.rest.iter().all(|leg| admitted(&leg)) {
+            return false;
+        }
+        let rest: VecDeque<Leg> = job.rest.iter().filter(admitted).cloned().collect();
+        if rest.is_empty() {
+            self.dial_refused(ix);
+            return true;
+        }
+        self.dials.set_rest(ix, rest);
+        false
+    }
+
+    /// A dial ended: when most fail although our network works, the next ones come half as fast (4.14).
+    pub(super) fn dial_ended(&mut self, succeeded: bool) {
+        self.dials.results.record(succeeded);
+        self.set_pace();
+    }
+
+    /// The pace that the environment allows.
+    pub(super) fn set_pace(&mut self) {
+        let mut rate = self.environment.dial_rate(&self.config);
+        let mut open = self.connections.open();
+        if self.dials.results.mostly_fail() && open.any(|(_, conn)| conn.verified()) {
+            rate /= 2;
+        }
+        self.dials.bucket.set_rate(self.now.mono_ms, rate);
+    }
+
     pub(super) fn on_dial_failed(&mut self, dial: DialId, failure: DialFailure) {
         let Some(ix) = self.dials.whose(dial) else {
             return;
@@ -143,6 +193,7 @@ impl Manager {
             return;
         }
         self.out.stats.dial_failures += 1;
+        self.dial_ended(false);
         if let Some(peer) = self.table.get_mut(ix) {
             peer.routes.failed(&flight.route);
             if matches!(failure, DialFailure::WrongId | DialFailure::NotAllowed) {

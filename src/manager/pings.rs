@@ -58,7 +58,8 @@ impl Manager {
             .saturating_add(u64::from(timeout_ms))
             .saturating_add(self.config.watchdog_ms);
         self.deadlines.set(Timer::Pong(conn), lost_at);
-        let idle_at = self.now.mono_ms.saturating_add(self.config.ping_idle_ms);
+        let idle_ms = self.environment.ping_idle_ms(&self.config);
+        let idle_at = self.now.mono_ms.saturating_add(idle_ms);
         self.deadlines.set(Timer::Ping(conn), idle_at);
     }
 

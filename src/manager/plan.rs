@@ -8,7 +8,7 @@ use super::deadlines::{Timer, Wake};
 use super::event::{ConnId, RequirementId};
 use super::ladder::{Situation, Step};
 use super::on_dial::Begun;
-use super::peer::{Bar, Link, Role};
+use super::peer::{Bar, Link, Peer, Role};
 use super::reason::Reason;
 use super::services::{Services, WHOLE};
 use super::sort::sort_short_by_key;
@@ -43,6 +43,7 @@ impl Manager {
             } else {
                 self.dial_pins(false, &mut wake);
                 if self.needs.short() {
+                    self.dial_anchors();
                     self.dial_needs(&mut wake);
                     self.redial_at_once();
                     self.ask_peers(&mut wake);
@@ -109,11 +110,16 @@ impl Manager {
                 self.wait_for_token(wake);
                 return;
             }
+            let deficits: Vec<u32> = self.needs.ids().map(|id| self.needs.deficit(id)).collect();
+            let wants = |id: RequirementId| deficits[usize::from(id.0)];
             if self.occupied() >= self.limits.soft() {
                 return;
             }
-            let deficits: Vec<u32> = self.needs.ids().map(|id| self.needs.deficit(id)).collect();
-            let Some(choice) = self.choose(&|id| deficits[usize::from(id.0)]) else {
+            if self.head_start_is_full(wake) {
+                return;
+            }
+            let drawn = self.seed.drawn();
+            let Some(choice) = self.choose(&wants) else {
                 return;
             };
             let lost = self
@@ -126,18 +132,32 @@ impl Manager {
                 DialWhy::Need(choice.requirement)
             };
             if self.begin_dial(choice.ix, why, false, false) != Begun::Yes {
+                self.seed.undraw(drawn);
                 return;
             }
         }
+    }
+
+    /// In the head start of rung 1 only a few are dialed at once: those who are known to serve come first.
+    fn head_start_is_full(&self, wake: &mut Wake) -> bool {
+        let ends = self
+            .ladder
+            .since()
+            .saturating_add(self.config.head_start_ms);
+        let full = self.dials.len() >= self.config.head_start_dials;
+        let head_start = full && self.now.mono_ms < ends && !self.anybody_serves();
+        if head_start {
+            wake.by(ends);
+        }
+        head_start
     }
 
     fn anything_missing(&self) -> bool {
         self.needs.deficits().next().is_some()
     }
 
-    /// The best candidate for these wants (in units of a provider). One time in a few, any other of the same worth: so
-    /// nobody starves, and variety costs no connection.
-    pub(super) fn choose(&mut self, wants: &dyn Fn(RequirementId) -> u32) -> Option<Choice> {
+    /// The best candidates for these wants (in units of a provider): a few for each.
+    fn compare(&self, wants: &dyn Fn(RequirementId) -> u32) -> Vec<Choice> {
         let all = self.all();
         let wanted: Services = self.needs.ids().filter(|id| wants(*id) > 0).collect();
         // No more guesses than places that are left: one of them may fill several.
@@ -151,10 +171,7 @@ impl Manager {
                     .routes
                     .iter()
                     .take(usize::from(self.config.routes_per_dial));
-                (known || admit_unknown)
-                    && legs
-                        .into_iter()
-                        .any(|route| !self.dials.busy(route.endpoint))
+                (known || admit_unknown) && legs.into_iter().any(|route| self.may_try(route))
             })
         };
         let mut choices: Vec<Choice> = Vec::new();
@@ -180,6 +197,13 @@ impl Manager {
                 });
             }
         }
+        choices
+    }
+
+    /// The best of the candidates for these wants. One time in a few, any other of the same worth: so nobody starves,
+    /// and variety costs no connection.
+    pub(super) fn choose(&mut self, wants: &dyn Fn(RequirementId) -> u32) -> Option<Choice> {
+        let choices = self.compare(wants);
         let best = *choices
             .iter()
             .max_by_key(|c| (c.worth, c.quality, c.group, c.salt, c.ix))?;
@@ -397,7 +421,7 @@ impl Manager {
         let free = |ix: &Ix| {
             self.table.get(*ix).is_some_and(|peer| {
                 let mut routes = peer.routes.iter();
-                routes.any(|route| !self.dials.busy(route.endpoint))
+                routes.any(|route| self.may_try(route))
             })
         };
         let mut next = self.ladder.next(COMPARED).filter(free);
@@ -466,12 +490,12 @@ impl Manager {
             .connections
             .open()
             .filter(|(id, conn)| {
-                let pinned = self.table.get(conn.ix).is_some_and(|peer| peer.pinned);
+                let held = self.table.get(conn.ix).is_some_and(Peer::held);
                 let needed = conn
                     .serving
                     .iter()
                     .any(|id| !self.needs.met_without_one(id));
-                !pinned && !self.locked(*id) && !conn.verifying() && !needed
+                !held && !self.locked(*id) && !conn.verifying() && !needed
             })
             .min_by_key(|(id, conn)| (conn.serving.len(), *id))
             .map(|(id, _)| id);

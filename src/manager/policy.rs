@@ -20,6 +20,9 @@ macro_rules! numbers {
             /// The fields that are numbers, in their order. The npm API spells them in camelCase.
             pub const NUMBERS: &'static [&'static str] = &[$(stringify!($field)),+];
 
+            /// The same names in one text, for the mark of a log.
+            pub(super) const NUMBER_NAMES: &'static str = stringify!($($field)+);
+
             /// The number at a place of [`Self::NUMBERS`].
             pub fn number(&self, place: usize) -> Option<u64> {
                 Some(match place {
@@ -35,6 +38,11 @@ macro_rules! numbers {
                 if value > GREATEST || (value == 0 && !MAY_BE_ZERO.contains(&place)) {
                     return false;
                 }
+                self.put_number(place, value)
+            }
+
+            /// The same without the bounds: a log holds what once was.
+            pub(super) fn put_number(&mut self, place: usize, value: u64) -> bool {
                 match place {
                     $(at if at == Place::$field as usize => narrow(&mut self.$field, value),)+
                     _ => false,
@@ -102,10 +110,19 @@ numbers! {
     unable_ms,
     fault_rest_ms,
     absent_ms,
+    fault_step,
+    behaviour_disconnect,
+    behaviour_ban,
     faults_to_ban,
     fault_memory_ms,
     ban_ms,
     ban_cap_ms,
+    ban_memory_ms,
+    max_bans,
+    max_user_bans,
+    subnet_bans,
+    subnet_window_ms,
+    subnet_hold_ms,
     verify_ms,
     identify_ms,
     rejected_ms,
@@ -118,6 +135,7 @@ numbers! {
     resume_late_ms,
     resume_drift_ms,
     head_start_ms,
+    head_start_dials,
     bootstrap_hedge_ms,
     cold_start_ms,
     cold_start_dials,
@@ -135,7 +153,13 @@ numbers! {
     surplus_grace_ms,
     useless_grace_ms,
     offer_every_ms,
+    lock_max_ms,
+    lock_grace_ms,
     breach_ms,
+    grace_connect_ms,
+    grace_identify_ms,
+    drain_ms,
+    prune_cap_ms,
 }
 
 #[cfg(test)]

@@ -88,6 +88,7 @@ impl Manager {
         for conn in self.connections.ids() {
             self.look_again(conn, id, protocols);
         }
+        self.recall(id);
         self.enrollments.sweep.left = self.table.len();
         self.place_peers();
         Some(id)

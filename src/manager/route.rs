@@ -4,8 +4,23 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use multiaddr::{Multiaddr, Protocol};
 
+use super::event::Transport;
 use super::seed::{Domain, Seed};
 use super::sort::sort_short_by_key;
+use super::transport;
+
+/// Failures in a row after which an address that once worked is one like the others: a peer may have moved, and a job
+/// tries only the first few.
+const STALE_FAILURES: u8 = 3;
+
+/// Who told of an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Told {
+    /// The user.
+    Named,
+    /// Anybody else.
+    Claimed,
+}
 
 /// One address.
 #[derive(Debug, Clone)]
@@ -16,6 +31,8 @@ pub(super) struct Route {
     pub(super) endpoint: u64,
     /// Who shares its fate and perhaps its owner (4.15).
     pub(super) group: u64,
+    pub(super) transport: Transport,
+    pub(super) told: Told,
     /// A connection to this peer once opened there.
     pub(super) verified: bool,
     /// Failures in a row.
@@ -31,17 +48,23 @@ impl Route {
             None => endpoint,
         };
         Self {
+            transport: transport::of(&address),
             address,
             endpoint,
             group,
+            told: Told::Claimed,
             verified: false,
             failures: 0,
         }
     }
 
-    /// Smaller is tried first.
-    fn rank(&self) -> (bool, u8, u64) {
-        (!self.verified, self.failures, self.endpoint)
+    /// Smaller is tried first (4.7): what the user named, or what worked and still does, then what failed least, so that
+    /// every address has its turn, then what costs the page least.
+    fn rank(&self) -> (bool, u8, Told, u8, u64) {
+        let good = self.verified && self.failures < STALE_FAILURES;
+        let claim = self.told == Told::Claimed && !good;
+        let preference = transport::preference(self.transport);
+        (claim, self.failures, self.told, preference, self.endpoint)
     }
 }
 
@@ -138,7 +161,9 @@ impl Routes {
                 .list
                 .iter()
                 .enumerate()
-                .filter(|(_, route)| !route.verified && route.failures > 0)
+                .filter(|(_, route)| {
+                    !route.verified && route.told == Told::Claimed && route.failures > 0
+                })
                 .max_by_key(|(_, route)| route.failures)
                 .map(|(place, _)| place);
             match worst {
@@ -149,6 +174,32 @@ impl Routes {
         self.list.push(Route::new(address.clone(), seed));
         self.sort();
         true
+    }
+
+    /// Adds an address that the user names, at the cost of the worst that others claim.
+    pub(super) fn add_named(&mut self, address: &Multiaddr, limit: usize, seed: &Seed) {
+        if address.is_empty() {
+            return;
+        }
+        if self.find(address).is_none() {
+            if self.list.len() >= limit {
+                let claims = |route: &Route| route.told == Told::Claimed;
+                match self.list.iter().rposition(claims) {
+                    Some(worst) => self.list.remove(worst),
+                    None => return,
+                };
+            }
+            self.list.push(Route::new(address.clone(), seed));
+        }
+        if let Some(route) = self.find(address) {
+            route.told = Told::Named;
+        }
+        self.sort();
+    }
+
+    /// The user knows that an address is wrong.
+    pub(super) fn remove(&mut self, address: &Multiaddr) {
+        self.list.retain(|route| route.address != *address);
     }
 
     /// An address worked.

@@ -42,6 +42,16 @@ impl Seed {
         u64::from_le_bytes(first)
     }
 
+    /// How many decisions were drawn, to come back to when nothing came of them.
+    pub(super) fn drawn(&self) -> u64 {
+        self.drawn
+    }
+
+    /// What was drawn since leads to nothing: it was no decision.
+    pub(super) fn undraw(&mut self, drawn: u64) {
+        self.drawn = drawn;
+    }
+
     /// A fresh uniform number.
     pub(super) fn draw(&mut self) -> u64 {
         self.drawn = self.drawn.wrapping_add(1);

@@ -284,16 +284,13 @@ impl Node {
             }),
         )
         .await;
-        found.unwrap_or_else(|| {
-            Err(NodeError::new(
-                ErrorCode::NoPeer,
-                format!(
-                    "no peer serves {} ({})",
-                    self.lock().requirement_name(requirement),
-                    self.health().reason
-                ),
-            ))
-        })
+        if let Some(found) = found {
+            return found;
+        }
+        let name = self.lock().requirement_name(requirement);
+        let reason = self.health().reason;
+        let message = format!("no peer serves {name} ({reason})");
+        Err(NodeError::new(ErrorCode::NoPeer, message))
     }
 
     /// Asks one peer one question: opens a stream for the first of `protocols` that it speaks, sends what `request`

@@ -94,8 +94,8 @@ pageTest("a route that is added is dialed when the peer is kept, and a peer that
   return { addresses, is: [peer.address, "known"] };
 }, ({ addresses, is }) => assert.deepEqual(addresses, is));
 
-pageTest("a route that is removed is not dialed any more", async ({ createPeerManager }, { options, all: [peer] }) => {
-  const node = await createPeerManager({ ...options, bootstrap: [peer.address] });
+pageTest("a route that is removed is not dialed any more", async ({ createLightNode }, { options, all: [peer] }) => {
+  const node = await createLightNode({ ...options, bootstrap: [peer.address], require: { lightPush: 0, filter: 0, store: 0 } });
   await until("it is known", () => node.peer(peer.peerId)?.address);
   node.removeRoute(peer.peerId, peer.address);
   await until("it has no address", () => node.peer(peer.peerId)?.address === undefined);

@@ -36,7 +36,8 @@ fn dials_come_in_a_burst_of_eight_and_then_two_a_second() {
             assert!(within.count() as u64 <= most + 1, "{window}");
         }
     }
-    assert!(at.len() >= 25, "{}", at.len());
+    // One a second once it shows that most fail although the network works.
+    assert!(at.len() >= 17, "{}", at.len());
 }
 
 #[test]

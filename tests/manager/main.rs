@@ -1,13 +1,16 @@
 //! Stories about the manager, under virtual time.
 
+mod bans;
 mod closing;
 #[cfg(not(target_arch = "wasm32"))]
 mod corpus;
 mod dialing;
 mod enrollment;
+mod environment;
 #[cfg(not(target_arch = "wasm32"))]
 mod events;
 mod hand_off;
+mod limits;
 mod locks;
 mod loss;
 mod modes;
@@ -17,8 +20,11 @@ mod outage;
 mod properties;
 #[cfg(not(target_arch = "wasm32"))]
 mod record;
+mod scores;
 mod selection;
 mod service;
+mod snapshot;
 mod start_up;
 mod user;
+mod vocabulary;
 mod world;

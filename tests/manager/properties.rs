@@ -6,7 +6,7 @@ use libp2p_identity::PeerId;
 use lightkeeper::manager::{
     Bound, Class, CloseCause, Command, ConnId, DialFailure, DialId, Direction, EnrollmentId, Event,
     GateQuery, LockAnswer, LockId, Manager, Metadata, Outcome, PeerState, Priority, ProtocolSpec,
-    Quota, RequirementId, Source, Time,
+    Quota, RequirementId, Source, Time, Transport,
 };
 use proptest::prelude::*;
 
@@ -113,6 +113,14 @@ fn protocol_event() -> impl Strategy<Value = Event> {
     ]
 }
 
+fn transport() -> impl Strategy<Value = Transport> {
+    prop::sample::select(vec![Transport::Ws, Transport::Wss])
+}
+
+fn tag() -> impl Strategy<Value = String> {
+    (0..20_u8).prop_map(|n| n.to_string())
+}
+
 fn event() -> impl Strategy<Value = Event> {
     let failures = DialFailure::ALL.to_vec();
     let outcomes = Outcome::ALL.to_vec();
@@ -135,6 +143,15 @@ fn event() -> impl Strategy<Value = Event> {
         1 => (0..9_u32, any::<bool>()).prop_map(|(found, failed)| Event::DnsFinished { found, failed }),
         2 => (peer(), prop::option::of(0..9_u32))
             .prop_map(|(peer, found)| Event::PeerExchangeDone { peer, found }),
+        1 => (prop::option::of(0..20_u16), prop::option::of(0..20_u16))
+            .prop_map(|(soft, hard)| Event::SetLimits { soft: soft.map(|g| g.min(16)), hard }),
+        1 => (transport(), prop::option::of(0..4_u16))
+            .prop_map(|(transport, max)| Event::SetMaxByTransport { transport, max }),
+        2 => any::<bool>().prop_map(|hidden| Event::Visibility { hidden }),
+        1 => Just(Event::Freeze),
+        1 => Just(Event::Unfreeze),
+        1 => any::<bool>().prop_map(|constrained| Event::NetworkChanged { constrained }),
+        2 => (0..100_u64).prop_map(|used| Event::Memory { used, limit: 100 }),
         1 => (requirement(), 0..4_u8, 0..6_u8, 0..8_u8)
             .prop_map(|(requirement, min, target, max)| Event::SetNeed {
                 requirement, need: need(min, target, max),
@@ -143,8 +160,15 @@ fn event() -> impl Strategy<Value = Event> {
                 Priority::Banned, Priority::Low, Priority::Medium, Priority::High,
             ]))
             .prop_map(|(peer, priority)| Event::SetPriority { peer, priority }),
-        2 => (peer(), prop::collection::vec(route(), 0..2))
-            .prop_map(|(peer, routes)| Event::ConnectNow { peer, routes, permanent: false }),
+        2 => (peer(), prop::collection::vec(route(), 0..2), any::<bool>())
+            .prop_map(|(peer, routes, permanent)| Event::ConnectNow { peer, routes, permanent }),
+        1 => (peer(), route()).prop_map(|(peer, route)| Event::AddRoute { peer, route }),
+        1 => (peer(), route()).prop_map(|(peer, route)| Event::RemoveRoute { peer, route }),
+        1 => peer().prop_map(|peer| Event::Forget { peer }),
+        1 => (peer(), tag()).prop_map(|(peer, tag)| Event::Protect { peer, tag }),
+        1 => (peer(), tag()).prop_map(|(peer, tag)| Event::Unprotect { peer, tag }),
+        1 => (peer(), tag(), any::<i16>(), prop::option::of(0..100_000_u64))
+            .prop_map(|(peer, tag, value, ttl_ms)| Event::Hint { peer, tag, value, ttl_ms }),
         1 => peer().prop_map(|peer| Event::HangUp { peer }),
         4 => (conn(), peer(), any::<bool>(), route(), prop::option::of(dial()))
             .prop_map(|(conn, peer, out, route, dial)| Event::Connected {

@@ -8,7 +8,7 @@ use libp2p::PeerId;
 use libp2p::identity::Keypair;
 use lightkeeper::discovery::dialable::Page;
 use lightkeeper::fleet::{Action, Fleet, FleetOptions};
-use lightkeeper::manager::{Notice, PeerState};
+use lightkeeper::manager::{Notice, PeerState, Reason};
 use lightkeeper::node::{
     Limits, Needs, Node, NodeConfig, NodeEvent, Outgoing, ReadyLevel, Received, SubscriptionId,
 };
@@ -138,6 +138,24 @@ impl World {
             _ => None,
         })
         .await
+    }
+
+    /// Why a peer was disconnected, now or to come.
+    pub(crate) async fn disconnect_since(&self, mark: usize, who: PeerId) -> Reason {
+        self.notice_since(mark, |notice| match notice {
+            Notice::Disconnected { peer, reason, .. } if *peer == who => Some(*reason),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Waits until a peer is connected for the first time.
+    pub(crate) async fn connects(&self, who: PeerId) {
+        self.notice_since(0, |notice| match notice {
+            Notice::Connected { peer, .. } if *peer == who => Some(()),
+            _ => None,
+        })
+        .await;
     }
 
     pub(crate) async fn message_since(&self, mark: usize, id: SubscriptionId) -> Received {
