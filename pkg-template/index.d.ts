@@ -967,6 +967,8 @@ export type Reason =
   | "transport-limit"
   /** Enough peers of its network, or introduced by the same peer, are connected. Nothing to do: others are taken. */
   | "diversity-limit"
+  /** Several peers of its subnet were banned a short time ago. Nothing to do: others are used. */
+  | "subnet-banned"
   /** The node makes no new connections. Call `connections.resume()`. */
   | "paused"
   /** The peer behaved badly. Nothing to do: it is replaced. */

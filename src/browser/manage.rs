@@ -75,11 +75,11 @@ pub(super) fn call(node: &Node, method: &str, params: &Object) -> Result<Option<
     done.map(Some)
 }
 
-pub(super) fn needed_text(params: &Object, name: &str) -> Result<String, NodeError> {
+pub(super) fn needed_text(params: &Object, name: &'static str) -> Result<String, NodeError> {
     needed(params.text(name)?, name)
 }
 
-pub(super) fn needed_id(params: &Object, name: &str) -> Result<u64, NodeError> {
+pub(super) fn needed_id(params: &Object, name: &'static str) -> Result<u64, NodeError> {
     needed(params.whole(name)?, name)
 }
 

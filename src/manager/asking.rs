@@ -63,7 +63,10 @@ impl Asking {
         };
         let again_at = asked.at.saturating_add(config.exchange_every_ms);
         if asked.open || now < again_at {
-            MayAsk::Later(again_at)
+            MayAsk::Later {
+                at: again_at,
+                first: asked.conn != conn,
+            }
         } else if asked.conn == conn {
             MayAsk::Again
         } else {
@@ -230,6 +233,11 @@ pub(super) enum MayAsk {
     First,
     /// Once more.
     Again,
-    /// Not before then.
-    Later(u64),
+    /// Not yet.
+    Later {
+        /// Not before then.
+        at: u64,
+        /// It was not asked on this connection yet.
+        first: bool,
+    },
 }

@@ -158,6 +158,9 @@ pub struct Config {
     // --- verification ---------------------------------------------------------------------------------------------
     /// How long an unverified connection counts as cover that is on its way, in milliseconds.
     pub verify_ms: u64,
+    /// A connection that is not verified this much later is given up, in milliseconds: it can serve nobody, and its
+    /// peer is not dialed anew while it lasts.
+    pub unverified_ms: u64,
     /// Identify must come within this, in milliseconds.
     pub identify_ms: u64,
     /// A connection that ends within this and before it was verified was rejected by the remote, in milliseconds.
@@ -232,6 +235,7 @@ pub struct Config {
     pub lock_grace_ms: u64,
     /// A protocol that uses more than its share this long, while others want it, is regulated, in milliseconds.
     pub breach_ms: u64,
+
     // --- regulation (4.13) ----------------------------------------------------------------------------------------
     /// A new connection is not closed for others for this long, in milliseconds.
     pub grace_connect_ms: u64,
@@ -241,6 +245,41 @@ pub struct Config {
     pub drain_ms: u32,
     /// Longest wait for a peer that we closed again and again, in milliseconds; the first is `prune_wait_ms`.
     pub prune_cap_ms: u64,
+    /// Rounds come at least this far apart, in milliseconds; what is above the hard cap, and memory, do not wait.
+    pub round_every_ms: u64,
+    /// What guards hold is tried again after this, give or take a fifth, in milliseconds.
+    pub round_timer_ms: u64,
+    /// More connections than the soft target are borne this long, in milliseconds: replacements overlap.
+    pub over_soft_ms: u64,
+    /// That many new connections within [`Self::spike_window_ms`] begin a round; 0: never.
+    pub spike_connects: u8,
+    /// See [`Self::spike_connects`], in milliseconds.
+    pub spike_window_ms: u64,
+    /// That many dials, of which [`Self::failing_percent`] failed, begin a round; 0: never.
+    pub failing_dials: u8,
+    /// Percent of the dials.
+    pub failing_percent: u8,
+    /// The dials of this long are looked at, in milliseconds.
+    pub failing_window_ms: u64,
+    /// How long a protocol may take to score its connections, in milliseconds. Nothing waits for it.
+    pub scores_ms: u32,
+    /// Triggers that begin no round: bit n is the n-th of [`Trigger::ALL`](super::Trigger::ALL). Without `over-hard`
+    /// the hard cap only keeps new connections away.
+    pub triggers_off: u16,
+
+    // --- economy (4.6, 4.17) --------------------------------------------------------------------------------------
+    /// Connections that no target needs are let go after this, give or take a fifth, in milliseconds: what needs them
+    /// may come back. 0: they stay, and no two are replaced by one, as full nodes want it.
+    pub lean_after_ms: u64,
+    /// Of these, that many are kept warm: whoever is lost is then replaced without a dial.
+    pub spare_connections: u8,
+    /// Two connections are replaced by one, and old ones by new ones, at most this often, in milliseconds; longer after
+    /// each failure.
+    pub swap_every_ms: u64,
+    /// Longest wait after failures to do so, in milliseconds.
+    pub swap_cap_ms: u64,
+    /// The order among equal peers changes this often, in milliseconds.
+    pub epoch_ms: u64,
 }
 
 impl Config {
@@ -323,6 +362,7 @@ impl Config {
             subnet_hold_ms: HOUR,
 
             verify_ms: 5 * SECOND,
+            unverified_ms: MINUTE,
             identify_ms: 10 * SECOND,
             rejected_ms: 2 * SECOND,
             duplicate_grace_ms: 5 * SECOND,
@@ -364,6 +404,22 @@ impl Config {
             grace_identify_ms: 5 * SECOND,
             drain_ms: 3_000,
             prune_cap_ms: 30 * MINUTE,
+            round_every_ms: SECOND,
+            round_timer_ms: 30 * SECOND,
+            over_soft_ms: 2 * SECOND,
+            spike_connects: 5,
+            spike_window_ms: SECOND,
+            failing_dials: 8,
+            failing_percent: 75,
+            failing_window_ms: 30 * SECOND,
+            scores_ms: 250,
+            triggers_off: 0,
+
+            lean_after_ms: 2 * MINUTE,
+            spare_connections: 1,
+            swap_every_ms: MINUTE,
+            swap_cap_ms: HOUR,
+            epoch_ms: HOUR,
         }
     }
 }

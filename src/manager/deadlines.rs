@@ -52,6 +52,8 @@ pub(super) enum Timer {
     Tidy,
     /// The grace of a revoked lock is over.
     Evict,
+    /// Something to decide on what is too much.
+    Regulate,
     /// Nobody has seen the page for a while.
     Hidden,
     /// A window of memory pressure ends.

@@ -27,6 +27,7 @@
 //!
 //! ```text
 //! event ── on_user, on_discovery, on_dial, on_connection, on_end, pings, on_report, on_timer: what happened
+//!       └─ regulate  closes what is too much: above the limits, above a share, what bursts left
 //!       └─ tidy      closes what is not needed: above max, failed, useless, handed off
 //!       └─ plan      dials what is missing: pins, probes, needs, the lost, bootstraps; asks for more peers
 //!       └─ announce  the lines that were crossed, once for each input, and the commands are ready
@@ -36,11 +37,14 @@
 //! |---|---|
 //! | `table` | the record of each known peer (`peer`, with its addresses in `route`), netgroups, who is forgotten first |
 //! | `candidates` | who could be dialed for what, best first |
+//! | `selection` | whom to dial for what is missing |
 //! | `ladder` | parked bootstrap peers and the rungs of the start-up |
 //! | `needs` | requirements, their providers, vacancies, and the cover that is expected |
 //! | `enrollments`, `requirements`, `shares` | protocols, what each asks for, is granted and uses; requirements that come and go |
 //! | `modes` | what the node is at: normal, paused, or in its initial sync |
 //! | `guards` | whether a connection may be closed for others; it owns nothing |
+//! | `regulation` | when a round of regulation begins |
+//! | `rounds`, `utility` | what a round closes, and how much a connection would be missed; they own nothing |
 //! | `leaving` | connections on their way out, and peers that wait because we closed theirs |
 //! | `dials` | the token bucket and the dials under way |
 //! | `connections` | the open connections and what was verified on them |
@@ -113,10 +117,12 @@ mod quota;
 mod regulation;
 mod requirements;
 mod ring;
+mod rounds;
 mod route;
 mod saved;
 mod score;
 mod seed;
+mod selection;
 mod services;
 mod shares;
 mod snapshot;
@@ -125,6 +131,7 @@ mod table;
 mod tidy;
 mod transport;
 mod transport_caps;
+mod utility;
 mod views;
 mod wire;
 
@@ -281,7 +288,7 @@ impl Manager {
     pub fn handle(&mut self, now: Time, event: Event) {
         self.out.stats.events += 1;
         let slept = self.advance(now);
-        self.fire_due();
+        self.fire_due(slept);
         if slept {
             self.woke_up();
         }
@@ -382,6 +389,7 @@ impl Manager {
         }
         self.watch_quotas();
         self.decide();
+        self.calm_down();
         self.announce();
     }
 

@@ -41,6 +41,7 @@ impl Manager {
             return;
         };
         self.out.stats.connects += 1;
+        self.regulation.connected(&self.config, self.now.mono_ms);
         if self.outage.reached() {
             self.ring.push(self.now, What::Recovered);
             self.recover();
@@ -61,6 +62,7 @@ impl Manager {
         }
         if ordered {
             record.reach.record(true);
+            self.regulation.dialed(&self.config, self.now.mono_ms, true);
         }
         let first = !matches!(record.link, Link::Connected(_));
         let lost = if first {

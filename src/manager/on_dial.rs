@@ -290,6 +290,8 @@ impl Manager {
             return None;
         }
         self.remember(ix);
+        self.regulation
+            .dialed(&self.config, self.now.mono_ms, false);
         let peer = self.table.get_mut(ix)?;
         peer.level = peer.level.saturating_add(1);
         peer.reach.record(false);

@@ -6,9 +6,14 @@ use super::config::Config;
 const GREATEST: u64 = 1 << 42;
 
 /// Numbers that may be zero, which switches them off. With a zero anywhere else there would be no manager at all.
-const MAY_BE_ZERO: [usize; 2] = [
+const MAY_BE_ZERO: [usize; 7] = [
     Place::dial_overdraft as usize,
     Place::explore_one_in as usize,
+    Place::spike_connects as usize,
+    Place::failing_dials as usize,
+    Place::triggers_off as usize,
+    Place::lean_after_ms as usize,
+    Place::spare_connections as usize,
 ];
 
 macro_rules! numbers {
@@ -124,6 +129,7 @@ numbers! {
     subnet_window_ms,
     subnet_hold_ms,
     verify_ms,
+    unverified_ms,
     identify_ms,
     rejected_ms,
     duplicate_grace_ms,
@@ -160,6 +166,21 @@ numbers! {
     grace_identify_ms,
     drain_ms,
     prune_cap_ms,
+    round_every_ms,
+    round_timer_ms,
+    over_soft_ms,
+    spike_connects,
+    spike_window_ms,
+    failing_dials,
+    failing_percent,
+    failing_window_ms,
+    scores_ms,
+    triggers_off,
+    lean_after_ms,
+    spare_connections,
+    swap_every_ms,
+    swap_cap_ms,
+    epoch_ms,
 }
 
 #[cfg(test)]

@@ -65,6 +65,11 @@ impl Seed {
         low.saturating_add(offset as u64)
     }
 
+    /// About this much: up to a fifth less or more.
+    pub(super) fn about(&mut self, wait: u64) -> u64 {
+        self.between(wait - wait / 5, wait.saturating_add(wait / 5))
+    }
+
     /// True once in `n` times; never for 0.
     pub(super) fn one_in(&mut self, n: u64) -> bool {
         n != 0 && self.between(1, n) == 1

@@ -4,7 +4,7 @@ use lightkeeper::manager::{
     Command, Event, GateQuery, LimitCause, Reason, Source, Transport, What,
 };
 
-use crate::world::{FILTER, LIGHT_PUSH, Reachable, World, need};
+use crate::world::{LIGHT_PUSH, Reachable, World, need};
 
 fn limits(world: &World) -> (u16, u16) {
     let stats = world.manager.stats();

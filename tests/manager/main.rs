@@ -9,6 +9,7 @@ mod enrollment;
 mod environment;
 #[cfg(not(target_arch = "wasm32"))]
 mod events;
+mod guards;
 mod hand_off;
 mod limits;
 mod locks;
@@ -20,6 +21,7 @@ mod outage;
 mod properties;
 #[cfg(not(target_arch = "wasm32"))]
 mod record;
+mod regulation;
 mod scores;
 mod selection;
 mod service;
