@@ -7,7 +7,7 @@ use std::rc::Rc;
 use futures::StreamExt;
 use futures::channel::mpsc::UnboundedReceiver;
 use futures::future::{AbortHandle, abortable};
-use js_sys::{Function, Uint8Array};
+use js_sys::Function;
 use libp2p::PeerId;
 use litemap::LiteMap;
 use serde::Serialize;
@@ -146,7 +146,6 @@ impl Shell {
             "health" => to_js(&HealthInfo::new(self.node.health(), &Names::of(&self.node))),
             "record" => js_sys::Uint8Array::from(&*self.node.record()).into(),
             "stats" => stats(&self.node.stats()),
-            "record" => Uint8Array::from(self.node.record().as_slice()).into(),
             "peerId" => JsValue::from_str(&self.node.peer_id().to_string()),
             other => return Err(JsError::new(&format!("no such query: {other}")).into()),
         })

@@ -90,8 +90,13 @@ impl Manager {
 
     /// Peers for what is missing, few for much.
     fn dial_needs(&mut self, wake: &mut Wake) {
-        self.call_back();
-        while self.anything_missing() {
+        loop {
+            // Each dial takes a candidate away: whether others are called back is asked anew after every one, or else a
+            // later call of the plan would find something to do (D4).
+            self.call_back();
+            if !self.anything_missing() {
+                return;
+            }
             if !self.pace_admits(false) {
                 self.wait_for_token(wake);
                 return;
