@@ -39,6 +39,7 @@ impl Manager {
                 } else {
                     self.asking.satisfied();
                 }
+                self.dial_bursts(&mut wake);
                 self.dial_successor(&mut wake);
             }
         }
@@ -102,7 +103,7 @@ impl Manager {
                 return;
             }
             let lacking = self.entitled();
-            if self.occupied() >= self.limits.soft() {
+            if self.filled() >= self.limits.soft() {
                 if lacking.iter().any(|id| self.candidates.any(id)) {
                     self.regulation.room_is_short = true;
                 }
@@ -327,7 +328,7 @@ impl Manager {
                 self.wait_for_token(wake);
                 return;
             }
-            if self.occupied() >= self.limits.soft() {
+            if self.filled() >= self.limits.soft() {
                 self.regulation.room_is_short |= !self.entitled().is_empty();
                 return;
             }
