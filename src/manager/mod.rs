@@ -45,6 +45,7 @@
 //! | `guards` | whether a connection may be closed for others; it owns nothing |
 //! | `regulation` | when a round of regulation begins |
 //! | `rounds`, `utility` | what a round closes, and how much a connection would be missed; they own nothing |
+//! | `lean`, `relief`, `lifetime` | what is surplus; who is dialed to replace two, or one that is old |
 //! | `leaving` | connections on their way out, and peers that wait because we closed theirs |
 //! | `dials` | the token bucket and the dials under way |
 //! | `connections` | the open connections and what was verified on them |
@@ -88,7 +89,9 @@ mod gauges;
 mod guards;
 mod hints;
 mod ladder;
+mod lean;
 mod leaving;
+mod lifetime;
 mod limits;
 mod locks;
 mod modes;
@@ -110,6 +113,7 @@ mod policy;
 mod probe;
 mod quota;
 mod regulation;
+mod relief;
 mod requirements;
 mod ring;
 mod rounds;
@@ -141,6 +145,7 @@ use enrollments::Enrollments;
 use environment::Environment;
 use gauges::Gauges;
 use ladder::Ladder;
+use lean::Lean;
 use leaving::Leaving;
 use limits::Limits;
 use locks::Locks;
@@ -148,10 +153,11 @@ use modes::Mode;
 use needs::{Needs, Takeover};
 use outage::Outage;
 use outbox::Outbox;
-use peer::{Bar, Role};
+use peer::{Bar, Link, Role};
 use regulation::Regulation;
 use ring::Ring;
 use seed::Seed;
+use selection::Selection;
 use services::Services;
 use table::{Ix, Table};
 
@@ -211,6 +217,8 @@ pub struct Manager {
     limits: Limits,
     mode: Mode,
     leaving: Leaving,
+    selection: Selection,
+    lean: Lean,
     environment: Environment,
     enrollments: Enrollments,
     locks: Locks,
@@ -257,6 +265,8 @@ impl Manager {
             limits: Limits::new(&config),
             mode: Mode::default(),
             leaving: Leaving::default(),
+            selection: Selection::default(),
+            lean: Lean::default(),
             environment: Environment::default(),
             enrollments: Enrollments::new(&config),
             locks: Locks::default(),
@@ -497,8 +507,8 @@ impl Manager {
                     let services = peer.possible(all);
                     entry = (!services.is_empty()).then(|| Entry {
                         rank: peer.rank(all, self.config.unverified_counted),
-                        group: route.group,
-                        salt: peer.salt,
+                        group: route.group ^ self.selection.turn,
+                        salt: peer.salt ^ self.selection.turn,
                         services,
                     });
                 }
@@ -515,6 +525,8 @@ impl Manager {
             return;
         };
         peer.bar = bar;
+        // Whom we know to serve may do the work of two (4.6).
+        self.untidy |= bar == Bar::Open && peer.verified.is_some() && peer.link == Link::Idle;
         self.leaving.barred(ix, bar);
         let until = match bar {
             Bar::Until { at, .. } => Some(at),

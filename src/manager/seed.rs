@@ -16,6 +16,10 @@ pub(super) enum Domain {
     Endpoint = 3,
     /// Decisions.
     Draw = 4,
+    /// What turns the order among equals.
+    Epoch = 5,
+    /// The lifetime of a connection.
+    Lifetime = 6,
 }
 
 /// The source of choices.
