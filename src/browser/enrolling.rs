@@ -85,7 +85,7 @@ fn spec(params: &Object) -> Result<ProtocolSpec, NodeError> {
 }
 
 /// A number of connections, or a text such as `25%`.
-fn bound(params: &Object, name: &str) -> Result<Option<Bound>, NodeError> {
+fn bound(params: &Object, name: &'static str) -> Result<Option<Bound>, NodeError> {
     let value = params.value(name);
     let Some(text) = value.as_string() else {
         return Ok(params.integer(name)?.map(Bound::Count));

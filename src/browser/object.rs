@@ -13,7 +13,7 @@ pub(super) struct Object(pub(super) JsValue);
 
 impl Object {
     /// The field as it is.
-    pub(super) fn value(&self, name: &str) -> JsValue {
+    pub(super) fn value(&self, name: &'static str) -> JsValue {
         // What has no fields at all, such as undefined, throws.
         Reflect::get(&self.0, &JsValue::from_str(name)).unwrap_or_default()
     }
@@ -21,8 +21,8 @@ impl Object {
     /// A field that is absent or that `convert` can take. `what` says what it should be.
     fn read<T>(
         &self,
-        name: &str,
-        what: &str,
+        name: &'static str,
+        what: &'static str,
         convert: impl FnOnce(&JsValue) -> Option<T>,
     ) -> Result<Option<T>, NodeError> {
         let value = self.value(name);
@@ -33,32 +33,35 @@ impl Object {
         value.ok_or_else(|| NodeError::option(name, what)).map(Some)
     }
 
-    pub(super) fn object(&self, name: &str) -> Self {
+    pub(super) fn object(&self, name: &'static str) -> Self {
         Self(self.value(name))
     }
 
-    pub(super) fn text(&self, name: &str) -> Result<Option<String>, NodeError> {
+    pub(super) fn text(&self, name: &'static str) -> Result<Option<String>, NodeError> {
         self.read(name, "should be a string", JsValue::as_string)
     }
 
-    pub(super) fn number(&self, name: &str) -> Result<Option<f64>, NodeError> {
+    pub(super) fn number(&self, name: &'static str) -> Result<Option<f64>, NodeError> {
         self.read(name, "should be a number", JsValue::as_f64)
     }
 
-    pub(super) fn integer<T: TryFrom<u32>>(&self, name: &str) -> Result<Option<T>, NodeError> {
+    pub(super) fn integer<T: TryFrom<u32>>(
+        &self,
+        name: &'static str,
+    ) -> Result<Option<T>, NodeError> {
         self.read(name, "should be an integer in range", |value| {
             integer(value)?.try_into().ok()
         })
     }
 
     /// A whole number of any size that JavaScript has exactly: durations and ids.
-    pub(super) fn whole(&self, name: &str) -> Result<Option<u64>, NodeError> {
+    pub(super) fn whole(&self, name: &'static str) -> Result<Option<u64>, NodeError> {
         self.read(name, "should be a whole number", |value| {
             exact(value.as_f64()?)
         })
     }
 
-    pub(super) fn signed(&self, name: &str) -> Result<Option<i16>, NodeError> {
+    pub(super) fn signed(&self, name: &'static str) -> Result<Option<i16>, NodeError> {
         self.read(name, "should be an integer in range", |value| {
             let number = value.as_f64()?;
             let integer = number as i16;
@@ -67,7 +70,7 @@ impl Object {
     }
 
     /// Whole numbers, with their places; NaN stands for an absent one.
-    pub(super) fn numbers(&self, name: &str) -> Result<Vec<(usize, u64)>, NodeError> {
+    pub(super) fn numbers(&self, name: &'static str) -> Result<Vec<(usize, u64)>, NodeError> {
         let numbers = self.read(name, "should be whole numbers in a Float64Array", |value| {
             let present = value.dyn_ref::<Float64Array>()?.to_vec().into_iter();
             let present = present.enumerate().filter(|(_, number)| !number.is_nan());
@@ -78,11 +81,11 @@ impl Object {
         Ok(numbers.unwrap_or_default())
     }
 
-    pub(super) fn flag(&self, name: &str) -> Result<Option<bool>, NodeError> {
+    pub(super) fn flag(&self, name: &'static str) -> Result<Option<bool>, NodeError> {
         self.read(name, "should be true or false", JsValue::as_bool)
     }
 
-    pub(super) fn texts(&self, name: &str) -> Result<Option<Vec<String>>, NodeError> {
+    pub(super) fn texts(&self, name: &'static str) -> Result<Option<Vec<String>>, NodeError> {
         self.read(name, "should be an array of strings", |value| {
             value
                 .dyn_ref::<Array>()?
@@ -92,14 +95,14 @@ impl Object {
         })
     }
 
-    pub(super) fn shards(&self, name: &str) -> Result<Option<Vec<u16>>, NodeError> {
+    pub(super) fn shards(&self, name: &'static str) -> Result<Option<Vec<u16>>, NodeError> {
         self.read(name, "should be an array of shards", |value| {
             let shard = |value: JsValue| integer(&value)?.try_into().ok();
             value.dyn_ref::<Array>()?.iter().map(shard).collect()
         })
     }
 
-    pub(super) fn bytes(&self, name: &str) -> Result<Option<Vec<u8>>, NodeError> {
+    pub(super) fn bytes(&self, name: &'static str) -> Result<Option<Vec<u8>>, NodeError> {
         self.read(name, "should be a Uint8Array", |value| {
             value.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec)
         })
@@ -107,7 +110,7 @@ impl Object {
 }
 
 /// A field that can't be left out.
-pub(super) fn needed<T>(value: Option<T>, name: &str) -> Result<T, NodeError> {
+pub(super) fn needed<T>(value: Option<T>, name: &'static str) -> Result<T, NodeError> {
     value.ok_or_else(|| NodeError::option(name, "is missing"))
 }
 

@@ -211,7 +211,13 @@ pub(super) fn stats(stats: &Stats) -> JsValue {
         ("events", stats.events),
         ("commands", stats.commands),
     ];
-    let object = Plain::new().with("dialTokens", stats.dial_tokens);
+    let by_transport = Plain::new();
+    for (transport, count) in &stats.by_transport {
+        by_transport.set(transport.as_str(), &JsValue::from(*count));
+    }
+    let object = Plain::new()
+        .with("dialTokens", stats.dial_tokens)
+        .with("byTransport", by_transport);
     for (name, number) in fields {
         object.set(name, &JsValue::from_f64(number as f64));
     }

@@ -40,6 +40,12 @@ pub(super) enum Timer {
     Quota,
     /// More peers are to be placed among the candidates.
     Sweep,
+    /// A hint of the user's is over.
+    Hint(Ix),
+    /// A ban, or the memory of one, is over.
+    Bans,
+    /// A subnet is no longer refused.
+    Quarantine,
     /// Something to decide on dials.
     Plan,
     /// Something to decide on connections.

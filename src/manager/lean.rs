@@ -7,9 +7,10 @@
 use super::Manager;
 use super::connections::Conn;
 use super::deadlines::Wake;
+use super::diversity::Admission;
 use super::event::{ConnId, Priority, RequirementId};
 use super::guards::Pressure;
-use super::peer::{Peer, Role};
+use super::peer::Role;
 use super::reason::Reason;
 use super::relief::Relief;
 use super::services::Services;
@@ -126,14 +127,14 @@ impl Manager {
         let open = self.connections.open();
         open.filter_map(|(id, conn)| {
             let (_, peer) = self.tidied(id)?;
-            let free = !conn.serving.is_empty() && !self.is_held(id, peer) && !self.replaces(conn);
+            let free = !conn.serving.is_empty() && !self.locked(id) && !self.replaces(conn);
             let bootstrap = peer.role == Role::Bootstrap;
             let key = (
                 !bootstrap,
                 !self.is_replaced(id),
                 peer.priority,
                 self.wanted_of(conn).len(),
-                peer.score(),
+                peer.score(self.now.mono_ms),
                 core::cmp::Reverse(id),
             );
             free.then_some(Candidate {
@@ -144,10 +145,6 @@ impl Manager {
             })
         })
         .collect()
-    }
-
-    fn is_held(&self, id: ConnId, peer: &Peer) -> bool {
-        peer.pinned || self.locked(id)
     }
 
     fn is_replaced(&self, id: ConnId) -> bool {
@@ -226,10 +223,12 @@ impl Manager {
     /// Verified peers that may be dialed, the best of each requirement and network first.
     fn successors(&self) -> Vec<Successor> {
         let mut successors: Vec<Successor> = Vec::new();
+        let census = self.census();
         let usable = |ix: Ix| {
-            self.table
-                .get(ix)
-                .is_some_and(|peer| peer.verified.is_some())
+            self.table.get(ix).is_some_and(|peer| {
+                let admitted = self.admission(&census, peer) == Admission::Within;
+                peer.verified.is_some() && admitted
+            })
         };
         for id in self.needs.ids().filter(|id| self.target(*id) > 0) {
             let top = self.candidates.top(id, self.config.groups_compared, usable);
@@ -259,8 +258,8 @@ impl Manager {
             let other = self.table.get(conn.ix);
             let served = needed.and(candidate.serving);
             let as_good = |id: RequirementId| {
-                let before = other.map_or(0, |other| other.quality(id));
-                peer.quality(id).min(0) >= before.min(0)
+                let before = other.map_or(0, |other| other.quality(id, self.now.mono_ms));
+                peer.quality(id, self.now.mono_ms).min(0) >= before.min(0)
             };
             cared(conn).is_some_and(|priority| peer.priority >= priority)
                 && served.iter().all(as_good)

@@ -50,6 +50,9 @@
 //! | `dials` | the token bucket and the dials under way |
 //! | `connections` | the open connections and what was verified on them |
 //! | `asking` | whom we asked for peers, and when |
+//! | `pins` | whom the user holds, and whose connection they protect |
+//! | `bans`, `quarantine` | who may not connect, and which subnets |
+//! | `snapshot` | what outlives the process, and what came back of it (its bytes: `saved`) |
 //! | `outage` | whether this machine's network is to blame |
 //! | `deadlines` | what is to happen when |
 //! | `seed` | every choice between equals |
@@ -62,7 +65,7 @@
 //! Bounds: 5,000 peers with 8 addresses each, 20 connections and dials together, one deadline for each purpose.
 //! One input costs a few searches in ordered maps; nothing walks over all peers but [`Manager::peers`] and a start.
 //!
-//! This is tier 1 of the specification. Scores move as 4.5 says but do not fade with time.
+//! Scores fade without ticks (`score`): what they are now is worked out when they are read.
 
 pub mod command;
 pub mod config;
@@ -81,6 +84,7 @@ mod closing;
 mod connections;
 mod deadlines;
 mod dials;
+mod diversity;
 mod enrollments;
 mod environment;
 mod explain;
@@ -108,9 +112,11 @@ mod outage;
 mod outbox;
 mod peer;
 mod pings;
+mod pins;
 mod plan;
 mod policy;
 mod probe;
+mod quarantine;
 mod quota;
 mod regulation;
 mod relief;
@@ -118,10 +124,13 @@ mod requirements;
 mod ring;
 mod rounds;
 mod route;
+mod saved;
+mod score;
 mod seed;
 mod selection;
 mod services;
 mod shares;
+mod snapshot;
 mod sort;
 mod table;
 mod tidy;
@@ -153,12 +162,15 @@ use modes::Mode;
 use needs::{Needs, Takeover};
 use outage::Outage;
 use outbox::Outbox;
-use peer::{Bar, Link, Role};
+use peer::{Bar, Peer, Role};
+use pins::Pins;
+use quarantine::Quarantine;
 use regulation::Regulation;
 use ring::Ring;
-use seed::Seed;
+use seed::{Domain, Seed};
 use selection::Selection;
 use services::Services;
+use snapshot::Memory;
 use table::{Ix, Table};
 
 pub use command::{
@@ -174,6 +186,8 @@ pub use reason::{
     Outcome, Reason, Revocation, Trigger,
 };
 pub use record::{Log, Recorded, WireError};
+pub use saved::SnapshotError;
+pub use snapshot::Restored;
 pub use view::{
     Decision, Explanation, PeerState, PeerView, ProtocolView, RequirementView, ScoreParts, Stats,
     What,
@@ -184,14 +198,6 @@ pub use view::{
 enum Run {
     Stopped,
     Running,
-}
-
-/// Peers that the user holds at any cost.
-#[derive(Debug, Default)]
-struct Pins {
-    held: LiteMap<Ix, ()>,
-    /// Of these, whom the user waits for right now.
-    urgent: LiteMap<Ix, ()>,
 }
 
 /// The state machine. See the module's documentation for the contract.
@@ -224,6 +230,8 @@ pub struct Manager {
     locks: Locks,
     bursts: Bursts,
     bans: Bans,
+    quarantine: Quarantine,
+    memory: Memory,
     regulation: Regulation,
     /// Peers that answered and were of another network, since one was of ours.
     strangers: u32,
@@ -272,6 +280,8 @@ impl Manager {
             locks: Locks::default(),
             bursts: Bursts::default(),
             bans: Bans::default(),
+            quarantine: Quarantine::default(),
+            memory: Memory::default(),
             regulation: Regulation::default(),
             strangers: 0,
             fresh_loss: None,
@@ -289,7 +299,7 @@ impl Manager {
     pub fn handle(&mut self, now: Time, event: Event) {
         self.out.stats.events += 1;
         let slept = self.advance(now);
-        self.fire_due();
+        self.fire_due(slept);
         if slept {
             self.woke_up();
         }
@@ -499,6 +509,7 @@ impl Manager {
         let (mut entry, mut place) = (None, None);
         if let Some(peer) = self.table.get(ix)
             && peer.forbidden().is_none()
+            && !self.all_quarantined(peer)
             && let Some(route) = peer.routes.best()
         {
             match peer.role {
@@ -506,7 +517,7 @@ impl Manager {
                 Role::Ordinary | Role::Named if !peer.arriving => {
                     let services = peer.possible(all);
                     entry = (!services.is_empty()).then(|| Entry {
-                        rank: peer.rank(all, self.config.unverified_counted),
+                        rank: peer.rank(all, self.config.unverified_counted, self.now.mono_ms),
                         group: route.group ^ self.selection.turn,
                         salt: peer.salt ^ self.selection.turn,
                         services,
@@ -515,8 +526,12 @@ impl Manager {
                 Role::Ordinary | Role::Named => {}
             }
         }
+        // Somebody who is known to serve and may be dialed now may do the work of two (4.6).
+        let verified = self.table.get(ix).is_some_and(|p| p.verified.is_some());
+        self.untidy |= verified && entry.is_some() && self.candidates.entry(ix).is_none();
         self.candidates.put(ix, entry);
         self.ladder.put(ix, place);
+        self.table.list(ix);
     }
 
     /// Bars a peer from being dialed, or lifts it.
@@ -525,8 +540,6 @@ impl Manager {
             return;
         };
         peer.bar = bar;
-        // Whom we know to serve may do the work of two (4.6).
-        self.untidy |= bar == Bar::Open && peer.verified.is_some() && peer.link == Link::Idle;
         self.leaving.barred(ix, bar);
         let until = match bar {
             Bar::Until { at, .. } => Some(at),
@@ -553,14 +566,25 @@ impl Manager {
     }
 
     /// Finds a peer's record, or makes one; `None` when the table is full of peers that may not be forgotten.
-    fn find_or_insert(&mut self, peer: PeerId, source: Source) -> Option<Ix> {
+    fn find_or_insert(
+        &mut self,
+        peer: PeerId,
+        source: Source,
+        introducer: Option<PeerId>,
+    ) -> Option<Ix> {
         if let Some(ix) = self.table.find(&peer) {
             return Some(ix);
         }
-        if let Some(old) = self.table.room(self.config.max_peers).ok()? {
+        let room = self.table.room(self.config.max_peers, &mut self.seed);
+        if let Some(old) = room.ok()? {
             self.forget(old);
         }
-        Some(self.table.insert(peer, source, &self.seed))
+        let mark = |id: PeerId| self.seed.mark(Domain::Introducer, &id.to_bytes());
+        let introducer = introducer.map(mark);
+        let ix = self.table.insert(peer, source, introducer, &self.seed);
+        self.note_ban(ix);
+        self.table.list(ix);
+        Some(ix)
     }
 
     /// Forgets a peer and everything that refers to it.
@@ -569,11 +593,18 @@ impl Manager {
             return;
         };
         self.refresh(ix);
+        self.clear_timers(ix, &peer);
+    }
+
+    /// Disarms everything that waits for a peer.
+    fn clear_timers(&mut self, ix: Ix, peer: &Peer) {
         self.deadlines.clear(Timer::Bar(ix));
+        self.deadlines.clear(Timer::Hint(ix));
         for service in &peer.services {
             self.deadlines.clear(Timer::Rest(ix, service.requirement));
         }
         self.asking.forget(ix);
         self.leaving.forget(ix);
+        self.memory.forget(ix);
     }
 }

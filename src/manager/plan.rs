@@ -31,6 +31,7 @@ impl Manager {
                 self.dial_pins(false, &mut wake);
                 let bearable = self.environment.memory() < MemoryLevel::Critical;
                 if self.needs.short() && bearable {
+                    self.dial_anchors();
                     self.dial_needs(&mut wake);
                     self.redial_at_once();
                     self.ask_peers(&mut wake);
@@ -95,8 +96,10 @@ impl Manager {
 
     /// Peers for what is missing, few for much.
     fn dial_needs(&mut self, wake: &mut Wake) {
-        self.call_back();
         loop {
+            // Each dial takes a candidate away: whether others are called back is asked anew after every one, or else a
+            // later call of the plan would find something to do (D4).
+            self.call_back();
             let lacking = self.entitled();
             if lacking.is_empty() {
                 return;
@@ -109,6 +112,9 @@ impl Manager {
                 if lacking.iter().any(|id| self.candidates.any(id)) {
                     self.regulation.room_is_short = true;
                 }
+                return;
+            }
+            if self.head_start_is_full(wake) {
                 return;
             }
             let deficit = |id| {
@@ -174,6 +180,20 @@ impl Manager {
         }
     }
 
+    /// In the head start of rung 1 only a few are dialed at once: those who are known to serve come first.
+    fn head_start_is_full(&self, wake: &mut Wake) -> bool {
+        let ends = self
+            .ladder
+            .since()
+            .saturating_add(self.config.head_start_ms);
+        let full = self.dials.len() >= self.config.head_start_dials;
+        let head_start = full && self.now.mono_ms < ends && !self.anybody_serves();
+        if head_start {
+            wake.by(ends);
+        }
+        head_start
+    }
+
     fn anything_missing(&self) -> bool {
         self.needs.deficits().next().is_some()
     }
@@ -197,6 +217,14 @@ impl Manager {
     /// Connected peers that can name others: once for each connection, and again when nobody is left to dial.
     fn ask_peers(&mut self, wake: &mut Wake) {
         let now = self.now.mono_ms;
+        // Who is given up may be asked again at once.
+        let (newcomers, _) = self.asking.overdue(&self.config, now);
+        if !newcomers.is_empty() {
+            for newcomer in newcomers {
+                self.arrived(newcomer);
+            }
+            self.dial_needs(wake);
+        }
         let exhausted = self.anything_missing() && !self.candidates_for_deficits();
         let may: Vec<(Ix, ConnId, MayAsk)> = self
             .connections
@@ -212,8 +240,8 @@ impl Manager {
                 MayAsk::First => {}
                 MayAsk::Again if exhausted => {}
                 MayAsk::Again => continue,
-                MayAsk::Later(at) => {
-                    if exhausted && at > now {
+                MayAsk::Later { at, first } => {
+                    if (exhausted || first) && at > now {
                         wake.by(at);
                     }
                     continue;
@@ -230,15 +258,9 @@ impl Manager {
                 count: self.config.exchange_count,
             });
         }
-        let (newcomers, next) = self.asking.overdue(&self.config, now);
+        let (_, next) = self.asking.overdue(&self.config, now);
         if let Some(at) = next {
             wake.by(at);
-        }
-        if !newcomers.is_empty() {
-            for newcomer in newcomers {
-                self.arrived(newcomer);
-            }
-            self.dial_needs(wake);
         }
     }
 
@@ -264,12 +286,12 @@ impl Manager {
             .since()
             .saturating_add(self.config.head_start_ms);
         let late = !self.asking.looked_up() && !s.serving;
-        if late && now < head_start_ends {
-            wake.by(head_start_ends);
-        }
         let at = self.asking.trees_at();
         let due = exhausted || (late && now >= head_start_ends);
         if !due {
+            if late {
+                wake.by(head_start_ends);
+            }
             return;
         }
         if now < at {

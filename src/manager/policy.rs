@@ -25,6 +25,9 @@ macro_rules! numbers {
             /// The fields that are numbers, in their order. The npm API spells them in camelCase.
             pub const NUMBERS: &'static [&'static str] = &[$(stringify!($field)),+];
 
+            /// The same names in one text, for the mark of a log.
+            pub(super) const NUMBER_NAMES: &'static str = stringify!($($field)+);
+
             /// The number at a place of [`Self::NUMBERS`].
             pub fn number(&self, place: usize) -> Option<u64> {
                 Some(match place {
@@ -40,6 +43,11 @@ macro_rules! numbers {
                 if value > GREATEST || (value == 0 && !MAY_BE_ZERO.contains(&place)) {
                     return false;
                 }
+                self.put_number(place, value)
+            }
+
+            /// The same without the bounds: a log holds what once was.
+            pub(super) fn put_number(&mut self, place: usize, value: u64) -> bool {
                 match place {
                     $(at if at == Place::$field as usize => narrow(&mut self.$field, value),)+
                     _ => false,
@@ -66,6 +74,9 @@ numbers! {
     hard_connections,
     max_peers,
     max_routes,
+    max_introduced,
+    max_per_netgroup,
+    small_network,
     dial_timeout_ms,
     routes_per_dial,
     dial_job_ms,
@@ -87,9 +98,11 @@ numbers! {
     healthy_ms,
     mass_loss_window_ms,
     mass_loss_spread_ms,
+    mass_loss_spread_other_ms,
     recover_spread_ms,
     recover_peers,
     suspect_failures,
+    suspect_silence_ms,
     charges_kept,
     probe_min_ms,
     probe_max_ms,
@@ -107,11 +120,21 @@ numbers! {
     unable_ms,
     fault_rest_ms,
     absent_ms,
+    fault_step,
+    behaviour_disconnect,
+    behaviour_ban,
     faults_to_ban,
     fault_memory_ms,
     ban_ms,
     ban_cap_ms,
+    ban_memory_ms,
+    max_bans,
+    max_user_bans,
+    subnet_bans,
+    subnet_window_ms,
+    subnet_hold_ms,
     verify_ms,
+    unverified_ms,
     identify_ms,
     rejected_ms,
     duplicate_grace_ms,
@@ -123,6 +146,7 @@ numbers! {
     resume_late_ms,
     resume_drift_ms,
     head_start_ms,
+    head_start_dials,
     bootstrap_hedge_ms,
     cold_start_ms,
     cold_start_dials,

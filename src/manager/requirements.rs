@@ -88,6 +88,7 @@ impl Manager {
         for conn in self.connections.ids() {
             self.look_again(conn, id, protocols);
         }
+        self.recall(id);
         self.sweep();
         Some(id)
     }
@@ -120,6 +121,7 @@ impl Manager {
         self.candidates.retire(id);
         self.dials.forget_requirement(id);
         self.connections.forget_requirement(id);
+        self.outage.forget_requirement(id);
         for ix in self.table.forget_requirement(id) {
             self.deadlines.clear(Timer::Rest(ix, id));
         }

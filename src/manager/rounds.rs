@@ -241,7 +241,7 @@ impl Manager {
             });
             let last_first = open.filter_map(|(id, conn)| {
                 let peer = self.table.get(conn.ix)?;
-                Some((peer.pinned, self.class_of_use(id), self.usefulness(id)?, id))
+                Some((peer.held(), self.class_of_use(id), self.usefulness(id)?, id))
             });
             let Some((.., victim)) = last_first.min() else {
                 return;

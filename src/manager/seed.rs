@@ -16,10 +16,14 @@ pub(super) enum Domain {
     Endpoint = 3,
     /// Decisions.
     Draw = 4,
+    /// A small group of addresses.
+    Subnet = 5,
+    /// Who told of others.
+    Introducer = 6,
     /// What turns the order among equals.
-    Epoch = 5,
+    Epoch = 7,
     /// The lifetime of a connection.
-    Lifetime = 6,
+    Lifetime = 8,
 }
 
 /// The source of choices.

@@ -5,6 +5,7 @@
 use super::Manager;
 use super::candidates::Entry;
 use super::command::Health;
+use super::diversity::Admission;
 use super::event::{ConnId, Priority, RequirementId};
 use super::seed::Domain;
 use super::services::{Services, WHOLE};
@@ -144,14 +145,16 @@ impl Manager {
         spent.filter_map(|protocol| protocol.requirement).collect()
     }
 
-    /// The best candidates for these wants (in units of a provider): a few for each.
-    fn compare(&self, wants: &dyn Fn(RequirementId) -> u32) -> Vec<Choice> {
+    /// The best candidates for these wants (in units of a provider): a few for each, of those that the caps on variety
+    /// admit so.
+    fn compare(&self, wants: &dyn Fn(RequirementId) -> u32, so: Admission) -> Vec<Choice> {
         let all = self.all();
         let wanted: Services = self.needs.ids().filter(|id| wants(*id) > 0).collect();
         // No more guesses than places that are left: one of them may fill several.
         let places: u32 = self.needs.ids().map(|id| wants(id).div_ceil(WHOLE)).sum();
         let guesses = self.guesses_under_way(wanted);
         let admit_unknown = guesses < self.config.unknown_in_flight && guesses < places as usize;
+        let census = self.census();
         let usable = |ix: Ix| {
             self.table.get(ix).is_some_and(|peer| {
                 let known = peer.known_for(wanted);
@@ -159,7 +162,9 @@ impl Manager {
                     .routes
                     .iter()
                     .take(usize::from(self.config.routes_per_dial));
-                (known || admit_unknown) && legs.into_iter().any(|route| self.may_try(route))
+                (known || admit_unknown)
+                    && self.admission(&census, peer) == so
+                    && legs.into_iter().any(|route| self.may_try(route))
             })
         };
         let mut choices: Vec<Choice> = Vec::new();
@@ -191,7 +196,10 @@ impl Manager {
     /// The best of the candidates for these wants. One time in a few, any other of the same worth: so nobody starves,
     /// and variety costs no connection.
     pub(super) fn choose(&mut self, wants: &dyn Fn(RequirementId) -> u32) -> Option<Choice> {
-        let choices = self.compare(wants);
+        let mut choices = self.compare(wants, Admission::Within);
+        if choices.is_empty() {
+            choices = self.compare(wants, Admission::Relaxed);
+        }
         let best = *choices
             .iter()
             .max_by_key(|c| (c.worth, c.quality, c.group, c.salt, c.ix))?;
@@ -217,11 +225,13 @@ impl Manager {
             return None;
         }
         let from = self.seed.draw();
+        let census = self.census();
         let usable = |ix: Ix| {
             self.table.get(ix).is_some_and(|peer| {
                 let mut routes = peer.routes.iter();
                 peer.priority == best.worth.0
                     && peer.known_for(Services::one(best.requirement))
+                    && self.admission(&census, peer) == Admission::Within
                     && routes.any(|route| self.may_try(route))
             })
         };

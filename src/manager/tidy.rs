@@ -90,7 +90,7 @@ impl Manager {
         let conn = self.connections.get(id)?;
         let peer = self.table.get(conn.ix)?;
         let judged =
-            conn.is_open() && !conn.verifying() && !peer.pinned && peer.link == Link::Connected(id);
+            conn.is_open() && !conn.verifying() && !peer.held() && peer.link == Link::Connected(id);
         let judged = judged && !self.locked(id);
         judged.then_some((conn, peer))
     }

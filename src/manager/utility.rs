@@ -96,7 +96,9 @@ impl Manager {
                     let score = if protocol.is_scorer() {
                         positive(self.enrollments.score(place, id))
                     } else {
-                        served.map_or(0, |id| self.builtin_score(conn, positive(peer.quality(id))))
+                        served.map_or(0, |id| {
+                            self.builtin_score(conn, positive(peer.quality(id, self.now.mono_ms)))
+                        })
                     };
                     Worth {
                         weight: protocol.weight() * class_weight(self.class_of(place)),

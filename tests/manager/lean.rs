@@ -114,7 +114,7 @@ fn whom_the_user_holds_is_never_surplus() {
 }
 
 /// Two that share the work, and one that was verified before and could do it alone.
-fn two_and_one(config: Config) -> (World, usize) {
+fn two_and_one(config: Config, reachable: Reachable) -> (World, usize) {
     let mut world = World::with(config, 1);
     for id in ALL {
         world.set_need(id, need(0, 1, 2));
@@ -125,6 +125,7 @@ fn two_and_one(config: Config) -> (World, usize) {
     world.start();
     world.connects_by_itself(rich);
     world.run(1_000);
+    world.nodes[rich].reachable = reachable;
     world.lose(rich, CloseCause::Broken);
     for place in [first, second] {
         world.connects_by_itself(place);
@@ -133,46 +134,59 @@ fn two_and_one(config: Config) -> (World, usize) {
     (world, rich)
 }
 
+fn swaps(world: &World) -> Vec<usize> {
+    let dials = world.dials_since(0).into_iter();
+    dials
+        .filter(|dial| dial.2 == DialWhy::Swap)
+        .map(|dial| dial.1)
+        .collect()
+}
+
 #[test]
 fn one_that_can_do_the_work_of_two_replaces_them_before_they_go() {
-    let (mut world, rich) = two_and_one(without_spare());
+    let (mut world, rich) = two_and_one(without_spare(), Reachable::Yes);
     let mark = world.mark();
     world.run(30 * MINUTE);
-    assert_eq!(world.dials_since(mark).len(), 1);
-    assert_eq!(
-        (world.dials_since(mark)[0].1, world.dials_since(mark)[0].2),
-        (rich, DialWhy::Swap)
-    );
+    assert_eq!(swaps(&world), [rich]);
     assert_eq!(connected(&world), [rich]);
     assert_eq!(world.closes_since(mark), [Reason::Surplus, Reason::Surplus]);
     assert!(!loses_a_line(&world, mark));
 }
 
 #[test]
-fn nobody_is_swapped_for_one_who_did_worse_or_is_cared_for_less() {
-    let (mut world, rich) = two_and_one(without_spare());
-    world.set_priority(1, Priority::High);
-    let mark = world.mark();
-    world.run(30 * MINUTE);
-    assert_eq!(world.dialed_since(mark), [0_usize; 0]);
-    world.report(rich, FILTER, Outcome::Broken);
-    world.set_priority(1, Priority::Medium);
-    world.lose(1, CloseCause::Broken);
-    world.run(10_000);
-    let mark = world.mark();
-    world.run(30 * MINUTE);
-    let swaps = world.dials_since(mark).into_iter();
-    assert_eq!(swaps.filter(|dial| dial.2 == DialWhy::Swap).count(), 0);
+fn nobody_is_swapped_for_one_who_is_cared_for_less() {
+    let (mut world, rich) = two_and_one(without_spare(), Reachable::Never);
+    // While it can't be reached, its priority falls.
+    world.set_priority(rich, Priority::Low);
+    world.run(20_000);
+    let before = swaps(&world).len();
+    world.nodes[rich].reachable = Reachable::Yes;
+    world.run(12 * 60 * MINUTE);
+    assert_eq!(swaps(&world).len(), before);
+}
+
+#[test]
+fn nobody_is_swapped_for_one_who_did_worse() {
+    let (mut world, rich) = two_and_one(without_spare(), Reachable::Never);
+    for _ in 0..8 {
+        world.report(rich, FILTER, Outcome::Broken);
+    }
+    world.run(20_000);
+    let before = swaps(&world).len();
+    world.nodes[rich].reachable = Reachable::Yes;
+    world.run(3 * 60 * MINUTE);
+    assert_eq!(swaps(&world).len(), before);
 }
 
 #[test]
 fn swaps_that_fail_come_ever_more_seldom() {
-    let (mut world, rich) = two_and_one(without_spare());
-    world.nodes[rich].reachable = Reachable::No(DialFailure::Unreachable);
+    let no = Reachable::No(DialFailure::Unreachable);
+    let (mut world, rich) = two_and_one(without_spare(), no);
     let mark = world.mark();
     world.run(12 * 60 * MINUTE);
-    let dials = world.dialed_since(mark).len();
-    assert!((5..=20).contains(&dials), "{dials} dials in half a day");
+    let dials = swaps(&world);
+    assert!(dials.iter().all(|place| *place == rich));
+    assert!((5..=20).contains(&dials.len()), "{dials:?}");
     assert_eq!(world.closes_since(mark), []);
 }
 

@@ -50,7 +50,7 @@ fn limits_out_of_order_and_numbers_out_of_range_are_refused() {
     let refused = |change: fn(&mut NodeConfig)| {
         let error = alone(change).unwrap_err();
         assert_eq!(error.code, ErrorCode::InvalidOptions);
-        error.option.unwrap()
+        error.option.clone().unwrap()
     };
     let hard = refused(|config| config.limits.hard = Some(1));
     assert_eq!(hard, "limits.hard");
@@ -173,6 +173,25 @@ async fn a_paused_node_replaces_nobody_until_it_resumes() {
     world.node.resume_connections().unwrap();
     world.ready().await;
     assert!(world.node.stats().dials > dials);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn limits_and_lifetimes_can_change_while_it_runs() {
+    let world = World::new().await;
+    world.ready().await;
+    world.node.set_limits(Some(6), None).unwrap();
+    world
+        .node
+        .set_max_by_transport(Transport::Ws, Some(5))
+        .unwrap();
+    world.node.set_lifetime(Some(3_600_000)).unwrap();
+    let peer = world.connected()[0].to_string();
+    soon(world.node.dial(&peer)).await.unwrap();
+    let stats = world.node.stats();
+    assert_eq!((stats.soft, stats.hard), (6, 8));
+    let error = world.node.set_limits(Some(6), Some(5)).unwrap_err();
+    assert_eq!(error.option.as_deref(), Some("limits.hard"));
     world.close().await;
 }
 
