@@ -14,7 +14,10 @@ import { typeUnions } from "./unions.mjs";
 
 const TEMPLATE = fileURLToPath(new URL(".", import.meta.url));
 const ROOT = join(TEMPLATE, "..");
-const FACADE = ["index.js", "index.d.ts", "errors.js", "events.js", "instance.js", "loader.js", "node.js", "options.js", "subscription.js"];
+const FACADE = [
+  "index.js", "index.d.ts", "arguments.js", "check.js", "connections.js", "enrollment.js", "enrollments.js", "errors.js", "instance.js", "lifecycle.js",
+  "loader.js", "mailbox.js", "node.js", "options.js", "policy.js", "policy.d.ts", "services.js", "streams.js", "subscription.js",
+];
 const LICENSES = ["LICENSE-APACHE", "LICENSE-MIT"];
 
 const { values } = parseArgs({ options: { bindgen: { type: "string" }, out: { type: "string" } } });

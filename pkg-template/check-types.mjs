@@ -1,9 +1,11 @@
 /**
- * Checks that the closed lists of `index.d.ts` are those of `src/manager/reason.rs`, and that each text is explained.
+ * Checks that the closed lists of `index.d.ts` are those of `src/manager/reason.rs`, that each text is explained, and that
+ * the policy's numbers are those of `src/manager/config.rs`.
  * Prints what differs; the exit status is 1 when anything does.
  */
 
 import { readFileSync } from "node:fs";
+import { policyFiles } from "./policy.mjs";
 import { rustEnums, typeUnions } from "./unions.mjs";
 
 const types = typeUnions(readFileSync(new URL("./index.d.ts", import.meta.url), "utf8"));
@@ -17,6 +19,12 @@ const PAIRS = {
   // Success is no failure.
   Outcome: { type: "FailureClass", internal: ["success"] },
   HealthReason: { type: "HealthReason", internal: [] },
+  LockDenial: { type: "LockDenial", internal: [] },
+  Revocation: { type: "Revocation", internal: [] },
+  Guard: { type: "Guard", internal: [] },
+  Trigger: { type: "Trigger", internal: [] },
+  NetworkState: { type: "NetworkState", internal: [] },
+  LimitCause: { type: "LimitCause", internal: [] },
 };
 
 const problems = [];
@@ -32,6 +40,12 @@ for (const [name, { type, internal }] of Object.entries(PAIRS)) {
 }
 for (const [type, members] of types) {
   for (const { text, doc } of members) if (doc === "") problems.push(`${type}: "${text}" has no line that says what it means`);
+}
+try {
+  const behind = policyFiles().filter(({ file, text }) => readFileSync(file, "utf8") !== text);
+  for (const { file } of behind) problems.push(`${file.pathname.split("/").at(-1)} is not what src/manager/config.rs says: run node pkg-template/policy.mjs`);
+} catch (error) {
+  problems.push(/** @type {Error} */ (error).message);
 }
 
 for (const problem of problems) console.error(problem);

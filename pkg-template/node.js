@@ -2,20 +2,20 @@
  * The node as dapps see it: a mailbox in front of one node of the wasm. Requests go in as numbered messages, and each
  * number gets one reply; events, messages and log records come out of the same sink.
  *
- * @import { CallOptions, LightNodeOptions, LogRecord, Message, Need, OutgoingMessage, PeerInfo, Priority, ReadyOptions,
- *   ResolvedOptions, SendReport, StoreQuery, Subscription } from "./index.js"
+ * @import { CallOptions, EnrollSpec, EventLog, Explanation, Health, Limits, LightNodeOptions, LogRecord, Need, NodeEvent, PeerFailure, PeerInfo,
+ *   Priority, ReadyOptions, RequirementName, ResolvedOptions, Stats } from "./index.js"
  * @import { Instance } from "./instance.js"
- *
- * @typedef {{ resolve(value: any): void, reject(error: unknown): void, release(): void, whileRunning: boolean }} Pending
  */
 
-import { LightNodeError, fromWasm } from "./errors.js";
-import { EventStream } from "./events.js";
-import {
-  checkCall, checkFunction, checkMessage, checkPeerId, checkPriority, checkQuery, checkReady, checkRequirement, checkSubscription,
-  checkText, deadline, resolveNeed, resolveOptions,
-} from "./options.js";
-import { makeSubscription } from "./subscription.js";
+import { checkAddress, checkCall, checkHint, checkName, checkPeerId, checkPriority, checkReady, checkRequirement, checkStats } from "./arguments.js";
+import { checkText } from "./check.js";
+import { makeConnections, makeInitialSync } from "./connections.js";
+import { Enrollments } from "./enrollments.js";
+import { Lifecycle, orAbort } from "./lifecycle.js";
+import { Mailbox } from "./mailbox.js";
+import { REQUIREMENTS, forWasm, resolveLimits, resolveNeed, resolveOptions } from "./options.js";
+import { Services } from "./services.js";
+import { Latest, Stream } from "./streams.js";
 
 /** Only this file makes nodes. */
 const OURS = Symbol();
@@ -52,31 +52,25 @@ export async function createNode(load, given, start) {
 export const internals = (node) => inside(node);
 
 export class LightNode extends EventTarget {
-  #instance;
-  #handle;
-  #network;
+  #mailbox;
+  #life;
+  #services;
+  #enrollments;
   #onLog;
-  /** @type {"stopped" | "running" | "closed" | "crashed"} what was last asked for, or befell it */
-  #state = "stopped";
-  /** The last start or stop. They are carried out in turn. @type {Promise<void>} */
-  #turn = Promise.resolve();
-  /** Starts and stops that are not through. */
-  #turns = 0;
   /** @type {Promise<void> | undefined} */
   #closing;
-  #lastId = 0;
-  /** @type {Map<number, Pending>} */
-  #pending = new Map();
-  /** @type {Map<number, ReturnType<typeof makeSubscription>>} */
-  #subscriptions = new Map();
-  /** @type {Set<EventStream>} */
+  /** @type {Set<Stream<NodeEvent>>} */
   #streams = new Set();
+  /** @type {Set<Stream<PeerFailure>>} */
+  #failures = new Set();
+  /** @type {Set<Latest<PeerInfo[]>>} */
+  #watchers = new Set();
   /** Messages of the wasm that wait to be worked off. @type {any[]} */
   #inbox = [];
 
   static {
     free = (node) => node.#free();
-    inside = (node) => ({ instance: node.#instance, handle: node.#handle });
+    inside = (node) => node.#mailbox;
   }
 
   /**
@@ -88,31 +82,37 @@ export class LightNode extends EventTarget {
   constructor(key, instance, options, onLog) {
     if (key !== OURS) throw new TypeError("make a node with createLightNode()");
     super();
-    this.#instance = instance;
-    this.#network = options.network;
     this.#onLog = onLog ?? (options.log === "off" ? undefined : logToConsole);
-    this.#handle = instance.enter("create", options, (/** @type {any} */ message) => {
+    const handle = instance.enter("create", forWasm(options), (/** @type {any} */ message) => {
       // The wasm is on the stack here. Listeners run after it, so that they may call the node again.
       if (this.#inbox.push(message) === 1) queueMicrotask(() => this.#inbox.splice(0).forEach((each) => this.#receive(each)));
     });
+    this.#mailbox = new Mailbox(instance, handle);
     /** Our peer id on the network; another one for each node. */
-    this.peerId = /** @type {string} */ (instance.enter("query", this.#handle, "peerId"));
+    this.peerId = /** @type {string} */ (this.#mailbox.query("peerId"));
     instance.onCrash.add(this.#onCrash);
-    this.lightPush = Object.freeze({ send: this.#send.bind(this) });
-    this.filter = Object.freeze({ subscribe: this.#subscribe.bind(this) });
-    this.store = Object.freeze({ query: this.#query.bind(this) });
+
+    const log = (/** @type {string} */ message) => this.#log({ level: "error", target: "lightkeeper", message });
+    const life = (this.#life = new Lifecycle(this.#mailbox, log, () => this.#peersChanged()));
+    const services = (this.#services = new Services(life, options.network));
+    this.#enrollments = new Enrollments(life);
+    this.lightPush = Object.freeze({ send: services.send.bind(services) });
+    this.filter = Object.freeze({ subscribe: services.subscribe.bind(services) });
+    this.store = Object.freeze({ query: services.query.bind(services) });
+    this.connections = makeConnections(life);
+    this.initialSync = makeInitialSync(life);
   }
 
   // --- life ---------------------------------------------------------------------------------------------------------
 
   /** @param {{ signal?: AbortSignal }} [options] */
   async start(options) {
-    await this.#switch("running", "start", options);
+    await this.#life.switch("running", options);
   }
 
   /** @param {{ signal?: AbortSignal }} [options] */
   async stop(options) {
-    await this.#switch("stopped", "stop", options);
+    await this.#life.switch("stopped", options);
   }
 
   /** @param {{ signal?: AbortSignal }} [options] */
@@ -126,74 +126,36 @@ export class LightNode extends EventTarget {
     await this.close();
   }
 
-  /**
-   * @param {"running" | "stopped"} wanted
-   * @param {"start" | "stop"} method
-   * @param {{ signal?: AbortSignal }} [options]
-   */
-  async #switch(wanted, method, options) {
-    const { signal } = checkCall(options, []);
-    this.#throwIfOver();
-    signal?.throwIfAborted();
-    if (this.#state !== wanted) {
-      this.#state = wanted;
-      if (wanted === "stopped") this.#rejectPending(notStarted(), (request) => request.whileRunning);
-      this.#turn = this.#takeTurn(this.#turn, method);
-      this.#turn.catch(() => {});
-    }
-    // Whoever asks for the same again waits for the same. What was begun goes on when the waiting is aborted.
-    await orAbort(this.#turn, signal);
-  }
-
-  /**
-   * @param {Promise<void>} before
-   * @param {string} method
-   */
-  async #takeTurn(before, method) {
-    const first = this.#turns++ === 0;
-    try {
-      if (!first) await before.catch(() => {});
-      this.#throwIfOver();
-      await this.#call(method);
-    } catch (error) {
-      // It may be tried again.
-      if (this.#turns === 1 && this.#state === "running") this.#state = "stopped";
-      throw error;
-    } finally {
-      this.#turns--;
-    }
-  }
-
   async #close() {
-    if (this.#state === "crashed") return;
-    this.#state = "closed";
-    this.#rejectPending(closed());
-    for (const id of [...this.#subscriptions.keys()]) this.#endSubscription(id, "stopped");
+    if (this.#life.hasCrashed) return;
+    this.#life.close();
+    this.#services.close();
+    this.#enrollments.close();
     // A failure to close in order changes nothing: it is freed all the same.
-    await this.#call("close").catch(() => {});
+    await this.#mailbox.call("close").catch(() => {});
     this.#free();
   }
 
   /** Gives everything back at once. */
   #free() {
-    if (this.#state !== "crashed") this.#state = "closed";
     this.#closing ??= Promise.resolve();
-    this.#rejectPending(closed());
-    this.#instance.onCrash.delete(this.#onCrash);
+    this.#life.close();
+    const { instance, handle } = this.#mailbox;
+    instance.onCrash.delete(this.#onCrash);
     try {
-      this.#instance.enter("destroy", this.#handle);
+      instance.enter("destroy", handle);
     } catch {
       // It crashed, which freed everything too.
     }
     this.#letGo();
   }
 
-  /** @param {LightNodeError} crash */
+  /** @param {import("./errors.js").LightNodeError} crash */
   #onCrash = (crash) => {
-    const wasOpen = this.#state !== "closed";
-    if (wasOpen) this.#state = "crashed";
-    this.#rejectPending(crash);
-    for (const each of this.#subscriptions.values()) each.fail(crash);
+    const wasOpen = this.#life.isOpen;
+    this.#life.crash(crash);
+    this.#services.fail(crash);
+    this.#enrollments.fail(crash);
     // The trap may have come out of a call that is still on the stack; listeners run after it.
     queueMicrotask(() => {
       if (wasOpen) this.#emit("node:crash", { message: crash.message });
@@ -202,24 +164,24 @@ export class LightNode extends EventTarget {
   };
 
   #letGo() {
-    this.#subscriptions.clear();
-    for (const stream of [...this.#streams]) stream.finish();
+    for (const reader of [...this.#streams, ...this.#failures, ...this.#watchers]) reader.finish();
   }
 
   // --- state --------------------------------------------------------------------------------------------------------
 
   /** @param {ReadyOptions} [options] */
   async ready(options) {
-    await this.#request("ready", checkReady(options), options?.signal);
+    await this.#life.request("ready", checkReady(options, this.#requirements()), options?.signal);
   }
 
+  /** @returns {Health} */
   health() {
-    return this.#snapshot("health");
+    return this.#life.query("health");
   }
 
   /** @returns {PeerInfo[]} */
   peers() {
-    return this.#snapshot("peers");
+    return this.#life.query("peers");
   }
 
   /**
@@ -227,39 +189,97 @@ export class LightNode extends EventTarget {
    * @returns {PeerInfo | undefined}
    */
   peer(id) {
-    return this.#snapshot("peer", checkPeerId(id));
+    return this.#life.query("peer", checkPeerId(id));
   }
 
-  stats() {
-    return this.#snapshot("stats");
+  /**
+   * @param {string} id
+   * @returns {Explanation | undefined}
+   */
+  explain(id) {
+    return this.#life.query("explain", checkPeerId(id));
+  }
+
+  /**
+   * @param {{ decisions?: number }} [options]
+   * @returns {Stats}
+   */
+  stats(options) {
+    const decisions = String(checkStats(options));
+    return { ...this.#life.query("stats"), protocols: this.#life.query("protocols"), decisions: this.#life.query("decisions", decisions) };
+  }
+
+  /** @returns {EventLog} */
+  record() {
+    return { bytes: this.#life.query("record"), at: Date.now() };
   }
 
   /** @param {{ signal?: AbortSignal }} [options] */
   events(options) {
+    return this.#stream(this.#streams, options, (count) => /** @type {NodeEvent} */ ({ type: "events:dropped", detail: { count }, at: Date.now() }));
+  }
+
+  /** @param {{ signal?: AbortSignal }} [options] */
+  errors(options) {
+    return this.#stream(this.#failures, options);
+  }
+
+  /** @param {{ signal?: AbortSignal }} [options] */
+  watchPeers(options) {
     const { signal } = checkCall(options, []);
-    this.#throwIfOver();
-    const stream = new EventStream(signal, (ended) => this.#streams.delete(ended));
-    if (!signal?.aborted) this.#streams.add(stream);
+    this.#life.throwIfOver();
+    const watchers = this.#watchers;
+    const watcher = new Latest({ signal, onEnd: (ended) => watchers.delete(ended) }, () => this.peers());
+    if (!signal?.aborted) watchers.add(watcher);
+    return watcher;
+  }
+
+  /**
+   * @template T
+   * @param {Set<Stream<T>>} readers
+   * @param {{ signal?: AbortSignal }} [options]
+   * @param {(count: number) => T} [gap]
+   */
+  #stream(readers, options, gap) {
+    const { signal } = checkCall(options, []);
+    this.#life.throwIfOver();
+    /** @type {Stream<T>} */
+    const stream = new Stream({ signal, onEnd: (ended) => readers.delete(ended), gap });
+    if (!signal?.aborted) readers.add(stream);
     return stream;
   }
 
-  // --- peers --------------------------------------------------------------------------------------------------------
+  // --- wishes -------------------------------------------------------------------------------------------------------
+
+  /** Names of all requirements, those of enrolled protocols among them. @returns {RequirementName[]} */
+  #requirements() {
+    return [...REQUIREMENTS, ...this.#enrollments.requirements];
+  }
 
   /**
    * @param {string} name
    * @param {Need} need
    */
   setRequirement(name, need) {
-    this.#order("setRequirement", { name: checkRequirement("name", name), need: resolveNeed(name, need) });
+    this.#life.order("setRequirement", { name: checkRequirement("name", name, this.#requirements()), need: resolveNeed(name, need) });
+  }
+
+  /** @param {Limits} limits */
+  setLimits(limits) {
+    const { connections, hard, byTransport } = resolveLimits(limits);
+    if (connections !== undefined || hard !== undefined) this.#life.order("setLimits", { connections, hard });
+    if (byTransport !== undefined) this.connections.setMaxByTransport(byTransport);
   }
 
   /**
-   * @param {string} id
-   * @param {Priority} priority
+   * @param {EnrollSpec} spec
+   * @param {{ signal?: AbortSignal }} [options]
    */
-  setPriority(id, priority) {
-    this.#order("setPriority", { peer: checkPeerId(id), priority: checkPriority(priority) });
+  async enroll(spec, options) {
+    return this.#enrollments.enroll(spec, options);
   }
+
+  // --- peers --------------------------------------------------------------------------------------------------------
 
   /**
    * @param {string} target
@@ -269,7 +289,7 @@ export class LightNode extends EventTarget {
   async dial(target, options) {
     const { signal, timeoutMs } = checkCall(options);
     checkText("target", target, "a peer id, a multiaddr or a node record");
-    return this.#request("dial", { target, timeoutMs }, signal);
+    return this.#life.request("dial", { target, timeoutMs }, signal);
   }
 
   /**
@@ -278,220 +298,119 @@ export class LightNode extends EventTarget {
    */
   async hangUp(id, options) {
     const { signal } = checkCall(options, []);
-    await this.#request("hangUp", { peer: checkPeerId(id) }, signal);
+    await this.#life.request("hangUp", { peer: checkPeerId(id) }, signal);
   }
 
-  // --- protocols ----------------------------------------------------------------------------------------------------
-
-  /**
-   * @param {OutgoingMessage} message
-   * @param {CallOptions} [options]
-   * @returns {Promise<SendReport>}
-   */
-  async #send(message, options) {
-    const call = checkCall(options);
-    return this.#request("send", { ...checkMessage(this.#network, message), timeoutMs: deadline(call) }, call.signal);
+  /** @param {string} id */
+  keep(id) {
+    this.#life.order("keep", { peer: checkPeerId(id) });
   }
 
   /**
-   * @param {readonly string[]} contentTopics
-   * @param {(message: Message) => void} onMessage
-   * @param {CallOptions & { shard?: number }} [options]
-   * @returns {Promise<Subscription>}
+   * @param {string} id
+   * @param {string} address
    */
-  async #subscribe(contentTopics, onMessage, options) {
-    const call = checkCall(options, ["timeoutMs", "shard"]);
-    const request = checkSubscription(this.#network, contentTopics, call.shard);
-    checkFunction("onMessage", onMessage);
-    // Registered as the reply is read: the first message may stand right behind it.
-    const register = (/** @type {{ subscription: number, contentTopics: string[], peers: string[] }} */ opened) => {
-      const id = opened.subscription;
-      const made = makeSubscription(opened, onMessage, async (given) => {
-        const { signal } = checkCall(given, []);
-        await this.#call("unsubscribe", { subscription: id }, { signal });
-        this.#endSubscription(id, "hung-up");
-      });
-      this.#subscriptions.set(id, made);
-      return made.subscription;
-    };
-    return this.#request("subscribe", { ...request, timeoutMs: deadline(call) }, call.signal, register);
+  addRoute(id, address) {
+    this.#life.order("addRoute", { peer: checkPeerId(id), address: checkAddress(id, address) });
   }
 
   /**
-   * @param {StoreQuery} query
-   * @param {CallOptions} [options]
-   * @returns {AsyncGenerator<Message, void, undefined>}
+   * @param {string} id
+   * @param {string} address
    */
-  async *#query(query, options) {
-    const call = checkCall(options);
-    let { request, limit } = checkQuery(this.#network, query);
-    /** @type {unknown} */
-    let cursor;
-    for (;;) {
-      const page = /** @type {{ messages: Message[], cursor?: unknown }} */ (
-        await this.#request("query", { ...request, cursor, timeoutMs: deadline(call) }, call.signal)
-      );
-      // Servers sort each page upwards, whichever way the pages go.
-      const sign = request.order === "descending" ? -1 : 1;
-      for (const message of page.messages.sort((a, b) => sign * compare(a, b))) {
-        call.signal?.throwIfAborted();
-        yield message;
-        if (--limit === 0) return;
-      }
-      // A server that hands out the same cursor again, or one beside an empty page, would keep us here for ever.
-      if (page.cursor === undefined || page.messages.length === 0 || String(page.cursor) === String(cursor)) return;
-      cursor = page.cursor;
-    }
+  removeRoute(id, address) {
+    this.#life.order("removeRoute", { peer: checkPeerId(id), address: checkAddress(id, address) });
   }
 
-  // --- the mailbox --------------------------------------------------------------------------------------------------
-
-  #throwIfOver() {
-    if (this.#state === "closed") throw closed();
-    if (this.#state === "crashed") throw this.#instance.crash;
+  /** @param {string} id */
+  forget(id) {
+    this.#life.order("forget", { peer: checkPeerId(id) });
   }
 
   /**
-   * @param {string} what
-   * @param {string} [argument]
+   * @param {string} id
+   * @param {Priority} priority
    */
-  #snapshot(what, argument) {
-    this.#throwIfOver();
-    return this.#instance.enter("query", this.#handle, what, argument);
+  setPriority(id, priority) {
+    this.#life.order("setPriority", { peer: checkPeerId(id), priority: checkPriority(priority) });
   }
 
   /**
-   * A request that only a running node can carry out.
-   *
-   * @param {string} method
-   * @param {object} params
-   * @param {AbortSignal} [signal]
-   * @param {(ok: any) => unknown} [onReply]
-   * @returns {Promise<any>}
+   * @param {string} id
+   * @param {string} tag
    */
-  async #request(method, params, signal, onReply) {
-    this.#throwIfOver();
-    signal?.throwIfAborted();
-    if (this.#state === "stopped") throw notStarted();
-    // A start that waits for a stop to end has not reached the wasm yet.
-    if (this.#turns > 1) {
-      await orAbort(this.#turn, signal);
-      return this.#request(method, params, signal, onReply);
-    }
-    return this.#call(method, params, { signal, whileRunning: true, onReply });
+  protect(id, tag) {
+    this.#life.order("protect", { peer: checkPeerId(id), tag: checkName("tag", tag) });
   }
 
   /**
-   * An order whose outcome shows in events. What the wasm has against it goes to the log: nobody waits for it.
-   *
-   * @param {string} method
-   * @param {object} params
+   * @param {string} id
+   * @param {string} tag
    */
-  #order(method, params) {
-    this.#throwIfOver();
-    this.#call(method, params).catch((error) => {
-      if (this.#state === "running" || this.#state === "stopped") this.#log({ level: "error", target: "lightkeeper", message: `${method}: ${error.message}` });
-    });
+  unprotect(id, tag) {
+    this.#life.order("unprotect", { peer: checkPeerId(id), tag: checkName("tag", tag) });
   }
 
   /**
-   * Posts a request; settles with its one reply, or earlier when it is aborted.
-   *
-   * @param {string} method
-   * @param {object} [params]
-   * @param {{ signal?: AbortSignal, whileRunning?: boolean, onReply?: (ok: any) => unknown }} [how]
-   * @returns {Promise<any>}
+   * @param {string} id
+   * @param {string} name
+   * @param {{ value: number, ttlMs?: number }} hint
    */
-  #call(method, params, { signal, whileRunning = false, onReply = (ok) => ok } = {}) {
-    return new Promise((resolve, reject) => {
-      signal?.throwIfAborted();
-      const id = ++this.#lastId;
-      const onAbort = () => this.#abandon(id, signal?.reason);
-      signal?.addEventListener("abort", onAbort, { once: true });
-      const release = () => signal?.removeEventListener("abort", onAbort);
-      this.#pending.set(id, { resolve: (ok) => resolve(onReply(ok)), reject, release, whileRunning });
-      try {
-        this.#post({ id, method, params });
-      } catch (error) {
-        this.#take(id)?.reject(error);
-      }
-    });
+  tag(id, name, hint) {
+    this.#life.order("tag", { peer: checkPeerId(id), name: checkName("name", name), ...checkHint(hint) });
   }
 
-  /** @param {{ id: number, method: string, params?: object }} message */
-  #post(message) {
-    this.#instance.enter("post", this.#handle, message);
-  }
-
-  /** @param {number} id */
-  #take(id) {
-    const request = this.#pending.get(id);
-    this.#pending.delete(id);
-    request?.release();
-    return request;
-  }
-
-  /**
-   * @param {number} id
-   * @param {unknown} reason
-   */
-  #abandon(id, reason) {
-    this.#take(id)?.reject(reason);
-    try {
-      this.#post({ id: ++this.#lastId, method: "cancel", params: { request: id } });
-    } catch {
-      // The instance is dead, and every node of it is told so.
-    }
-  }
-
-  /**
-   * @param {LightNodeError} error
-   * @param {(request: Pending) => boolean} [which]
-   */
-  #rejectPending(error, which = () => true) {
-    for (const [id, request] of [...this.#pending]) {
-      if (which(request)) this.#abandon(id, error);
-    }
-  }
+  // --- what the wasm says -------------------------------------------------------------------------------------------
 
   /** @param {any} message */
   #receive(message) {
     switch (message.kind) {
-      case "reply": {
-        const request = this.#take(message.id);
-        // Aborted while its reply was under way: nobody would ever end that subscription.
-        if (!request) return message.ok?.subscription === undefined || this.#order("unsubscribe", { subscription: message.ok.subscription });
-        if (message.error) return request.reject(fromWasm(message.error));
-        return request.resolve(message.ok);
-      }
+      case "reply":
+        // Aborted while its reply was under way: nobody would ever end what was made.
+        if (!this.#mailbox.settle(message) && message.ok) this.#giveBack(message.ok);
+        return;
       case "event":
         return this.#emit(message.type, message.detail);
       case "message":
-        return this.#subscriptions.get(message.subscription)?.deliver(message.message);
+        return this.#services.onMessage(message);
       case "subscription":
-        if (message.state === "closed") return this.#endSubscription(message.subscription, message.reason ?? "stopped");
-        return this.#subscriptions.get(message.subscription)?.update(message);
+        return this.#services.onSubscription(message);
+      case "offer":
+        return this.#enrollments.onOffer(message);
+      case "lock":
+        return this.#enrollments.onLock(message);
+      case "burst":
+        return this.#enrollments.onBurst(message);
+      case "scores":
+        return void this.#enrollments.onScores(message);
       case "log":
         return this.#log(message);
     }
   }
 
-  /**
-   * @param {number} id
-   * @param {import("./index.js").Reason} reason
-   */
-  #endSubscription(id, reason) {
-    this.#subscriptions.get(id)?.end(reason);
-    this.#subscriptions.delete(id);
+  /** @param {{ subscription?: number, enrollment?: number, lock?: number, burst?: number }} made */
+  #giveBack({ subscription, enrollment, lock, burst }) {
+    if (!this.#life.isOpen) return;
+    if (subscription !== undefined) this.#life.order("unsubscribe", { subscription });
+    if (enrollment !== undefined) this.#life.order("withdraw", { enrollment });
+    if (lock !== undefined) this.#life.order("unlock", { lock });
+    if (burst !== undefined) this.#life.order("burstClose", { burst });
   }
 
   /**
    * @param {string} type
-   * @param {object} detail
+   * @param {any} detail
    */
   #emit(type, detail) {
-    for (const stream of this.#streams) stream.push(/** @type {import("./index.js").NodeEvent} */ ({ type, detail, at: Date.now() }));
+    const at = Date.now();
+    for (const stream of this.#streams) stream.push(/** @type {NodeEvent} */ ({ type, detail, at }));
+    if (type === "peer:fail") for (const stream of this.#failures) stream.push({ ...detail, at });
+    if (/^(peer|requirement|network):/.test(type)) this.#peersChanged();
     this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+
+  #peersChanged() {
+    for (const watcher of this.#watchers) watcher.changed();
   }
 
   /** @param {LogRecord} record */
@@ -504,38 +423,7 @@ export class LightNode extends EventTarget {
   }
 }
 
-const closed = () => new LightNodeError("closed", "the node is closed; make a new one with createLightNode()");
-const notStarted = () => new LightNodeError("not-started", "the node is stopped; call start() first");
-
 /** @param {LogRecord} record */
 function logToConsole({ level, target, message }) {
   console[level](`[${target}] ${message}`);
-}
-
-/**
- * By time, then by hash: the order of the store.
- *
- * @param {Message} a
- * @param {Message} b
- */
-function compare(a, b) {
-  if (a.timestampNs !== b.timestampNs) return a.timestampNs < b.timestampNs ? -1 : 1;
-  return a.hash < b.hash ? -1 : Number(a.hash > b.hash);
-}
-
-/**
- * The promise, or the signal's reason when that comes first. The signal is let go of either way.
- *
- * @template T
- * @param {Promise<T>} promise
- * @param {AbortSignal | undefined} signal
- * @returns {Promise<T>}
- */
-function orAbort(promise, signal) {
-  if (!signal) return promise;
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
 }

@@ -2,10 +2,12 @@
  * What can be known of options without the wasm: their shape and their ranges. Whether a key, an address or a record is
  * really one is checked by the wasm, still before anything starts.
  *
- * @import { LightNodeOptions, LogRecord, Need, Network, RequirementName, ResolvedNeed, ResolvedOptions } from "./index.js"
+ * @import { Limits, LightNodeOptions, LogRecord, Need, Network, Policy, ResolvedLimits, ResolvedNeed, ResolvedOptions, Transport } from "./index.js"
  */
 
+import { MAX_U8, MAX_U16, checkInteger, checkKeys, checkSignal, fail } from "./check.js";
 import { LightNodeError } from "./errors.js";
+import { NUMBERS } from "./policy.js";
 
 /**
  * @template T
@@ -15,6 +17,18 @@ import { LightNodeError } from "./errors.js";
 function freeze(value) {
   if (typeof value === "object" && value !== null) Object.values(Object.freeze(value)).forEach(freeze);
   return value;
+}
+
+/** What `limits` sets, by the names that the crate has for it. */
+const LIMITS = /** @type {ReadonlyMap<string, "connections" | "hard">} */ (new Map([["softConnections", "connections"], ["hardConnections", "hard"]]));
+
+/**
+ * @param {(name: string, value: number, min: number, max: number) => number} choose
+ * @returns {Policy}
+ */
+function policyOf(choose) {
+  const chosen = NUMBERS.filter(([name]) => !LIMITS.has(name)).map(([name, ...number]) => [name, choose(name, ...number)]);
+  return Object.fromEntries(chosen);
 }
 
 /** @type {Readonly<ResolvedOptions>} */
@@ -28,6 +42,8 @@ export const DEFAULTS = freeze({
     filter: { min: 1, target: 2, max: 4 },
     store: { min: 0, target: 1, max: 2 },
   },
+  limits: { connections: 16, hard: 20, byTransport: {} },
+  policy: policyOf((_, value) => value),
   log: "off",
 });
 
@@ -46,115 +62,12 @@ export const networks = freeze({
 });
 
 export const REQUIREMENTS = /** @type {const} */ (["lightPush", "filter", "store"]);
+const TRANSPORTS = /** @type {const} */ (["ws", "wss"]);
 const LOG_LEVELS = ["off", "error", "warn", "info", "debug"];
 /** What a log function gets: everything but the flood. */
 const LOG_FUNCTION_LEVEL = "debug";
-/** A filter request of more content topics, or a paged history query of more, is refused by servers. */
-const MAX_FILTER_TOPICS = 100;
-const MAX_STORE_TOPICS = 10;
-/** Must fit one page. */
-const MAX_HASHES = 50;
-const MAX_PAGE = 100;
-const DEFAULT_PAGE = 20;
 /** Node records name shards in a bit field of 1,024. */
 const MAX_SHARDS = 1024;
-const MAX_U8 = 255;
-const MAX_U16 = 65535;
-/** `setTimeout` fires at once above this. */
-const MAX_TIMEOUT_MS = 2 ** 31 - 1;
-/** How long `send`, `subscribe` and each page of `query` may take. */
-const DEFAULT_TIMEOUT_MS = 10_000;
-
-// --- saying what is wrong ---------------------------------------------------------------------------------------------
-
-/** @param {unknown} value */
-function show(value) {
-  if (typeof value === "function") return "a function";
-  if (typeof value === "bigint") return `${value}n`;
-  let text = String(value);
-  try {
-    text = typeof value === "number" ? text : (JSON.stringify(value) ?? text);
-  } catch {
-    // Circular: the plain text will do.
-  }
-  return text.length > 80 ? `${text.slice(0, 77)}…` : text;
-}
-
-/**
- * @param {string} option
- * @param {string} should what it should be, to follow "should be"
- * @param {unknown} value
- * @returns {never}
- */
-function fail(option, should, value) {
-  const not = value === undefined ? "and is missing" : `not ${show(value)}`;
-  throw new LightNodeError("invalid-options", `${option} should be ${should}, ${not}`, { option });
-}
-
-/** Objects that are arguments themselves: their keys are named without them. */
-const ARGUMENTS = ["options", "message", "query"];
-
-/**
- * A plain object with no keys but those named.
- *
- * @template {object} T
- * @param {string} option
- * @param {T} value
- * @param {readonly string[]} keys
- * @returns {T}
- */
-function checkKeys(option, value, keys) {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) fail(option, `an object with ${keys.join(", ")}`, value);
-  for (const key of Object.keys(value)) {
-    if (keys.includes(key)) continue;
-    const path = ARGUMENTS.includes(option) ? key : `${option}.${key}`;
-    throw new LightNodeError("invalid-options", `unknown option ${path}: ${option} takes ${keys.join(", ")}`, { option: path });
-  }
-  return value;
-}
-
-/**
- * @param {string} option
- * @param {unknown} value
- * @param {number} from
- * @param {number} to
- * @returns {number}
- */
-function checkInteger(option, value, from, to) {
-  if (!Number.isInteger(value) || Number(value) < from || Number(value) > to) fail(option, `a whole number from ${from} to ${to}`, value);
-  return Number(value);
-}
-
-/**
- * @param {string} option
- * @param {unknown} value
- * @param {string} [what]
- * @returns {string}
- */
-export function checkText(option, value, what = "a text that is not empty") {
-  return typeof value === "string" && value !== "" ? value : fail(option, what, value);
-}
-
-/**
- * @param {string} option
- * @param {unknown} value
- * @param {string} what
- * @param {number} max
- * @returns {string[]}
- */
-function checkTexts(option, value, what, max) {
-  if (!Array.isArray(value) || value.length === 0 || value.length > max) fail(option, `an array of 1 to ${max} ${what}`, value);
-  return value.map((text, index) => checkText(`${option}[${index}]`, text));
-}
-
-/**
- * @param {unknown} signal
- * @returns {AbortSignal | undefined}
- */
-function checkSignal(signal) {
-  const is = signal !== null && typeof signal === "object" && "aborted" in signal && "addEventListener" in signal;
-  return signal === undefined || is ? /** @type {AbortSignal | undefined} */ (signal) : fail("signal", "an AbortSignal", signal);
-}
 
 // --- LightNodeOptions -------------------------------------------------------------------------------------------------
 
@@ -233,12 +146,42 @@ export function resolveNeed(option, need) {
 }
 
 /**
- * @param {string} option
- * @param {unknown} name
- * @returns {RequirementName}
+ * `hard` left out is `connections` and a quarter, at least two: room to make a connection before another is broken.
+ *
+ * @param {Limits} limits
+ * @param {number} [otherwise] what `connections` is when it is left out
  */
-export function checkRequirement(option, name) {
-  return /** @type {readonly unknown[]} */ (REQUIREMENTS).includes(name) ? /** @type {RequirementName} */ (name) : fail(option, `one of ${REQUIREMENTS.join(", ")}`, name);
+export function resolveLimits(limits, otherwise) {
+  const { connections = otherwise, hard, byTransport } = checkKeys("limits", limits, ["connections", "hard", "byTransport"]);
+  if (connections !== undefined) checkInteger("limits.connections", connections, 1, MAX_U16);
+  if (hard !== undefined) checkInteger("limits.hard", hard, 1, MAX_U16);
+  if (connections !== undefined && hard !== undefined && hard < connections) fail("limits.hard", `at least limits.connections (${connections})`, hard);
+  const withRoom = connections && Math.min(connections + Math.max(2, Math.ceil(connections / 4)), MAX_U16);
+  return { connections, hard: hard ?? withRoom, byTransport: byTransport && resolveByTransport("limits.byTransport", byTransport) };
+}
+
+/**
+ * @param {string} option
+ * @param {{ readonly [Name in Transport]?: number }} limits
+ * @returns {{ [Name in Transport]?: number }}
+ */
+export function resolveByTransport(option, limits) {
+  checkKeys(option, limits, TRANSPORTS);
+  for (const [name, limit] of Object.entries(limits)) if (limit !== Infinity) checkInteger(`${option}.${name}`, limit, 0, MAX_U16);
+  return { ...limits };
+}
+
+/**
+ * @param {Partial<Policy>} given
+ * @returns {Policy}
+ */
+function resolvePolicy(given) {
+  const policy = /** @type {Record<string, number>} */ (given);
+  if (typeof policy !== "object" || policy === null || Array.isArray(policy)) fail("policy", "an object with names of DEFAULTS.policy", policy);
+  for (const name of Object.keys(policy)) {
+    if (!(name in DEFAULTS.policy)) throw new LightNodeError("invalid-options", `unknown option policy.${name}: policy takes names of DEFAULTS.policy`, { option: `policy.${name}` });
+  }
+  return policyOf((name, value, min, max) => checkInteger(`policy.${name}`, policy[name] ?? value, min, max));
 }
 
 /**
@@ -261,8 +204,9 @@ export function isPrivateOrigin(origin) {
  * @throws {LightNodeError} `invalid-options`
  */
 export function resolveOptions(options = {}) {
-  checkKeys("options", options, ["network", "bootstrap", "resolvers", "require", "allowPrivateAddresses", "log", "signal"]);
+  checkKeys("options", options, ["network", "bootstrap", "resolvers", "require", "limits", "policy", "allowPrivateAddresses", "log", "signal"]);
   const { network = DEFAULTS.network, bootstrap = DEFAULTS.bootstrap, resolvers = DEFAULTS.resolvers, require = {}, log = DEFAULTS.log } = options;
+  const { limits = DEFAULTS.limits, policy = {} } = options;
   const { allowPrivateAddresses = isPrivateOrigin(globalThis.origin) } = options;
 
   if (!Array.isArray(bootstrap)) fail("bootstrap", "an array of texts", bootstrap);
@@ -274,6 +218,7 @@ export function resolveOptions(options = {}) {
   }
   checkKeys("require", require, REQUIREMENTS);
   const needs = REQUIREMENTS.map((name) => [name, resolveNeed(`require.${name}`, require[name] ?? DEFAULTS.require[name])]);
+  const resolved = resolveLimits(limits, DEFAULTS.limits.connections);
   if (typeof allowPrivateAddresses !== "boolean") fail("allowPrivateAddresses", "true or false", allowPrivateAddresses);
   if (typeof log !== "function" && !LOG_LEVELS.includes(log)) fail("log", `a function or one of ${LOG_LEVELS.join(", ")}`, log);
 
@@ -283,6 +228,8 @@ export function resolveOptions(options = {}) {
       bootstrap: [...bootstrap],
       resolvers: [...resolvers],
       require: Object.fromEntries(needs),
+      limits: /** @type {ResolvedLimits} */ ({ ...resolved, byTransport: resolved.byTransport ?? {} }),
+      policy: resolvePolicy(policy),
       allowPrivateAddresses,
       log: typeof log === "function" ? LOG_FUNCTION_LEVEL : log,
     },
@@ -291,140 +238,14 @@ export function resolveOptions(options = {}) {
   };
 }
 
-// --- arguments of the node's methods ----------------------------------------------------------------------------------
-
 /**
- * The last argument of every asynchronous method.
+ * Options as the wasm takes them: the policy is an array in the order of the crate's table, and what is unlimited is left out.
  *
- * @template {{ signal?: AbortSignal, timeoutMs?: number }} T
- * @param {T | undefined} given
- * @param {readonly string[]} [more] keys besides `signal` and `timeoutMs`
- * @returns {T}
+ * @param {ResolvedOptions} options
  */
-export function checkCall(given, more = ["timeoutMs"]) {
-  const options = /** @type {T} */ (given ?? {});
-  checkKeys("options", options, ["signal", ...more]);
-  checkSignal(options.signal);
-  if (options.timeoutMs !== undefined) checkInteger("timeoutMs", options.timeoutMs, 1, MAX_TIMEOUT_MS);
-  return options;
-}
-
-/** @param {{ timeoutMs?: number }} options */
-export const deadline = ({ timeoutMs = DEFAULT_TIMEOUT_MS }) => timeoutMs;
-
-/**
- * @param {unknown} id
- * @returns {string}
- */
-export function checkPeerId(id) {
-  return typeof id === "string" && /^[A-Za-z0-9]{32,}$/.test(id) ? id : fail("peer", "the text of a peer id", id);
-}
-
-/**
- * @param {unknown} priority
- * @returns {import("./index.js").Priority}
- */
-export function checkPriority(priority) {
-  const all = /** @type {const} */ (["high", "medium", "low", "banned"]);
-  return all.find((each) => each === priority) ?? fail("priority", `one of ${all.join(", ")}`, priority);
-}
-
-/**
- * @param {string} option
- * @param {unknown} value
- */
-export function checkFunction(option, value) {
-  if (typeof value !== "function") fail(option, "a function", value);
-}
-
-/** @param {import("./index.js").ReadyOptions} [options] */
-export function checkReady(options) {
-  const { level = "met", requirements, timeoutMs } = checkCall(options, ["level", "requirements", "timeoutMs"]);
-  if (level !== "met" && level !== "minimal") fail("level", '"met" or "minimal"', level);
-  if (requirements !== undefined && !Array.isArray(requirements)) fail("requirements", "an array of names", requirements);
-  return { level, requirements: requirements?.map((name, index) => checkRequirement(`requirements[${index}]`, name)), timeoutMs };
-}
-
-/**
- * With one shard, or with autosharding, the shard may be left out.
- *
- * @param {Network} network
- * @param {unknown} shard
- * @returns {number | undefined}
- */
-function checkShard(network, shard) {
-  if ("numShardsInCluster" in network) return shard === undefined ? undefined : checkInteger("shard", shard, 0, network.numShardsInCluster - 1);
-  if (shard === undefined && network.shards.length === 1) return undefined;
-  return network.shards.includes(/** @type {number} */ (shard)) ? Number(shard) : fail("shard", `one of the network's shards (${network.shards.join(", ")})`, shard);
-}
-
-/**
- * @param {Network} network
- * @param {import("./index.js").OutgoingMessage} message
- */
-export function checkMessage(network, message) {
-  const { contentTopic, payload, ephemeral, timestamp, shard } = checkKeys("message", message, ["contentTopic", "payload", "ephemeral", "timestamp", "shard"]);
-  checkText("contentTopic", contentTopic);
-  // Not `instanceof`: bytes may come from another frame of the page. Servers refuse an empty payload.
-  if (Object.prototype.toString.call(payload) !== "[object Uint8Array]" || payload.length === 0) fail("payload", "a Uint8Array that is not empty", payload);
-  if (ephemeral !== undefined && typeof ephemeral !== "boolean") fail("ephemeral", "true or false", ephemeral);
-  if (timestamp !== undefined) checkInteger("timestamp", timestamp, 0, Number.MAX_SAFE_INTEGER);
-  return { contentTopic, payload, ephemeral, timestamp, shard: checkShard(network, shard) };
-}
-
-/**
- * @param {Network} network
- * @param {readonly string[]} contentTopics
- * @param {number | undefined} shard
- */
-export function checkSubscription(network, contentTopics, shard) {
-  return { contentTopics: checkTexts("contentTopics", contentTopics, "content topics", MAX_FILTER_TOPICS), shard: checkShard(network, shard) };
-}
-
-/**
- * @param {string} option
- * @param {number | Date | undefined} time
- * @returns {number | undefined}
- */
-function checkTime(option, time) {
-  const ms = time instanceof Date ? time.getTime() : time;
-  if (ms !== undefined && !(typeof ms === "number" && ms >= 0 && ms <= Number.MAX_SAFE_INTEGER)) fail(option, "a Date or milliseconds since 1970", time);
-  return ms && Math.trunc(ms);
-}
-
-/**
- * @param {Network} network
- * @param {import("./index.js").StoreQuery} query
- */
-export function checkQuery(network, query) {
-  const keys = ["contentTopics", "from", "to", "hashes", "order", "pageSize", "limit", "shard"];
-  const { contentTopics, hashes, order = "ascending", pageSize = DEFAULT_PAGE, limit, shard, ...times } = checkKeys("query", query, keys);
-  const from = checkTime("from", times.from);
-  const to = checkTime("to", times.to);
-  if (from !== undefined && to !== undefined && from > to) fail("from", `not after to (${to})`, from);
-  if (order !== "ascending" && order !== "descending") fail("order", '"ascending" or "descending"', order);
-  checkInteger("pageSize", pageSize, 1, MAX_PAGE);
-  if (limit !== undefined) checkInteger("limit", limit, 1, Number.MAX_SAFE_INTEGER);
-  // A look-up by hash and a search are different requests; servers need not accept a mixture.
-  if ((hashes === undefined) === (contentTopics === undefined)) fail("query", "{ contentTopics, … } or { hashes }, with one of the two", query);
-  if (hashes !== undefined) {
-    if (from !== undefined || to !== undefined) fail("hashes", "given without from and to", hashes);
-    checkTexts("hashes", hashes, "message hashes", MAX_HASHES).forEach((hash, index) => {
-      if (!/^(0x)?[0-9a-f]{64}$/i.test(hash)) fail(`hashes[${index}]`, "64 characters of hex", hash);
-    });
-  }
-  return {
-    request: {
-      contentTopics: contentTopics && checkTexts("contentTopics", contentTopics, "content topics", MAX_STORE_TOPICS),
-      hashes: hashes?.map((hash) => hash.replace(/^0x/i, "").toLowerCase()),
-      from,
-      to,
-      order,
-      // The same for every page, as cursors demand.
-      pageSize: Math.min(pageSize, limit ?? pageSize),
-      // A look-up by hash goes to no shard in particular.
-      shard: hashes && shard === undefined ? undefined : checkShard(network, shard),
-    },
-    limit: limit ?? Infinity,
-  };
+export function forWasm({ limits, policy, ...options }) {
+  const numbers = new Map(Object.entries(policy));
+  for (const [name, limit] of LIMITS) numbers.set(name, limits[limit]);
+  const byTransport = Object.fromEntries(Object.entries(limits.byTransport).filter(([, limit]) => limit !== Infinity));
+  return { ...options, limits: { ...limits, byTransport }, policy: Float64Array.from(NUMBERS, ([name, value]) => numbers.get(name) ?? value) };
 }

@@ -17,6 +17,7 @@ import { readSettings } from "./settings.js";
 import { StatusView } from "./status.js";
 import { Topology } from "./topology.js";
 import { TriesView } from "./tries.js";
+import { WhyView } from "./why.js";
 import { shortId } from "./words.js";
 
 /** How often ages are brought up to date. */
@@ -68,8 +69,9 @@ async function main() {
   }
   const fleet = api && session.fleet ? new FleetView(session, api) : undefined;
   const status = new StatusView(session);
-  const topology = new Topology(nameOf, () => session.changed());
-  const peers = new PeersView(session, nameOf);
+  const why = new WhyView(session, nameOf);
+  const topology = new Topology(nameOf, () => session.changed(), (peerId) => why.explain(peerId));
+  const peers = new PeersView(session, nameOf, (peerId) => why.explain(peerId));
   const log = new LogView(session, nameOf);
   const messages = new MessagesView(session, nameOf, (...travel) => topology.pulse(...travel));
   const tries = new TriesView(session, messages, fleet, nameOf);
@@ -100,6 +102,7 @@ async function main() {
     if (session.hasNode || failed) status.render(snapshot);
     topology.render(snapshot);
     peers.render(snapshot);
+    why.render(snapshot);
     messages.render();
     log.render();
     fleet?.render();

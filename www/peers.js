@@ -19,15 +19,18 @@ const BADGES = /** @type {const} */ (["lightPush", "filter", "store"]);
 export class PeersView {
   #session;
   #nameOf;
+  #explain;
   #error = errorSlot("dial-error");
 
   /**
    * @param {Session} session
    * @param {import("./words.js").NameOf} nameOf
+   * @param {(peerId: string) => void} explain
    */
-  constructor(session, nameOf) {
+  constructor(session, nameOf, explain) {
     this.#session = session;
     this.#nameOf = nameOf;
+    this.#explain = explain;
     byId("dial-error").append(this.#error);
     const form = byId("dial", HTMLFormElement);
     form.addEventListener("submit", (event) => {
@@ -63,6 +66,7 @@ export class PeersView {
       (cells[key] = h("td", { role: "cell", "data-label": label, class: className }));
     const connection = h("button", { type: "button" });
     const ban = h("button", { type: "button", class: "danger" });
+    const why = h("button", { type: "button", "data-testid": `peer-${peerId}-why`, "aria-label": `Why ${name} is where it is`, onclick: () => this.#explain(peerId) }, "Why");
     const error = errorSlot(`peer-${peerId}-error`);
     const state = h("span", { class: "state" });
     /** @type {PeerInfo["state"]} */
@@ -91,7 +95,7 @@ export class PeersView {
       cell("actions", "", "actions"));
     cells.services.append(services);
     cells.state.append(state);
-    cells.actions.append(connection, ban, error);
+    cells.actions.append(why, connection, ban, error);
 
     return {
       root,

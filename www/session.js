@@ -21,11 +21,15 @@ import { EVENT_TYPES } from "./words.js";
  * @property {boolean} running
  * @property {ReturnType<LightNode["health"]>} health
  * @property {PeerInfo[]} peers
- * @property {Record<string, number>} stats
+ * @property {Partial<ReturnType<LightNode["stats"]>>} stats
+ * @property {import("lightkeeper").Explanation} [explanation] of the peer that was picked
  */
 
 /** Events kept for the log and for tests; the oldest go first. */
 const MAX_EVENTS = 5000;
+
+/** Decisions that are shown. */
+const DECISIONS = 50;
 
 /** @returns {Snapshot} */
 const nothing = () => ({
@@ -50,6 +54,8 @@ export class Session extends EventTarget {
   readyAfterMs;
   /** What the node said when it crashed. @type {string | undefined} */
   crash;
+  /** The peer to explain. @type {string | undefined} */
+  picked;
   /** The local network, as last reported. @type {Fleet | undefined} */
   fleet;
 
@@ -144,7 +150,8 @@ export class Session extends EventTarget {
     try {
       const health = node.health();
       const running = health.reason !== "stopped";
-      this.#snapshot = { running, health, peers: node.peers(), stats: /** @type {any} */ (node.stats()) };
+      const explanation = this.picked === undefined ? undefined : node.explain(this.picked);
+      this.#snapshot = { running, health, peers: node.peers(), stats: node.stats({ decisions: DECISIONS }), explanation };
     } catch (error) {
       // Closed from the console, or crashed a moment ago: `node:crash` follows.
       if (!["closed", "crashed"].includes(/** @type {any} */ (error).code)) throw error;

@@ -51,7 +51,7 @@ export class StatusView {
   /**
    * @param {number} connected
    * @param {number} known
-   * @param {Record<string, number>} stats
+   * @param {Snapshot["stats"]} stats
    */
   #counters(connected, known, stats) {
     const all = { connections: connected, known, dials: stats.dials, dialFailures: stats.dialFailures, replacements: stats.replacements };

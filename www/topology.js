@@ -58,6 +58,7 @@ export class Topology {
   #pulses = s("g", { class: "pulses" });
   #peers = s("g", { class: "peers" });
   #nameOf;
+  #explain;
   /** Order in which peers were first seen. @type {Map<string, number>} */
   #order = new Map();
   /** Where each drawn peer is. @type {Map<string, { angle: number, radius: number }>} */
@@ -67,9 +68,11 @@ export class Topology {
   /**
    * @param {import("./words.js").NameOf} nameOf
    * @param {() => void} changed asks for a render
+   * @param {(peerId: string) => void} explain
    */
-  constructor(nameOf, changed) {
+  constructor(nameOf, changed, explain) {
     this.#nameOf = nameOf;
+    this.#explain = explain;
     this.#svg.append(
       s("circle", { class: "orbit", r: "1" }),
       this.#links,
@@ -158,7 +161,8 @@ export class Topology {
       s("text", { class: "name", y: 4 }, name),
       services,
       state);
-    const root = s("g", { class: "peer" }, body);
+    // A shortcut: the table has a button for each peer, also for the keyboard.
+    const root = s("g", { class: "peer", onclick: () => this.#explain(peerId) }, body);
     return {
       root,
       /** @param {PeerInfo} peer */

@@ -38,6 +38,7 @@ const SOURCES = {
   "peer-exchange": "another peer",
   static: "the options",
   foreign: "an unexpected connection",
+  saved: "an earlier visit",
 };
 
 /** Why a connection ended, a dial was refused or a peer is not dialed. @type {Record<string, string>} */
@@ -74,6 +75,23 @@ export const REASONS = {
   "limit-reached": "no room for more connections",
   "pin-limit": "no room for more peers to keep at any cost",
   "unknown-peer": "never heard of it",
+  forgotten: "you dropped it",
+  "over-limit": "more connections than the limit, and this one was missed least",
+  idle: "nobody used it",
+  "over-quota": "its protocol had more than its share",
+  "memory-pressure": "memory is short",
+  surplus: "fewer connections do the same work",
+  "lifetime-over": "the connection was old, and another took over",
+  "burst-over": "its burst is over",
+  "initial-sync": "the initial sync uses one connection",
+  "cooling-down": "we closed it a short time ago",
+  "transport-limit": "no room for more connections of that kind",
+  "diversity-limit": "enough of its network are connected",
+  "subnet-banned": "several of its network were banned lately",
+  paused: "no new connections are made for now",
+  "bad-behaviour": "it behaved badly",
+  "not-enrolled": "a protocol of that name exists, or there are too many",
+  "no-share": "no share was left",
   crashed: "the node crashed",
 };
 
@@ -95,8 +113,16 @@ const GAPS = {
   overflow: "more came in at once than this page takes",
 };
 
+/** What the network of this computer does. @type {Record<string, string>} */
+const NETWORKS = {
+  offline: "The browser is offline.",
+  online: "The browser is online.",
+  suspended: "The page was put to sleep.",
+  resumed: "The page woke up; its connections are checked.",
+};
+
 /** How a dial or a request failed. @type {Record<string, string>} */
-const FAILURES = {
+export const FAILURES = {
   unreachable: "nobody answers there",
   timeout: "no answer in time",
   handshake: "the handshake failed",
@@ -145,10 +171,10 @@ export const ERRORS = {
 
 /** Groups of events that the log can be narrowed to. @type {Record<string, { title: string, types: string[] }>} */
 export const EVENT_GROUPS = {
-  connections: { title: "Connections", types: ["peer:connect", "peer:identify", "peer:disconnect", "peer:reconnect", "peer:replace"] },
+  connections: { title: "Connections", types: ["peer:connect", "peer:identify", "peer:disconnect", "peer:reconnect", "peer:replace", "peer:prune"] },
   services: { title: "Requirements and health", types: ["requirement:change", "health:change", "peer:replace", "filter:gap"] },
   discovery: { title: "Discovery", types: ["peer:discovery"] },
-  trouble: { title: "Trouble", types: ["peer:fail", "peer:disconnect", "peer:ban", "filter:gap", "node:crash"] },
+  trouble: { title: "Trouble", types: ["peer:fail", "peer:disconnect", "peer:ban", "filter:gap", "network:change", "node:crash"] },
 };
 
 /** Every event that a node may send. */
@@ -185,7 +211,7 @@ export function healthWords({ state, reason }) {
 }
 
 /** @param {string[]} words */
-function enumerate(words) {
+export function enumerate(words) {
   if (words.length < 2) return words.join("");
   return `${words.slice(0, -1).join(", ")} and ${words[words.length - 1]}`;
 }
@@ -227,6 +253,8 @@ const SENTENCES = {
   "peer:fail": ({ peerId, kind, protocol, willRetryAt }, nameOf) =>
     `${nameOf(peerId)}: ${FAILURES[kind] ?? kind}${protocol ? ` (${serviceTitle(serviceOf(protocol) ?? protocol)})` : ""}.${nextTry(willRetryAt)}`,
   "peer:ban": ({ peerId, reason }, nameOf) => `${nameOf(peerId)} is banned: ${REASONS[reason] ?? reason}.`,
+  "peer:prune": ({ peerId, reason }, nameOf) => `Let go of ${nameOf(peerId)}: ${REASONS[reason] ?? reason}.`,
+  "network:change": ({ state }) => NETWORKS[state] ?? state,
   "requirement:change": ({ name, have, min, target }) =>
     `“${serviceTitle(name)}” has ${have} of ${target} peers: ${have >= target ? "its target" : have >= min ? "at least its minimum" : "too few"}.`,
   "health:change": ({ old, new: now, reason }) =>

@@ -3,33 +3,41 @@
 use std::future::Future;
 use std::time::Duration;
 
+use js_sys::Array;
 use libp2p::PeerId;
-use serde::Serialize;
 use wasm_bindgen::JsValue;
 
-use super::object::{Object, needed};
+use super::object::{Object, Plain, list, needed};
 use super::options::need;
-use super::values::{self, PeerInfo, to_js};
-use crate::manager::Priority;
-use crate::node::{ErrorCode, Node, NodeError, Outgoing, ReadyLevel, StoreQuery, SubscriptionId};
+use super::values::{self, Names, peer_ids, peer_info};
+use super::{enrolling, manage};
+use crate::node::{
+    ErrorCode, Named, Node, NodeError, Outgoing, ReadyLevel, StoreQuery, SubscriptionId,
+};
 
 /// What a call came to.
 pub(super) struct Reply {
     pub(super) value: JsValue,
-    /// A subscription that the reply names for the first time.
-    pub(super) subscription: Option<SubscriptionId>,
+    /// What the reply names for the first time.
+    pub(super) names: Option<Named>,
 }
 
-impl From<JsValue> for Reply {
-    fn from(value: JsValue) -> Self {
+impl Reply {
+    pub(super) fn naming(value: impl Into<JsValue>, named: Named) -> Self {
         Self {
-            value,
-            subscription: None,
+            value: value.into(),
+            names: Some(named),
         }
     }
 }
 
-fn nothing() -> Reply {
+impl From<JsValue> for Reply {
+    fn from(value: JsValue) -> Self {
+        Self { value, names: None }
+    }
+}
+
+pub(super) fn nothing() -> Reply {
     JsValue::UNDEFINED.into()
 }
 
@@ -41,34 +49,10 @@ fn timeout(params: &Object) -> Result<Duration, NodeError> {
     Ok(millis(ms.unwrap_or(DEFAULT_TIMEOUT_MS)))
 }
 
-fn peer(params: &Object) -> Result<PeerId, NodeError> {
+pub(super) fn peer(params: &Object) -> Result<PeerId, NodeError> {
     let text = needed(params.text("peer")?, "peer")?;
     text.parse()
         .map_err(|_| NodeError::option("peer", format!("{text:?} is not a peer id")))
-}
-
-#[derive(Serialize)]
-struct SendReport {
-    hash: String,
-    accepted: Vec<String>,
-    failed: [(); 0],
-    attempts: u32,
-    ms: f64,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Subscribed {
-    subscription: u32,
-    peers: [String; 1],
-    content_topics: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct Page {
-    messages: Vec<values::Message>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cursor: Option<String>,
 }
 
 /// Carries out one method.
@@ -84,27 +68,12 @@ pub(super) async fn call(node: Node, method: String, params: Object) -> Result<R
             let target = needed(params.text("target")?, "target")?;
             let dial = node.dial(&target);
             let view = limited(params.number("timeoutMs")?, "dial", dial).await?;
-            Ok(to_js(&PeerInfo::from(view)).into())
+            let names = Names::of(&node);
+            Ok(JsValue::from(peer_info(view, &names)).into())
         }
         "hangUp" => {
             let peer = peer(&params)?;
             node.hang_up(peer).await.map(|()| nothing())
-        }
-        "setPriority" => {
-            let peer = peer(&params)?;
-            let priority = match params.text("priority")?.as_deref() {
-                Some("high") => Priority::High,
-                Some("medium") => Priority::Medium,
-                Some("low") => Priority::Low,
-                Some("banned") => Priority::Banned,
-                _ => {
-                    return Err(NodeError::option(
-                        "priority",
-                        "should be high, medium, low or banned",
-                    ));
-                }
-            };
-            node.set_priority(peer, priority).map(|()| nothing())
         }
         "setRequirement" => {
             let name = needed(params.text("name")?, "name")?;
@@ -130,14 +99,11 @@ pub(super) async fn call(node: Node, method: String, params: Object) -> Result<R
             let subscribed = node
                 .subscribe(content_topics.clone(), shard, timeout)
                 .await?;
-            Ok(Reply {
-                value: to_js(&Subscribed {
-                    subscription: subscribed.id.0,
-                    peers: [subscribed.peer.to_string()],
-                    content_topics,
-                }),
-                subscription: Some(subscribed.id),
-            })
+            let value = Plain::new()
+                .with("subscription", subscribed.id.0)
+                .with("peers", peer_ids(&[subscribed.peer]))
+                .with("contentTopics", list(content_topics));
+            Ok(Reply::naming(value, Named::Subscription(subscribed.id)))
         }
         "unsubscribe" => {
             let subscription = needed(params.integer("subscription")?, "subscription")?;
@@ -146,10 +112,10 @@ pub(super) async fn call(node: Node, method: String, params: Object) -> Result<R
                 .map(|()| nothing())
         }
         "query" => query(node, params).await,
-        other => Err(NodeError::new(
-            ErrorCode::Unsupported,
-            format!("no such method: {other}"),
-        )),
+        other => match manage::call(&node, other, &params)? {
+            Some(()) => Ok(nothing()),
+            None => enrolling::call(node, method, params).await,
+        },
     }
 }
 
@@ -163,14 +129,13 @@ async fn send(node: Node, params: Object) -> Result<Reply, NodeError> {
         shard: params.integer("shard")?,
     };
     let report = node.light_push(outgoing, timeout).await?;
-    Ok(to_js(&SendReport {
-        hash: values::hash(&report.hash),
-        accepted: report.accepted.iter().map(ToString::to_string).collect(),
-        failed: [],
-        attempts: report.attempts,
-        ms: report.elapsed.as_secs_f64() * 1e3,
-    })
-    .into())
+    let report = Plain::new()
+        .with("hash", values::hash(&report.hash))
+        .with("accepted", peer_ids(&report.accepted))
+        .with("failed", Array::new())
+        .with("attempts", report.attempts)
+        .with("ms", report.elapsed.as_secs_f64() * 1e3);
+    Ok(JsValue::from(report).into())
 }
 
 async fn query(node: Node, params: Object) -> Result<Reply, NodeError> {
@@ -200,13 +165,13 @@ async fn query(node: Node, params: Object) -> Result<Reply, NodeError> {
     };
     let page = node.query(query, timeout).await?;
     let peer = page.peer;
-    Ok(to_js(&Page {
-        messages: page.messages.into_iter().map(Into::into).collect(),
-        cursor: page
-            .cursor
-            .map(|at| format!("{}@{peer}", values::hash(&at))),
-    })
-    .into())
+    let cursor = page.cursor;
+    let messages = list(page.messages.into_iter().map(values::message));
+    let page = Plain::new().with("messages", messages).maybe(
+        "cursor",
+        cursor.map(|at| format!("{}@{peer}", values::hash(&at))),
+    );
+    Ok(JsValue::from(page).into())
 }
 
 /// Ends with `timeout` after so many milliseconds, if a number is given.

@@ -8,8 +8,11 @@
 
 mod calls;
 mod crash;
+mod decisions;
+mod enrolling;
 mod environment;
 mod events;
+mod manage;
 mod object;
 mod options;
 mod shell;
@@ -60,7 +63,8 @@ pub fn post(handle: u32, message: JsValue) -> Result<(), JsValue> {
     shell(handle)?.post(message)
 }
 
-/// A snapshot: `peers`, `peer`, `health`, `stats` or `peerId`.
+/// A snapshot: `peers`, `health`, `stats`, `protocols`, `record`, `peerId`; with an argument `peer` and `explain` (an id) and
+/// `decisions` (how many, as a text).
 ///
 /// # Errors
 /// For a handle that is not open, or an unknown question.

@@ -3,10 +3,11 @@
 use libp2p::identity::Keypair;
 use wasm_bindgen::JsValue;
 
+use super::manage::by_transport;
 use super::object::{Object, needed};
 use crate::discovery::dialable::Page;
 use crate::manager::Need;
-use crate::node::{LogLevel, Needs, NodeConfig, NodeError};
+use crate::node::{Limits, LogLevel, Needs, NodeConfig, NodeError};
 use crate::protocols::network::{Network, NetworkError};
 
 /// A need with all of its numbers, as the facade fills them in.
@@ -16,6 +17,17 @@ pub(super) fn need(need: &Object) -> Result<Need, NodeError> {
         min: number("min")?,
         target: number("target")?,
         max: number("max")?,
+    })
+}
+
+fn limits(limits: &Object) -> Result<Limits, NodeError> {
+    let by_transport = by_transport(&limits.object("byTransport"))?.into_iter();
+    Ok(Limits {
+        connections: limits.integer("connections")?,
+        hard: limits.integer("hard")?,
+        by_transport: by_transport
+            .filter_map(|(transport, max)| Some((transport, max?)))
+            .collect(),
     })
 }
 
@@ -57,6 +69,8 @@ pub(super) fn read(options: JsValue) -> Result<(NodeConfig, Option<LogLevel>), N
             filter: need(&require.object("filter"))?,
             store: need(&require.object("store"))?,
         },
+        limits: limits(&options.object("limits"))?,
+        policy: options.numbers("policy")?,
         page,
     };
     Ok((config, LogLevel::parse(&log)))

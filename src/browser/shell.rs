@@ -1,22 +1,28 @@
 //! One node of the page: its loop, its mailbox and its way out.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use futures::StreamExt;
 use futures::channel::mpsc::UnboundedReceiver;
 use futures::future::{AbortHandle, abortable};
 use js_sys::Function;
+use libp2p::PeerId;
 use litemap::LiteMap;
-use serde::Serialize;
 use wasm_bindgen::{JsError, JsValue};
 
 use super::calls::{self, Reply};
 use super::environment::Environment;
-use super::object::{Object, needed};
-use super::values::{HealthInfo, PeerInfo, StatsInfo, to_js};
-use super::{events, options, values};
-use crate::node::{LogLevel, Node, NodeError, NodeEvent, SubscriptionId, spawn};
+use super::object::{Object, Plain, list, needed};
+use super::values::{Names, health_info, peer_info, stats};
+use super::{decisions, events, options, values};
+use crate::node::{LogLevel, Named, Node, NodeError, NodeEvent, spawn};
+
+/// Events that wait for a reply. Replies follow within a turn or two; those of a call that was cancelled never do.
+const MAX_HELD: usize = 256;
+/// Decisions that `decisions` gives when it is not said how many.
+const DECISIONS: usize = 16;
 
 /// A node and everything that JavaScript has of it.
 pub(super) struct Shell {
@@ -25,28 +31,12 @@ pub(super) struct Shell {
     log: Option<LogLevel>,
     /// Requests under way, by the facade's ids, so that they can be cancelled.
     requests: RefCell<LiteMap<u32, AbortHandle>>,
-    /// Subscriptions whose reply went out, and what came before it for those whose did not: a message never overtakes the
-    /// reply that names its subscription.
-    announced: RefCell<LiteMap<SubscriptionId, ()>>,
-    held: RefCell<Vec<(SubscriptionId, NodeEvent)>>,
+    /// What the facade knows by name, because the reply went out, and what came before it for what it does not know: no
+    /// event overtakes the reply that names what it is about.
+    announced: RefCell<LiteMap<Named, ()>>,
+    held: RefCell<VecDeque<(Named, NodeEvent)>>,
     environment: RefCell<Option<Environment>>,
     destroyed: Cell<bool>,
-}
-
-#[derive(Serialize)]
-struct ReplyMessage {
-    kind: &'static str,
-    id: u32,
-    #[serde(with = "serde_wasm_bindgen::preserve")]
-    ok: JsValue,
-}
-
-#[derive(Serialize)]
-struct ErrorMessage {
-    kind: &'static str,
-    id: u32,
-    #[serde(with = "serde_wasm_bindgen::preserve")]
-    error: JsValue,
 }
 
 impl Shell {
@@ -106,22 +96,33 @@ impl Shell {
 
     pub(super) fn query(&self, what: &str, argument: Option<String>) -> Result<JsValue, JsValue> {
         Ok(match what {
-            "peers" => to_js(
-                &self
-                    .node
-                    .peers()
-                    .into_iter()
-                    .map(PeerInfo::from)
-                    .collect::<Vec<_>>(),
-            ),
-            "peer" => {
-                let peer = argument
-                    .and_then(|text| text.parse().ok())
-                    .and_then(|peer| self.node.peer(&peer));
-                peer.map_or(JsValue::UNDEFINED, |view| to_js(&PeerInfo::from(view)))
+            "peers" => {
+                let names = Names::of(&self.node);
+                let peers = self.node.peers().into_iter();
+                list(peers.map(|view| peer_info(view, &names))).into()
             }
-            "health" => to_js(&HealthInfo::from(self.node.health())),
-            "stats" => to_js(&StatsInfo::from(self.node.stats())),
+            "peer" => {
+                let names = Names::of(&self.node);
+                let view = peer(argument).and_then(|peer| self.node.peer(&peer));
+                view.map_or(JsValue::UNDEFINED, |view| peer_info(view, &names).into())
+            }
+            "explain" => {
+                let names = Names::of(&self.node);
+                let explained = peer(argument).and_then(|peer| self.node.explain(&peer));
+                explained.map_or(JsValue::UNDEFINED, |explained| {
+                    decisions::explanation(explained, &names)
+                })
+            }
+            "decisions" => {
+                let names = Names::of(&self.node);
+                let limit = argument.and_then(|text| text.parse().ok());
+                let taken = self.node.decisions(limit.unwrap_or(DECISIONS));
+                decisions::list(taken, &names)
+            }
+            "protocols" => decisions::protocols(self.node.protocols(), &Names::of(&self.node)),
+            "health" => health_info(self.node.health(), &Names::of(&self.node)),
+            "record" => js_sys::Uint8Array::from(&*self.node.record()).into(),
+            "stats" => stats(&self.node.stats()),
             "peerId" => JsValue::from_str(&self.node.peer_id().to_string()),
             other => return Err(JsError::new(&format!("no such query: {other}")).into()),
         })
@@ -138,63 +139,52 @@ impl Shell {
     }
 
     fn reply(&self, id: u32, result: Result<Reply, NodeError>) {
+        let message = Plain::new().with("kind", "reply").with("id", id);
         match result {
-            Ok(Reply {
-                value,
-                subscription,
-            }) => {
-                self.send(to_js(&ReplyMessage {
-                    kind: "reply",
-                    id,
-                    ok: value,
-                }));
-                if let Some(subscription) = subscription {
-                    self.announce(subscription);
+            Ok(Reply { value, names }) => {
+                self.send(message.with("ok", value).into());
+                if let Some(named) = names {
+                    self.announce(named);
                 }
             }
-            Err(error) => self.send(to_js(&ErrorMessage {
-                kind: "reply",
-                id,
-                error: values::error(&error),
-            })),
+            Err(error) => self.send(message.with("error", values::error(&error)).into()),
         }
     }
 
-    /// The facade knows the subscription now: what came before its reply follows.
-    fn announce(&self, subscription: SubscriptionId) {
-        self.announced.borrow_mut().insert(subscription, ());
+    /// The facade knows the name now: what came before its reply follows.
+    fn announce(&self, named: Named) {
+        self.announced.borrow_mut().insert(named, ());
         let held = std::mem::take(&mut *self.held.borrow_mut());
-        let (ready, rest): (Vec<_>, Vec<_>) =
-            held.into_iter().partition(|(id, _)| *id == subscription);
+        let (ready, rest) = held.into_iter().partition(|(about, _)| *about == named);
         *self.held.borrow_mut() = rest;
+        let ready: VecDeque<_> = ready;
         for (_, event) in ready {
             self.deliver(event);
         }
     }
 
     fn on_event(&self, event: NodeEvent) {
-        let about = match &event {
-            NodeEvent::Message(id, _) | NodeEvent::Subscription { id, .. } => Some(*id),
-            NodeEvent::Log(level, ..) if self.log.is_none_or(|lowest| *level < lowest) => return,
-            _ => None,
-        };
-        if let Some(id) = about
-            && !self.announced.borrow().contains_key(&id)
+        if let NodeEvent::Log(level, ..) = &event
+            && self.log.is_none_or(|lowest| *level < lowest)
         {
-            self.held.borrow_mut().push((id, event));
+            return;
+        }
+        if let Some((named, _)) = event.about()
+            && !self.announced.borrow().contains_key(&named)
+        {
+            let mut held = self.held.borrow_mut();
+            if held.len() >= MAX_HELD {
+                held.pop_front();
+            }
+            held.push_back((named, event));
             return;
         }
         self.deliver(event);
     }
 
     fn deliver(&self, event: NodeEvent) {
-        if let NodeEvent::Subscription {
-            id,
-            state: crate::node::SubscriptionState::Closed,
-            ..
-        } = &event
-        {
-            self.announced.borrow_mut().remove(id);
+        if let Some((named, true)) = event.about() {
+            self.announced.borrow_mut().remove(&named);
         }
         self.send(events::to_message(&self.node, event));
     }
@@ -206,6 +196,10 @@ impl Shell {
         // The facade's sink never throws; if it did, there is nobody to tell.
         let _ = self.sink.call1(&JsValue::NULL, &message);
     }
+}
+
+fn peer(argument: Option<String>) -> Option<PeerId> {
+    argument?.parse().ok()
 }
 
 /// Carries the node's events to the sink until the node is closed.

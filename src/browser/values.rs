@@ -1,94 +1,58 @@
 //! The plain data of the npm API, and its way to JavaScript.
 
+use js_sys::{Array, Uint8Array};
 use libp2p::{Multiaddr, PeerId};
-use serde::{Serialize, Serializer};
 use wasm_bindgen::JsValue;
 
 use super::environment::Environment;
-use crate::manager::{Direction, Health, PeerState, PeerView, Priority, RequirementId, Source};
-use crate::node::{HealthView, NodeError, REQUIREMENT_NAMES, Received};
+use super::object::{Plain, list};
+use crate::manager::{
+    Direction, Grant, Health, PeerState, PeerView, Priority, RequirementId, RequirementView,
+    Source, Stats,
+};
+use crate::node::{HealthView, Node, NodeError, Received};
 
-/// Plain objects, absent instead of null, `BigInt` for 64-bit integers (which only `timestampNs` is).
-pub(super) fn to_js(value: &impl Serialize) -> JsValue {
-    let serializer = serde_wasm_bindgen::Serializer::new()
-        .serialize_maps_as_objects(true)
-        .serialize_large_number_types_as_bigints(true);
-    value
-        .serialize(&serializer)
-        .expect("our own data always serializes")
-}
+/// The names of a node's requirements: its own and those of enrolled protocols.
+pub(super) struct Names(Vec<String>);
 
-/// `LightNodeError` as data; the facade makes the class of it.
-#[derive(Serialize)]
-struct ErrorValue<'a> {
-    code: &'static str,
-    message: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    peer: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    address: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    option: Option<&'a str>,
-}
+impl Names {
+    pub(super) fn of(node: &Node) -> Self {
+        Self(node.requirement_names())
+    }
 
-pub(super) fn error(error: &NodeError) -> JsValue {
-    to_js(&ErrorValue {
-        code: error.code.as_str(),
-        message: &error.message,
-        peer: error.peer.as_ref().map(ToString::to_string),
-        address: error.address.as_deref(),
-        option: error.option.as_deref(),
-    })
-}
+    pub(super) fn one(&self, requirement: RequirementId) -> &str {
+        let name = self.0.get(usize::from(requirement.0));
+        name.map_or("", String::as_str)
+    }
 
-/// Bytes that cross as a `Uint8Array`.
-pub(super) struct Bytes(pub(super) Vec<u8>);
-
-impl Serialize for Bytes {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(&self.0)
+    pub(super) fn all(&self, requirements: &[RequirementId]) -> Array {
+        list(requirements.iter().map(|id| self.one(*id)))
     }
 }
 
-/// `PeerInfo`.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct PeerInfo {
-    peer_id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    address: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    transport: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    direction: Option<&'static str>,
-    state: &'static str,
-    services: Vec<&'static str>,
-    serving: Vec<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    shards: Option<Vec<u16>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    agent: Option<String>,
-    source: &'static str,
-    priority: &'static str,
-    score: i16,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rtt_ms: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    connected_at: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_reason: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_try_at: Option<f64>,
+/// `LightNodeError` as data; the facade makes the class of it.
+pub(super) fn error(error: &NodeError) -> JsValue {
+    Plain::new()
+        .with("code", error.code.as_str())
+        .with("message", &*error.message)
+        .maybe("cause", error.cause)
+        .maybe("peer", error.peer.as_ref().map(ToString::to_string))
+        .maybe("address", error.address.as_deref())
+        .maybe("option", error.option.as_deref())
+        .into()
 }
 
-impl From<PeerView> for PeerInfo {
-    fn from(view: PeerView) -> Self {
-        Self {
-            peer_id: view.peer.to_string(),
-            address: view.route.as_ref().map(|route| address(route, view.peer)),
-            transport: view.route.as_ref().map(transport),
-            direction: view.direction.map(direction),
-            state: match view.state {
+/// `PeerInfo`.
+pub(super) fn peer_info(view: PeerView, names: &Names) -> Plain {
+    let route = view.route.as_ref();
+    Plain::new()
+        .with("peerId", view.peer.to_string())
+        .maybe("address", route.map(|route| address(route, view.peer)))
+        .maybe("transport", route.map(transport))
+        .maybe("direction", view.direction.map(direction))
+        .with(
+            "state",
+            match view.state {
                 PeerState::Known => "known",
                 PeerState::Dialing => "dialing",
                 PeerState::Connected => "connected",
@@ -97,144 +61,124 @@ impl From<PeerView> for PeerInfo {
                 PeerState::Banned => "banned",
                 PeerState::Parked => "parked",
             },
-            services: names(&view.services),
-            serving: names(&view.serving),
-            shards: view.shards,
-            agent: view.agent,
-            source: source(view.source),
-            priority: match view.priority {
+        )
+        .with("services", names.all(&view.services))
+        .with("serving", names.all(&view.serving))
+        .maybe("shards", view.shards.map(list))
+        .maybe("agent", view.agent)
+        .with("source", source(view.source))
+        .with(
+            "priority",
+            match view.priority {
                 Priority::High => "high",
                 Priority::Medium => "medium",
                 Priority::Low => "low",
                 Priority::Banned => "banned",
             },
-            score: view.score,
-            rtt_ms: view.rtt_ms,
-            connected_at: view.connected_at_wall_ms.map(|ms| ms as f64),
-            last_reason: view.last_reason.map(|reason| reason.as_str()),
-            next_try_at: view.next_try_at_wall_ms.map(|ms| ms as f64),
-        }
-    }
+        )
+        .with("score", view.score)
+        .maybe("rttMs", view.rtt_ms)
+        .maybe("connectedAt", view.connected_at_wall_ms.map(|ms| ms as f64))
+        .maybe("lastReason", view.last_reason.map(|reason| reason.as_str()))
+        .maybe("nextTryAt", view.next_try_at_wall_ms.map(|ms| ms as f64))
 }
 
 /// What `health()` gives.
-#[derive(Serialize)]
-pub(super) struct HealthInfo {
-    state: &'static str,
-    requirements: Vec<RequirementStatus>,
-    online: bool,
-    reason: &'static str,
+pub(super) fn health_info(view: HealthView, names: &Names) -> JsValue {
+    let status = |view: RequirementView| {
+        let first_met = view.first_met_after_ms.map(|ms| ms as f64);
+        Plain::new()
+            .with("name", names.one(view.id))
+            .with("have", view.have)
+            .with("min", view.min)
+            .with("target", view.target)
+            .with("state", health(view.health))
+            .with("peers", peer_ids(&view.peers))
+            .maybe("firstMetAfterMs", first_met)
+    };
+    Plain::new()
+        .with("state", health(view.state))
+        .with(
+            "requirements",
+            list(view.requirements.into_iter().map(status)),
+        )
+        .with("online", Environment::is_online())
+        .with("reason", view.reason.as_str())
+        .into()
 }
 
-#[derive(Serialize)]
-struct RequirementStatus {
-    name: &'static str,
-    have: u8,
-    min: u8,
-    target: u8,
-    state: &'static str,
-    peers: Vec<String>,
+pub(super) fn peer_ids(peers: &[PeerId]) -> Array {
+    list(peers.iter().map(ToString::to_string))
 }
 
-impl From<HealthView> for HealthInfo {
-    fn from(view: HealthView) -> Self {
-        Self {
-            state: health(view.state),
-            requirements: view
-                .requirements
-                .into_iter()
-                .map(|requirement| RequirementStatus {
-                    name: name(requirement.id),
-                    have: requirement.have,
-                    min: requirement.min,
-                    target: requirement.target,
-                    state: health(requirement.health),
-                    peers: requirement.peers.iter().map(ToString::to_string).collect(),
-                })
-                .collect(),
-            online: Environment::is_online(),
-            reason: view.reason.as_str(),
-        }
-    }
+/// What `stats` gives.
+pub(super) fn stats(stats: &Stats) -> JsValue {
+    let fields = [
+        ("known", u64::from(stats.known)),
+        ("open", u64::from(stats.open)),
+        ("dialing", u64::from(stats.dialing)),
+        ("soft", u64::from(stats.soft)),
+        ("hard", u64::from(stats.hard)),
+        ("banned", u64::from(stats.banned)),
+        ("locks", u64::from(stats.locks)),
+        ("inbound", u64::from(stats.inbound)),
+        ("deadlineLagMs", stats.deadline_lag_ms),
+        ("dials", stats.dials),
+        ("dialFailures", stats.dial_failures),
+        ("connects", stats.connects),
+        ("disconnects", stats.disconnects),
+        ("closes", stats.closes),
+        ("replacements", stats.replacements),
+        ("rounds", stats.rounds),
+        ("denials", stats.denials),
+        ("decided", stats.decisions),
+        ("events", stats.events),
+        ("commands", stats.commands),
+    ];
+    let by_transport = stats
+        .by_transport
+        .iter()
+        .fold(Plain::new(), |object, (transport, count)| {
+            object.with(transport.as_str(), *count)
+        });
+    let object = Plain::new()
+        .with("dialTokens", stats.dial_tokens)
+        .with("byTransport", by_transport);
+    let object = fields
+        .into_iter()
+        .fold(object, |object, (name, number)| object.count(name, number));
+    object.into()
 }
 
-/// What `stats()` gives.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct StatsInfo {
-    known: u32,
-    open: u32,
-    dialing: u32,
-    dials: f64,
-    dial_failures: f64,
-    connects: f64,
-    disconnects: f64,
-    closes: f64,
-    replacements: f64,
-}
-
-impl From<crate::manager::Stats> for StatsInfo {
-    fn from(stats: crate::manager::Stats) -> Self {
-        Self {
-            known: stats.known,
-            open: stats.open,
-            dialing: stats.dialing,
-            dials: stats.dials as f64,
-            dial_failures: stats.dial_failures as f64,
-            connects: stats.connects as f64,
-            disconnects: stats.disconnects as f64,
-            closes: stats.closes as f64,
-            replacements: stats.replacements as f64,
-        }
-    }
+/// Adds `low` and `high`.
+pub(super) fn grant(object: Plain, grant: Grant) -> Plain {
+    object.with("low", grant.low).with("high", grant.high)
 }
 
 /// `Message`.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Message {
-    content_topic: String,
-    payload: Bytes,
-    timestamp: f64,
-    timestamp_ns: i64,
-    hash: String,
-    shard: u16,
-    ephemeral: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    meta: Option<Bytes>,
-    peer: String,
+pub(super) fn message(received: Received) -> Plain {
+    let message = received.message;
+    let timestamp_ns = message.timestamp.unwrap_or(0);
+    Plain::new()
+        .with("contentTopic", message.content_topic())
+        .with("payload", bytes(message.payload.unwrap_or_default()))
+        // Milliseconds lose what a number can't hold; `timestampNs` has it all.
+        .with("timestamp", (timestamp_ns / 1_000_000) as f64)
+        .with("timestampNs", timestamp_ns)
+        .with("hash", hash(&received.hash))
+        .with("shard", received.pubsub_topic.shard)
+        .with("ephemeral", message.ephemeral.unwrap_or(false))
+        .maybe("meta", message.meta.map(bytes))
+        .with("peer", received.peer.to_string())
 }
 
-impl From<Received> for Message {
-    fn from(received: Received) -> Self {
-        let message = received.message;
-        let timestamp_ns = message.timestamp.unwrap_or(0);
-        Self {
-            content_topic: message.content_topic().to_owned(),
-            // Milliseconds lose what a number can't hold; `timestampNs` has it all.
-            timestamp: (timestamp_ns / 1_000_000) as f64,
-            timestamp_ns,
-            hash: hash(&received.hash),
-            shard: received.pubsub_topic.shard,
-            ephemeral: message.ephemeral.unwrap_or(false),
-            meta: message.meta.map(Bytes),
-            payload: Bytes(message.payload.unwrap_or_default()),
-            peer: received.peer.to_string(),
-        }
-    }
+fn bytes(bytes: Vec<u8>) -> Uint8Array {
+    Uint8Array::from(&*bytes)
 }
 
 /// A message hash: 64 hexadecimal letters.
 pub(super) fn hash(hash: &crate::protocols::message::MessageHash) -> String {
     data_encoding::HEXLOWER.encode(hash.as_bytes())
-}
-
-pub(super) fn name(requirement: RequirementId) -> &'static str {
-    REQUIREMENT_NAMES[usize::from(requirement.0)]
-}
-
-pub(super) fn names(requirements: &[RequirementId]) -> Vec<&'static str> {
-    requirements.iter().map(|id| name(*id)).collect()
 }
 
 pub(super) fn health(health: Health) -> &'static str {
@@ -251,6 +195,7 @@ pub(super) fn source(source: Source) -> &'static str {
         Source::PeerExchange => "peer-exchange",
         Source::Static => "static",
         Source::Foreign => "foreign",
+        Source::Saved => "saved",
     }
 }
 

@@ -16,6 +16,8 @@ struct Asked {
     conn: ConnId,
     /// The answer is still awaited.
     open: bool,
+    /// Entries of it so far.
+    entries: u32,
     /// Peers first heard of in it.
     arriving: Vec<Ix>,
 }
@@ -93,9 +95,21 @@ impl Asking {
                 at: now,
                 conn,
                 open: true,
+                entries: 0,
                 arriving: Vec::new(),
             },
         );
+    }
+
+    /// One more entry of the answer of a peer; whether it is one of the number that was asked for (4.15).
+    pub(super) fn counts(&mut self, config: &Config, introducer: Ix) -> bool {
+        match self.peers.get_mut(&introducer) {
+            Some(asked) if asked.open => {
+                asked.entries = asked.entries.saturating_add(1);
+                asked.entries <= config.exchange_count
+            }
+            _ => true,
+        }
     }
 
     /// A newcomer in the answer of a peer. Returns whether that answer is still coming in.

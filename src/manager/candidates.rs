@@ -78,6 +78,27 @@ impl Candidates {
         }
     }
 
+    /// Makes room for a requirement.
+    pub(super) fn open(&mut self, requirement: RequirementId) {
+        while self.postings.len() <= usize::from(requirement.0) {
+            self.postings.push(Posting::default());
+        }
+    }
+
+    /// Nobody is a candidate for a requirement any more. The ranks of those that remain for others stay as they are: a
+    /// stale one costs optimality alone, and is made anew with the peer's next change.
+    pub(super) fn retire(&mut self, requirement: RequirementId) {
+        let Some(posting) = self.postings.get_mut(usize::from(requirement.0)) else {
+            return;
+        };
+        *posting = Posting::default();
+        let gone = Services::one(requirement);
+        self.placed.retain(|_, entry| {
+            entry.services = entry.services.minus(gone);
+            !entry.services.is_empty()
+        });
+    }
+
     /// Places, moves or removes a peer.
     pub(super) fn put(&mut self, ix: Ix, entry: Option<Entry>) {
         let old = self.placed.get(&ix).copied();
@@ -118,17 +139,20 @@ impl Candidates {
         usable: impl Fn(Ix) -> bool + 'a,
     ) -> impl Iterator<Item = (Ix, &'a Entry)> + 'a {
         const MEMBERS_TRIED: usize = 4;
+        // More groups than one introducer can fill, so that none can hide the others behind peers that are not usable.
+        const GROUPS_TRIED: usize = 96;
         let posting = self.postings.get(usize::from(requirement.0));
         posting
             .into_iter()
             .flat_map(|posting| posting.groups.iter().rev().map(move |key| (posting, key.1)))
-            .take(groups)
+            .take(GROUPS_TRIED)
             .filter_map(move |(posting, group)| {
                 let members = posting.members.get(&group)?;
                 let mut best = members.iter().rev().take(MEMBERS_TRIED);
                 let (_, _, ix) = best.find(|(_, _, ix)| usable(*ix))?;
                 self.placed.get(ix).map(|entry| (*ix, entry))
             })
+            .take(groups)
     }
 
     /// Whether the postings hold exactly what was placed (R4).

@@ -1,8 +1,10 @@
 //! Recounts everything that is kept in two places, and asserts what must hold after every input (5.1, R4).
 
 use super::connections::Conn;
-use super::event::ConnId;
-use super::peer::Link;
+use super::event::{ConnId, Priority};
+use super::hints::{MAX_HINTS, MAX_TAGS};
+use super::peer::{Link, Peer};
+use super::reason::Reason;
 use super::services::{Cover, Services};
 use super::table::Ix;
 use super::{Manager, Run};
@@ -15,9 +17,17 @@ impl Manager {
         self.candidates.check();
         self.ladder.check();
         self.deadlines.check();
+        self.bans.check(&self.config);
+        self.memory.check();
         self.dials.check(&self.config);
+        self.ring.check();
         self.check_links();
         self.check_needs();
+        self.check_enrollments();
+        self.check_locks();
+        self.check_leaving();
+        self.check_mode();
+        self.check_limits();
         if self.run == Run::Stopped {
             assert!(self.dials.is_empty(), "nobody is dialed while stopped (S2)");
             assert!(self.connections.open().next().is_none());
@@ -37,6 +47,8 @@ impl Manager {
             }
             assert_eq!(peer.link == Link::Dialing, self.dials.job(ix).is_some());
             assert_eq!(peer.pinned, self.pins.held.contains_key(&ix));
+            assert_eq!(peer.protected(), self.pins.protected.contains_key(&ix));
+            self.check_peer(peer);
             if peer.banned().is_some() {
                 assert!(
                     self.dials.job(ix).is_none(),
@@ -44,11 +56,11 @@ impl Manager {
                 );
                 assert!(open.iter().all(|(_, conn)| !conn.is_open()));
             }
-            if peer.forbidden().is_some() {
+            if peer.forbidden().is_some() || self.all_quarantined(peer) {
                 assert!(self.candidates.entry(ix).is_none(), "{:?}", peer.id);
             }
         }
-        assert!(self.pins.held.len() <= self.config.max_pins());
+        assert!(self.pins.len() <= self.limits.pins_ever());
         assert!(
             self.pins
                 .urgent
@@ -57,7 +69,45 @@ impl Manager {
         );
     }
 
+    /// Nothing refers to a requirement that is gone (R3).
+    fn check_requirements(&self) {
+        let live = self.needs.live();
+        let known = |set: Services| assert_eq!(set.minus(live), Services::NONE);
+        for (ix, peer) in self.table.iter() {
+            known(peer.claims);
+            known(peer.asked);
+            known(peer.verified.unwrap_or_default());
+            known(peer.services.iter().map(|s| s.requirement).collect());
+            known(peer.resting());
+            if let Some(entry) = self.candidates.entry(ix) {
+                known(entry.services);
+            }
+        }
+        let jobs = self.dials.iter().map(|(_, job)| job.cover);
+        let conns = self.connections.iter().map(|(_, conn)| conn.cover);
+        for cover in jobs.chain(conns) {
+            known(cover.whole.union(cover.guess));
+        }
+        for (_, conn) in self.connections.iter() {
+            known(conn.serving.union(conn.offers.unwrap_or_default()));
+        }
+        assert_eq!(self.config.requirements.len(), self.needs.ids().count());
+    }
+
+    fn check_peer(&self, peer: &Peer) {
+        assert_eq!(peer.ban, self.bans.of(&peer.id), "a ban never goes unseen");
+        assert_eq!(
+            peer.priority == Priority::Banned,
+            peer.ban == Some(Reason::BannedByUser)
+        );
+        assert!(peer.tags.len() <= MAX_TAGS && peer.hints.len() <= MAX_HINTS);
+        let now = self.now.mono_ms;
+        assert!((-200..=200).contains(&peer.hinted(now)), "S14");
+        assert!((-1_000..=1_000).contains(&peer.score(now)), "S14");
+    }
+
     fn check_needs(&self) {
+        self.check_requirements();
         for id in self.needs.ids() {
             let mut serving: Vec<ConnId> = self
                 .connections

@@ -69,8 +69,16 @@ pub(super) fn judge(ending: Ending) -> Verdict {
 fn ordered(reason: Reason) -> Verdict {
     let cause = match reason {
         Reason::BannedByUser | Reason::BannedForFaults => Cause::Banned,
-        Reason::HandedOff | Reason::FailedService => Cause::Replaced,
-        Reason::NotNeeded | Reason::LimitReached | Reason::NotAdmitted => Cause::Pruned,
+        Reason::HandedOff | Reason::FailedService | Reason::LifetimeOver => Cause::Replaced,
+        Reason::NotNeeded
+        | Reason::LimitReached
+        | Reason::NotAdmitted
+        | Reason::OverLimit
+        | Reason::Idle
+        | Reason::OverQuota
+        | Reason::MemoryPressure
+        | Reason::Surplus
+        | Reason::BurstOver => Cause::Pruned,
         Reason::PingTimeout | Reason::IdentifyFailed => Cause::Timeout,
         _ => Cause::Local,
     };

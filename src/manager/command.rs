@@ -3,8 +3,12 @@
 use libp2p_identity::PeerId;
 use multiaddr::Multiaddr;
 
-use super::event::{ConnId, DialId, Direction, RequirementId, Source};
-use super::reason::{Cause, DialFailure, HealthReason, Outcome, Reason};
+use super::event::{
+    BurstId, ConnId, DialId, Direction, EnrollmentId, LockId, RequirementId, Source,
+};
+use super::reason::{
+    Cause, DialFailure, HealthReason, LockDenial, NetworkState, Outcome, Reason, Revocation,
+};
 
 /// Why somebody is dialed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +25,14 @@ pub enum DialWhy {
     Probe,
     /// To take over from a bootstrap peer (4.11).
     HandOff,
+    /// One that can do the work of two (4.6).
+    Swap,
+    /// To take over from a connection that is old (4.17).
+    Rotation,
+    /// For a burst (4.10).
+    Burst(BurstId),
+    /// The one connection of an initial sync (4.18).
+    Sync,
 }
 
 impl DialWhy {
@@ -33,8 +45,74 @@ impl DialWhy {
             Self::Redial => "redial",
             Self::Probe => "probe",
             Self::HandOff => "hand-off",
+            Self::Swap => "swap",
+            Self::Rotation => "rotation",
+            Self::Burst(_) => "burst",
+            Self::Sync => "sync",
         }
     }
+}
+
+/// A share of the connections: from what is certain to what may be used (4.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Grant {
+    /// Connections that nobody may take away for others.
+    pub low: u16,
+    /// Connections beyond which it pays first when they are short.
+    pub high: u16,
+}
+
+/// The answer to an enrollment, and every change of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offer {
+    /// Enrolled, with this share.
+    Granted(Grant),
+    /// Less than was asked for; counts as accepted when nothing is said within the time.
+    Counter {
+        /// What there is.
+        grant: Grant,
+        /// Milliseconds left to answer; 0 for one that is enrolled: its grant shrank, and holds already.
+        answer_ms: u64,
+    },
+    /// Not enrolled.
+    Rejected(Reason),
+    /// No longer enrolled.
+    Ended,
+}
+
+/// What becomes of a lock. After `Revoked` or `Ended`, and after `Denied` to a new one, nothing more is said of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockAnswer {
+    /// It holds, or holds on.
+    Granted {
+        /// For this long from now, in milliseconds.
+        ttl_ms: u64,
+    },
+    /// It does not hold, or is not renewed: then it lasts until its time.
+    Denied(LockDenial),
+    /// It ends before its time.
+    Revoked {
+        /// Why.
+        reason: Revocation,
+        /// The connection is left alone for this much longer, in milliseconds.
+        grace_ms: u64,
+    },
+    /// Its time is over, or it was given back.
+    Ended,
+}
+
+/// What becomes of a burst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BurstAnswer {
+    /// That many connections may be made.
+    Granted {
+        /// At most what was asked for.
+        slots: u8,
+    },
+    /// None.
+    Denied(Reason),
+    /// It is over.
+    Closed,
 }
 
 /// An order to the shell, or news for it to pass on.
@@ -64,6 +142,47 @@ pub enum Command {
         conn: ConnId,
         /// Why.
         reason: Reason,
+    },
+    /// Let one connection finish its requests and then close it. `Closed` follows.
+    Drain {
+        /// Which.
+        conn: ConnId,
+        /// Why.
+        reason: Reason,
+        /// When to close it in any case.
+        deadline_ms: u32,
+    },
+    /// Tell an enrolled protocol its share.
+    Offer {
+        /// Whom.
+        enrollment: EnrollmentId,
+        /// What.
+        offer: Offer,
+    },
+    /// Tell the holder of a lock.
+    Lock {
+        /// Which.
+        lock: LockId,
+        /// What.
+        answer: LockAnswer,
+    },
+    /// Tell the owner of a burst.
+    Burst {
+        /// Which.
+        burst: BurstId,
+        /// What.
+        answer: BurstAnswer,
+    },
+    /// Ask a protocol what connections are worth to it. `Scores` may follow; nothing waits for it beyond the time.
+    RequestScores {
+        /// Its name.
+        round: u64,
+        /// Whom.
+        enrollment: EnrollmentId,
+        /// Of which connected peers, at most 32.
+        peers: Vec<PeerId>,
+        /// When to answer.
+        deadline_ms: u32,
     },
     /// Ping on one connection. `Pong` or `PingFailed` follows.
     Ping {
@@ -244,5 +363,17 @@ pub enum Notice {
         new: Health,
         /// Why.
         reason: HealthReason,
+    },
+    /// `peer:prune`: we close a connection that worked, to stay within our limits. `Disconnected` follows.
+    Pruned {
+        /// Whom.
+        peer: PeerId,
+        /// Why.
+        reason: Reason,
+    },
+    /// `network:change`.
+    NetworkChanged {
+        /// What it is now.
+        state: NetworkState,
     },
 }

@@ -7,7 +7,7 @@ use libp2p_identity::PeerId;
 use litemap::LiteMap;
 use multiaddr::Multiaddr;
 
-use super::event::{ConnId, Direction};
+use super::event::{ConnId, Direction, RequirementId, Transport};
 use super::reason::Reason;
 use super::services::{Cover, Services};
 use super::table::Ix;
@@ -44,6 +44,8 @@ pub(super) enum Pinging {
 pub(super) enum HandOff {
     /// It is needed.
     Needed,
+    /// It is needed, and nobody else is known who could serve what it does.
+    Retained,
     /// Others do its work; it goes then.
     Spare {
         /// Monotonic milliseconds.
@@ -68,11 +70,20 @@ pub(super) struct Conn {
     pub(super) peer: PeerId,
     pub(super) direction: Direction,
     pub(super) route: Multiaddr,
+    pub(super) transport: Transport,
+    /// The netgroup where it leads.
+    pub(super) group: u64,
+    /// The subnet where it leads.
+    pub(super) subnet: u64,
     pub(super) opened_at: u64,
     pub(super) opened_wall: u64,
     pub(super) phase: Phase,
     /// What identify lists of what we want.
     pub(super) offers: Option<Services>,
+    /// All that identify lists, for what will be wanted later.
+    pub(super) protocols: Vec<String>,
+    /// When identify came first.
+    pub(super) identified_at: Option<u64>,
     /// Whether identify lists peer exchange.
     pub(super) exchanges: bool,
     pub(super) network: Network,
@@ -152,6 +163,16 @@ impl Connections {
     /// The connections of a peer; at most a handful exist at all.
     pub(super) fn of(&self, ix: Ix) -> impl Iterator<Item = (ConnId, &Conn)> {
         self.iter().filter(move |(_, conn)| conn.ix == ix)
+    }
+
+    /// A requirement is gone: no connection counts for it any more.
+    pub(super) fn forget_requirement(&mut self, id: RequirementId) {
+        let gone = Services::one(id);
+        for (_, conn) in self.list.iter_mut() {
+            conn.offers = conn.offers.map(|offers| offers.minus(gone));
+            conn.cover = conn.cover.without(id);
+            conn.serving = conn.serving.minus(gone);
+        }
     }
 
     pub(super) fn ids(&self) -> Vec<ConnId> {

@@ -4,8 +4,9 @@
 //! was for.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
-use super::event::{ConnId, DialId, RequirementId};
+use super::event::{ConnId, DialId, EnrollmentId, LockId, RequirementId};
 use super::table::Ix;
 
 /// What a deadline is for. At most one of each value is pending.
@@ -25,15 +26,50 @@ pub(super) enum Timer {
     Ping(ConnId),
     /// The shell never told how a ping ended.
     Pong(ConnId),
-    /// A peer may be dialed again.
+    /// A peer may be dialed again. This and the next stay neighbours: they matter only while the node runs.
     Bar(Ix),
     /// A provider may serve again.
     Rest(Ix, RequirementId),
+    /// Silence to a counter-offer counts as consent.
+    Answer(EnrollmentId),
+    /// A changed grant may be told.
+    Offer(EnrollmentId),
+    /// A lock ends, or the grace after it.
+    Lock(LockId),
+    /// Somebody uses more than its share for too long.
+    Quota,
+    /// More peers are to be placed among the candidates.
+    Sweep,
+    /// A hint of the user's is over.
+    Hint(Ix),
+    /// A ban, or the memory of one, is over.
+    Bans,
+    /// A subnet is no longer refused.
+    Quarantine,
     /// Something to decide on dials.
     Plan,
     /// Something to decide on connections.
     Tidy,
+    /// The grace of a revoked lock is over.
+    Evict,
+    /// Something to decide on what is too much.
+    Regulate,
+    /// Nobody has seen the page for a while.
+    Hidden,
+    /// A window of memory pressure ends.
+    Window,
 }
+
+impl Timer {
+    /// Whether it can wait for others while nothing is urgent: signs of life, rests, and what is closed for thrift.
+    fn can_wait(self) -> bool {
+        matches!(self, Self::Ping(_) | Self::Rest(..) | Self::Tidy)
+    }
+}
+
+/// Deadlines that can wait come on whole minutes, counted from the first moment there was (4.14): browsers wake a hidden
+/// page no more often.
+const LAZY_MS: u64 = 60_000;
 
 /// The earliest moment at which a decision has to be taken again.
 #[derive(Debug, Default, Clone, Copy)]
@@ -51,11 +87,30 @@ impl Wake {
 pub(super) struct Deadlines {
     by_time: BTreeSet<(u64, Timer)>,
     by_timer: BTreeMap<Timer, u64>,
+    /// Nothing is urgent: what can wait is put together.
+    pub(super) lazy: bool,
+    from: u64,
 }
 
 impl Deadlines {
-    /// Arms, or moves, a timer.
+    /// None is pending. Minutes count from this moment.
+    pub(super) fn new(from: u64) -> Self {
+        Self {
+            from,
+            ..Self::default()
+        }
+    }
+
+    /// Arms, or moves, a timer. What can wait is put off here and not when it is due, so that a tick at another time
+    /// finds nothing due (D4).
     pub(super) fn set(&mut self, timer: Timer, at: u64) {
+        let at = if self.lazy && timer.can_wait() {
+            let since = at.saturating_sub(self.from);
+            let whole = since.div_ceil(LAZY_MS).saturating_mul(LAZY_MS);
+            self.from.saturating_add(whole)
+        } else {
+            at
+        };
         match self.by_timer.insert(timer, at) {
             Some(old) if old == at => return,
             Some(old) => {
@@ -71,6 +126,11 @@ impl Deadlines {
         if let Some(at) = self.by_timer.remove(&timer) {
             self.by_time.remove(&(at, timer));
         }
+    }
+
+    /// Whether a timer is armed.
+    pub(super) fn is_set(&self, timer: Timer) -> bool {
+        self.by_timer.contains_key(&timer)
     }
 
     /// Arms or disarms.
@@ -95,9 +155,24 @@ impl Deadlines {
         }
     }
 
+    /// When a timer is due.
+    pub(super) fn at(&self, timer: Timer) -> Option<u64> {
+        self.by_timer.get(&timer).copied()
+    }
+
     /// The earliest deadline.
     pub(super) fn next(&self) -> Option<u64> {
         self.by_time.first().map(|(at, _)| *at)
+    }
+
+    /// The earliest deadline but those of peers that wait: nobody is dialed, so that they can be looked at later.
+    pub(super) fn next_while_stopped(&self) -> Option<u64> {
+        let waits = Timer::Bar(Ix::FIRST)..=Timer::Rest(Ix::LAST, RequirementId(u8::MAX));
+        let before = self.by_timer.range(..waits.start());
+        let after = self
+            .by_timer
+            .range((Bound::Excluded(waits.end()), Bound::Unbounded));
+        before.chain(after).map(|(_, at)| *at).min()
     }
 
     /// Takes the earliest timer that is due.

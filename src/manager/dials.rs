@@ -1,6 +1,6 @@
 //! Dials under way, and how many more may be made (4.7).
 //!
-//! Owns the token bucket, the jobs (one for each peer being dialed: its addresses are tried one after another, each a
+//! Owns the token bucket, how the last dials ended, the jobs (one for each peer being dialed: its addresses are tried one after another, each a
 //! dial of its own) and the endpoints to which a connection is being made.
 
 use std::collections::VecDeque;
@@ -10,57 +10,68 @@ use multiaddr::Multiaddr;
 
 use super::command::DialWhy;
 use super::config::Config;
-use super::event::DialId;
+use super::event::{DialId, RequirementId, Transport};
 use super::services::Cover;
 use super::table::Ix;
 
-/// A token bucket in exact integers: a thousandth of a token is the unit, so that the time of the calls does not show.
+/// A token bucket in exact integers: a millionth of a token is the unit, so that the time of the calls does not show.
 #[derive(Debug)]
 pub(super) struct Bucket {
-    milli: i64,
+    level: i64,
     filled_at: u64,
     capacity: i64,
-    per_s: u64,
+    /// Units that come back each millisecond.
+    rate: u64,
     overdraft: i64,
 }
 
 /// One token.
-const TOKEN: i64 = 1_000;
+const TOKEN: i64 = 1_000_000;
 
 impl Bucket {
     pub(super) fn new(config: &Config, now: u64) -> Self {
         let capacity = i64::from(config.dial_tokens) * TOKEN;
         Self {
-            milli: capacity,
+            level: capacity,
             filled_at: now,
             capacity,
-            per_s: u64::from(config.dial_tokens_per_s),
+            rate: Self::rate(config),
             overdraft: i64::from(config.dial_overdraft) * TOKEN,
         }
     }
 
+    /// What the configuration asks for: tokens for each second are thousands of units for each millisecond.
+    pub(super) fn rate(config: &Config) -> u64 {
+        u64::from(config.dial_tokens_per_s) * 1_000
+    }
+
+    /// Another rate from now on.
+    pub(super) fn set_rate(&mut self, now: u64, rate: u64) {
+        if rate != self.rate {
+            self.level = self.level(now);
+            self.filled_at = self.filled_at.max(now);
+            self.rate = rate;
+        }
+    }
+
     fn level(&self, now: u64) -> i64 {
-        // Tokens for each second are thousandths for each millisecond.
-        let gained = now
-            .saturating_sub(self.filled_at)
-            .saturating_mul(self.per_s);
+        let gained = now.saturating_sub(self.filled_at).saturating_mul(self.rate);
         let gained = i64::try_from(gained).unwrap_or(i64::MAX);
-        self.milli.saturating_add(gained).min(self.capacity)
+        self.level.saturating_add(gained).min(self.capacity)
+    }
+
+    /// Whole tokens; negative when overdrawn.
+    pub(super) fn tokens(&self, now: u64) -> i32 {
+        i32::try_from(self.level(now).div_euclid(TOKEN)).unwrap_or(i32::MAX)
     }
 
     /// Takes a token if there is one, or if the overdraft may be used.
     pub(super) fn take(&mut self, now: u64, overdraw: bool) -> bool {
-        let level = self.level(now);
-        let floor = if overdraw {
-            TOKEN - self.overdraft
-        } else {
-            TOKEN
-        };
-        if level < floor {
+        if !self.has(now, overdraw) {
             return false;
         }
-        self.milli = level - TOKEN;
-        self.filled_at = now;
+        self.level = self.level(now) - TOKEN;
+        self.filled_at = self.filled_at.max(now);
         true
     }
 
@@ -77,7 +88,36 @@ impl Bucket {
     /// When there is a token again.
     pub(super) fn next(&self, now: u64) -> Option<u64> {
         let missing = u64::try_from(TOKEN - self.level(now)).unwrap_or(0);
-        (self.per_s > 0).then(|| now.saturating_add(missing.div_ceil(self.per_s)))
+        (self.rate > 0).then(|| now.saturating_add(missing.div_ceil(self.rate)))
+    }
+}
+
+/// How the last dials ended.
+#[derive(Debug, Default)]
+pub(super) struct Results {
+    /// One bit for each, the last lowest; set: it failed.
+    failed: u16,
+    known: u32,
+}
+
+impl Results {
+    /// The dials that are looked at.
+    const WINDOW: u32 = u16::BITS;
+
+    pub(super) fn record(&mut self, succeeded: bool) {
+        self.failed = self.failed << 1 | u16::from(!succeeded);
+        self.known = (self.known + 1).min(Self::WINDOW);
+    }
+
+    /// They say nothing of what comes.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Of at least eight, less than a quarter succeeded.
+    pub(super) fn mostly_fail(&self) -> bool {
+        let succeeded = self.known - self.failed.count_ones();
+        self.known >= 8 && succeeded * 4 < self.known
     }
 }
 
@@ -88,6 +128,8 @@ pub(super) struct Flight {
     pub(super) route: Multiaddr,
     pub(super) endpoint: u64,
     pub(super) group: u64,
+    pub(super) subnet: u64,
+    pub(super) transport: Transport,
 }
 
 /// An address to try.
@@ -96,6 +138,8 @@ pub(super) struct Leg {
     pub(super) route: Multiaddr,
     pub(super) endpoint: u64,
     pub(super) group: u64,
+    pub(super) subnet: u64,
+    pub(super) transport: Transport,
 }
 
 /// One peer being dialed.
@@ -115,6 +159,16 @@ pub(super) struct Job {
     pub(super) flight: Option<Flight>,
 }
 
+impl Job {
+    /// The netgroup and subnet where it leads, or will lead next.
+    pub(super) fn place(&self) -> Option<(u64, u64)> {
+        match &self.flight {
+            Some(flight) => Some((flight.group, flight.subnet)),
+            None => self.rest.front().map(|leg| (leg.group, leg.subnet)),
+        }
+    }
+}
+
 /// All dials.
 #[derive(Debug)]
 pub(super) struct Dials {
@@ -122,6 +176,7 @@ pub(super) struct Dials {
     by_id: LiteMap<DialId, Ix>,
     connecting: LiteMap<u64, ()>,
     pub(super) bucket: Bucket,
+    pub(super) results: Results,
     named: u64,
 }
 
@@ -132,6 +187,7 @@ impl Dials {
             by_id: LiteMap::new(),
             connecting: LiteMap::new(),
             bucket: Bucket::new(config, now),
+            results: Results::default(),
             named: 0,
         }
     }
@@ -163,6 +219,21 @@ impl Dials {
         self.connecting.contains_key(&endpoint)
     }
 
+    /// A requirement is gone: nothing is expected for it any more.
+    pub(super) fn forget_requirement(&mut self, id: RequirementId) {
+        for (_, job) in self.jobs.iter_mut() {
+            job.cover = job.cover.without(id);
+        }
+    }
+
+    /// Whose current address is of this transport, in the order in which they began.
+    pub(super) fn of_transport(&self, transport: Transport) -> impl Iterator<Item = Ix> + '_ {
+        self.by_id.values().copied().filter(move |ix| {
+            let flight = self.jobs.get(ix).and_then(|job| job.flight.as_ref());
+            flight.is_some_and(|flight| flight.transport == transport)
+        })
+    }
+
     pub(super) fn begin(&mut self, ix: Ix, job: Job) {
         let replaced = self.jobs.insert(ix, job);
         debug_assert!(replaced.is_none(), "one job for each peer");
@@ -175,6 +246,13 @@ impl Dials {
             .filter(|(_, job)| job.flight.is_none())
             .map(|(ix, _)| *ix)
             .collect()
+    }
+
+    /// Changes what comes after the current address.
+    pub(super) fn set_rest(&mut self, ix: Ix, rest: VecDeque<Leg>) {
+        if let Some(job) = self.jobs.get_mut(&ix) {
+            job.rest = rest;
+        }
     }
 
     /// Takes off with the first address whose endpoint is free. `None`: all must wait.
@@ -194,6 +272,8 @@ impl Dials {
             route: leg.route,
             endpoint: leg.endpoint,
             group: leg.group,
+            subnet: leg.subnet,
+            transport: leg.transport,
         };
         self.by_id.insert(flight.dial, ix);
         self.connecting.insert(flight.endpoint, ());

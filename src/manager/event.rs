@@ -29,6 +29,100 @@ pub struct ConnId(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequirementId(pub u8);
 
+/// One enrolled protocol, named by the shell. Never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EnrollmentId(pub u64);
+
+/// One lock, named by the shell. Never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LockId(pub u64);
+
+/// One burst, named by the shell. Never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BurstId(pub u64);
+
+/// How much a protocol matters when connections are short (4.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Class {
+    /// What is left.
+    Opportunistic,
+    /// The default.
+    #[default]
+    Normal,
+    /// Its minimum is cut last, and never to nothing.
+    Critical,
+}
+
+/// One bound of a quota.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// That many connections.
+    Count(u16),
+    /// That many thousandths of the global share.
+    Permille(u16),
+}
+
+/// What a protocol asks of the global share (4.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Quota {
+    /// What it can't do without; nothing when absent.
+    pub min: Option<Bound>,
+    /// More than this is of no use to it; everything when absent.
+    pub max: Option<Bound>,
+}
+
+/// A protocol that enrolls (4.3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProtocolSpec {
+    /// Its name, and that of its requirement. Unique among the enrolled.
+    pub name: String,
+    /// Protocol ids of which a provider's identify must list at least one.
+    pub protocols: Vec<String>,
+    /// How much it matters.
+    pub class: Class,
+    /// Its weight inside its class, 1 to 16.
+    pub weight: u8,
+    /// What it asks for.
+    pub quota: Quota,
+    /// How many serving peers it wants; `None`: it uses what others hold.
+    pub need: Option<Need>,
+    /// Whether it wants to be asked for scores in a round of regulation (4.13).
+    pub scores: bool,
+    /// How long a counter-offer waits for an answer, in milliseconds; then it counts as accepted.
+    pub answer_ms: u64,
+}
+
+/// What carries a connection, for the limits by transport (4.7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Transport {
+    /// A WebSocket in the clear.
+    Ws,
+    /// A WebSocket over TLS.
+    Wss,
+    /// WebTransport.
+    WebTransport,
+    /// WebRTC to a server.
+    WebRtcDirect,
+    /// Through a relay.
+    Circuit,
+    /// Anything else: TCP between native nodes.
+    Other,
+}
+
+impl Transport {
+    /// The name that the npm API knows it by.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ws => "ws",
+            Self::Wss => "wss",
+            Self::WebTransport => "webtransport",
+            Self::WebRtcDirect => "webrtc-direct",
+            Self::Circuit => "circuit",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// How many peers a requirement wants (`Need` of the npm API).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Need {
@@ -51,6 +145,8 @@ pub enum Source {
     Static,
     /// It was connected before anybody told us of it.
     Foreign,
+    /// It served in an earlier session (4.11).
+    Saved,
 }
 
 /// How much the user cares for a peer.
@@ -150,11 +246,181 @@ pub enum Event {
         peer: PeerId,
         /// Addresses to try besides those known.
         routes: Vec<Multiaddr>,
+        /// Held for ever (the npm API's `keep`): not refused because it can't be dialed at this moment.
+        permanent: bool,
     },
     /// Close the connection and bar the peer until `ConnectNow`, `SetPriority` or a restart.
     HangUp {
         /// Whom.
         peer: PeerId,
+    },
+
+    /// The user knows an address of a peer: kept before those that others claim.
+    AddRoute {
+        /// Whose.
+        peer: PeerId,
+        /// Without `/p2p/…`.
+        route: Multiaddr,
+    },
+    /// The user knows that an address is wrong. An open connection stays.
+    RemoveRoute {
+        /// Whose.
+        peer: PeerId,
+        /// Without `/p2p/…`.
+        route: Multiaddr,
+    },
+    /// Drop what is known of a peer. An open connection is closed; a ban stays.
+    Forget {
+        /// Whom.
+        peer: PeerId,
+    },
+    /// Keep a peer's connection as long as this tag stands (4.8). Idempotent for each peer and tag.
+    Protect {
+        /// Whom.
+        peer: PeerId,
+        /// Whose wish it is.
+        tag: String,
+    },
+    /// Take one tag back.
+    Unprotect {
+        /// Whom.
+        peer: PeerId,
+        /// Which.
+        tag: String,
+    },
+    /// A hint of worth that fades (4.5). The sum of a peer's hints is bounded, and can never ban.
+    Hint {
+        /// Whom.
+        peer: PeerId,
+        /// Its name: a second one of the same name replaces the first.
+        tag: String,
+        /// −1000 to 1000.
+        value: i16,
+        /// It is gone after this long, in milliseconds; `None`: it stays.
+        ttl_ms: Option<u64>,
+    },
+
+    /// A protocol wants a share (4.3). Answered by [`Command::Offer`](super::Command::Offer).
+    Enroll {
+        /// Its name.
+        enrollment: EnrollmentId,
+        /// What it wants.
+        spec: ProtocolSpec,
+    },
+    /// A protocol takes a counter-offer.
+    AcceptOffer {
+        /// Which.
+        enrollment: EnrollmentId,
+    },
+    /// A protocol does not take an offer, or leaves: everything of it ends.
+    Withdraw {
+        /// Which.
+        enrollment: EnrollmentId,
+    },
+    /// A protocol wants a peer's connection left alone for a while (4.9). Answered by
+    /// [`Command::Lock`](super::Command::Lock).
+    Lock {
+        /// Its name.
+        lock: LockId,
+        /// Who wants it.
+        enrollment: EnrollmentId,
+        /// Whose connection.
+        peer: PeerId,
+        /// For how long, in milliseconds.
+        ttl_ms: u64,
+    },
+    /// Renews a lock from now on.
+    ExtendLock {
+        /// Which.
+        lock: LockId,
+        /// For how long, in milliseconds.
+        ttl_ms: u64,
+    },
+    /// A lock is no longer needed.
+    Unlock {
+        /// Which.
+        lock: LockId,
+    },
+    /// A protocol wants many connections for a short time (4.10). Answered by
+    /// [`Command::Burst`](super::Command::Burst).
+    OpenBurst {
+        /// Its name.
+        burst: BurstId,
+        /// Who wants it.
+        enrollment: EnrollmentId,
+        /// How many connections.
+        slots: u8,
+        /// For how long, in milliseconds.
+        max_ms: u64,
+    },
+    /// The burst has done its work.
+    CloseBurst {
+        /// Which.
+        burst: BurstId,
+    },
+    /// The answer to [`Command::RequestScores`](super::Command::RequestScores); what is missing keeps its last value.
+    Scores {
+        /// Of which round.
+        round: u64,
+        /// Whose.
+        enrollment: EnrollmentId,
+        /// Worth of each peer, −1000 to 1000.
+        scores: Vec<(PeerId, i16)>,
+    },
+
+    /// Keep the connections, dial nobody, until [`Event::Resume`] or [`Event::Start`] (4.18).
+    Pause,
+    /// Ends [`Event::Pause`].
+    Resume,
+    /// One connection only, and no other scheduling, until [`Event::StopSync`] (4.18).
+    StartSync {
+        /// With whom; `None`: the best that is known.
+        peer: Option<PeerId>,
+    },
+    /// Back to normal.
+    StopSync,
+    /// Change the limits of connections; what is absent stays.
+    SetLimits {
+        /// The soft target (G).
+        soft: Option<u16>,
+        /// The hard cap (H); not below the soft target.
+        hard: Option<u16>,
+    },
+    /// Change the limit of one transport; `None` lifts it.
+    SetMaxByTransport {
+        /// Which.
+        transport: Transport,
+        /// Connections and dials together.
+        max: Option<u16>,
+    },
+    /// Connections older than this are replaced by others (4.17); `None`: never.
+    SetLifetime {
+        /// Milliseconds.
+        ms: Option<u64>,
+    },
+    /// Begin a round of regulation now (4.13).
+    Regulate,
+
+    /// The page is hidden, or visible again.
+    Visibility {
+        /// Nobody can see it.
+        hidden: bool,
+    },
+    /// The page is about to be frozen: no input will come until [`Event::Unfreeze`].
+    Freeze,
+    /// The page runs again, perhaps much later.
+    Unfreeze,
+    /// The way to the network changed: another interface, or another price.
+    NetworkChanged {
+        /// The user or the browser asks to save data, or the network is very slow.
+        constrained: bool,
+    },
+    /// How much memory is in use.
+    Memory {
+        /// Bytes in use.
+        used: u64,
+        /// Bytes that may be used.
+        limit: u64,
     },
 
     /// A connection is open and its remote key is the expected one.

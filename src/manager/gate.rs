@@ -2,13 +2,15 @@
 
 use libp2p_identity::PeerId;
 
+use super::diversity::Admission;
 use super::peer::Role;
 use super::reason::Reason;
+use super::route::Route;
 use super::{Manager, Run};
 
 impl Manager {
     pub(super) fn gate_outbound(&mut self, now: u64, peer: Option<PeerId>) -> Result<(), Reason> {
-        self.admits_any()?;
+        self.admits_any(peer)?;
         if let Some(peer) = peer {
             if peer == self.config.local {
                 return Err(Reason::OurOwnId);
@@ -20,12 +22,23 @@ impl Manager {
                     None | Some(Reason::NoRoute) => {}
                     Some(reason) => return Err(reason),
                 }
+                if self.all_quarantined(record) {
+                    return Err(Reason::SubnetBanned);
+                }
                 if record.role == Role::Bootstrap {
                     return Err(Reason::Parked);
                 }
+                let mut routes = record.routes.iter();
+                let admits = |route: &Route| self.transport_admits(route.transport);
+                if !record.routes.is_empty() && !routes.any(admits) {
+                    return Err(Reason::TransportLimit);
+                }
+                if self.admission(&self.census(), record) != Admission::Within {
+                    return Err(Reason::DiversityLimit);
+                }
             }
         }
-        if self.occupied() >= usize::from(self.config.hard_connections) {
+        if self.occupied() >= self.limits.hard() {
             return Err(Reason::LimitReached);
         }
         if self.dials.bucket.take(now, false) {
@@ -36,7 +49,7 @@ impl Manager {
     }
 
     pub(super) fn gate_inbound(&self, peer: Option<PeerId>) -> Result<(), Reason> {
-        self.admits_any()?;
+        self.admits_any(peer)?;
         if let Some(peer) = peer {
             if peer == self.config.local {
                 return Err(Reason::OurOwnId);
@@ -44,30 +57,25 @@ impl Manager {
             let record = self.table.find(&peer).and_then(|ix| self.table.get(ix));
             // A backoff is ours, not the peer's: it may come.
             match record.and_then(super::peer::Peer::forbidden) {
-                None
-                | Some(
-                    Reason::NoRoute
-                    | Reason::BackingOff
-                    | Reason::AlreadyConnected
-                    | Reason::NotNeeded
-                    | Reason::HandedOff,
-                ) => {}
+                None | Some(Reason::NoRoute | Reason::BackingOff | Reason::AlreadyConnected) => {}
+                // Whom we pruned is welcome while there is room (4.13).
+                Some(Reason::CoolingDown) if self.occupied() < self.limits.soft() => {}
                 Some(reason) => return Err(reason),
             }
         }
-        if self.occupied() >= usize::from(self.config.hard_connections) {
+        if self.occupied() >= self.limits.hard() {
             return Err(Reason::LimitReached);
         }
         Ok(())
     }
 
-    fn admits_any(&self) -> Result<(), Reason> {
+    fn admits_any(&self, peer: Option<PeerId>) -> Result<(), Reason> {
         if self.run == Run::Stopped {
             return Err(Reason::Stopped);
         }
         if self.outage.is_offline() {
             return Err(Reason::Offline);
         }
-        Ok(())
+        self.mode.refuses(peer).map_or(Ok(()), Err)
     }
 }

@@ -27,6 +27,7 @@
 //!
 //! ```text
 //! event ── on_user, on_discovery, on_dial, on_connection, on_end, pings, on_report, on_timer: what happened
+//!       └─ regulate  closes what is too much: above the limits, above a share, what bursts left
 //!       └─ tidy      closes what is not needed: above max, failed, useless, handed off
 //!       └─ plan      dials what is missing: pins, probes, needs, the lost, bootstraps; asks for more peers
 //!       └─ announce  the lines that were crossed, once for each input, and the commands are ready
@@ -36,39 +37,67 @@
 //! |---|---|
 //! | `table` | the record of each known peer (`peer`, with its addresses in `route`), netgroups, who is forgotten first |
 //! | `candidates` | who could be dialed for what, best first |
+//! | `selection` | whom to dial for what is missing |
 //! | `ladder` | parked bootstrap peers and the rungs of the start-up |
 //! | `needs` | requirements, their providers, vacancies, and the cover that is expected |
+//! | `enrollments`, `requirements`, `shares` | protocols, what each asks for, is granted and uses; requirements that come and go |
+//! | `modes` | what the node is at: normal, paused, or in its initial sync |
+//! | `guards` | whether a connection may be closed for others; it owns nothing |
+//! | `regulation` | when a round of regulation begins |
+//! | `rounds`, `utility` | what a round closes, and how much a connection would be missed; they own nothing |
+//! | `leaving` | connections on their way out, and peers that wait because we closed theirs |
 //! | `dials` | the token bucket and the dials under way |
 //! | `connections` | the open connections and what was verified on them |
 //! | `asking` | whom we asked for peers, and when |
+//! | `pins` | whom the user holds, and whose connection they protect |
+//! | `bans`, `quarantine` | who may not connect, and which subnets |
+//! | `snapshot` | what outlives the process, and what came back of it (its bytes: `saved`) |
 //! | `outage` | whether this machine's network is to blame |
 //! | `deadlines` | what is to happen when |
 //! | `seed` | every choice between equals |
 //! | `outbox` | commands and counters |
-//! | `backoff`, `closing`, `services` | pure rules |
+//! | `locks` | which connections are left alone, for whom and until when |
+//! | `ring`, `gauges` | the last decisions, and what is measured beside the counters |
+//! | `record` | the log of inputs, as `wire` writes it; `explain` and `views` read |
+//! | `backoff`, `closing`, `quota`, `services` | pure rules |
 //!
 //! Bounds: 5,000 peers with 8 addresses each, 20 connections and dials together, one deadline for each purpose.
 //! One input costs a few searches in ordered maps; nothing walks over all peers but [`Manager::peers`] and a start.
 //!
-//! This is tier 1 of the specification. Scores move as 4.5 says but do not fade with time.
+//! Scores fade without ticks (`score`): what they are now is worked out when they are read.
 
 pub mod command;
 pub mod config;
 pub mod event;
 pub mod reason;
+pub mod record;
 pub mod view;
 
 mod asking;
 mod backoff;
+mod bans;
+mod bursts;
 mod candidates;
 mod check;
 mod closing;
 mod connections;
 mod deadlines;
 mod dials;
+mod diversity;
+mod enrollments;
+mod environment;
+mod explain;
 mod gate;
+mod gauges;
+mod guards;
+mod hints;
 mod ladder;
+mod leaving;
+mod limits;
+mod locks;
+mod modes;
 mod needs;
+mod network;
 mod on_connection;
 mod on_dial;
 mod on_discovery;
@@ -80,55 +109,89 @@ mod outage;
 mod outbox;
 mod peer;
 mod pings;
+mod pins;
 mod plan;
+mod policy;
 mod probe;
+mod quarantine;
+mod quota;
+mod regulation;
+mod requirements;
+mod ring;
+mod rounds;
 mod route;
+mod saved;
+mod score;
 mod seed;
+mod selection;
 mod services;
+mod shares;
+mod snapshot;
 mod sort;
 mod table;
 mod tidy;
+mod transport;
+mod transport_caps;
+mod utility;
 mod views;
+mod wire;
 
 use libp2p_identity::PeerId;
 use litemap::LiteMap;
 
 use asking::Asking;
+use bans::Bans;
+use bursts::Bursts;
 use candidates::{Candidates, Entry};
 use connections::Connections;
 use deadlines::{Deadlines, Timer};
 use dials::Dials;
+use enrollments::Enrollments;
+use environment::Environment;
+use gauges::Gauges;
 use ladder::Ladder;
+use leaving::Leaving;
+use limits::Limits;
+use locks::Locks;
+use modes::Mode;
 use needs::{Needs, Takeover};
 use outage::Outage;
 use outbox::Outbox;
-use peer::{Bar, Role};
-use seed::Seed;
+use peer::{Bar, Peer, Role};
+use pins::Pins;
+use quarantine::Quarantine;
+use regulation::Regulation;
+use ring::Ring;
+use seed::{Domain, Seed};
 use services::Services;
+use snapshot::Memory;
 use table::{Ix, Table};
 
-pub use command::{Command, Crossed, DialWhy, Failed, Health, Notice};
+pub use command::{
+    BurstAnswer, Command, Crossed, DialWhy, Failed, Grant, Health, LockAnswer, Notice, Offer,
+};
 pub use config::{Config, RequirementSpec};
 pub use event::{
-    ConnId, DialId, Direction, Event, GateQuery, Metadata, Need, Priority, RequirementId, Source,
-    Time,
+    Bound, BurstId, Class, ConnId, DialId, Direction, EnrollmentId, Event, GateQuery, LockId,
+    Metadata, Need, Priority, ProtocolSpec, Quota, RequirementId, Source, Time, Transport,
 };
-pub use reason::{Cause, CloseCause, DialFailure, HealthReason, Outcome, Reason};
-pub use view::{PeerState, PeerView, RequirementView, Stats};
+pub use reason::{
+    Cause, CloseCause, DialFailure, Guard, HealthReason, LimitCause, LockDenial, NetworkState,
+    Outcome, Reason, Revocation, Trigger,
+};
+pub use record::{Log, Recorded, WireError};
+pub use saved::SnapshotError;
+pub use snapshot::Restored;
+pub use view::{
+    Decision, Explanation, PeerState, PeerView, ProtocolView, RequirementView, ScoreParts, Stats,
+    What,
+};
 
 /// Whether the node wants connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Run {
     Stopped,
     Running,
-}
-
-/// Peers that the user holds at any cost.
-#[derive(Debug, Default)]
-struct Pins {
-    held: LiteMap<Ix, ()>,
-    /// Of these, whom the user waits for right now.
-    urgent: LiteMap<Ix, ()>,
 }
 
 /// The state machine. See the module's documentation for the contract.
@@ -148,7 +211,20 @@ pub struct Manager {
     asking: Asking,
     deadlines: Deadlines,
     out: Outbox,
+    ring: Ring,
+    gauges: Gauges,
     pins: Pins,
+    limits: Limits,
+    mode: Mode,
+    leaving: Leaving,
+    environment: Environment,
+    enrollments: Enrollments,
+    locks: Locks,
+    bursts: Bursts,
+    bans: Bans,
+    quarantine: Quarantine,
+    memory: Memory,
+    regulation: Regulation,
     /// Peers that answered and were of another network, since one was of ours.
     strangers: u32,
     /// Somebody who was lost in this input, alone, and may be dialed at once if nobody else can serve.
@@ -169,7 +245,7 @@ impl Manager {
     /// Requirements beyond the 64th are ignored.
     pub fn new(mut config: Config, seed: [u8; 32], now: Time) -> Self {
         config.requirements.truncate(Services::CAPACITY);
-        Self {
+        let mut manager = Self {
             now,
             run: Run::Stopped,
             seed: Seed::new(seed),
@@ -181,9 +257,22 @@ impl Manager {
             connections: Connections::default(),
             outage: Outage::new(),
             asking: Asking::new(),
-            deadlines: Deadlines::default(),
+            deadlines: Deadlines::new(now.mono_ms),
             out: Outbox::default(),
+            ring: Ring::default(),
+            gauges: Gauges::default(),
             pins: Pins::default(),
+            limits: Limits::new(&config),
+            mode: Mode::default(),
+            leaving: Leaving::default(),
+            environment: Environment::default(),
+            enrollments: Enrollments::new(&config),
+            locks: Locks::default(),
+            bursts: Bursts::default(),
+            bans: Bans::default(),
+            quarantine: Quarantine::default(),
+            memory: Memory::default(),
+            regulation: Regulation::default(),
             strangers: 0,
             fresh_loss: None,
             succession: None,
@@ -191,7 +280,9 @@ impl Manager {
             takeovers: Vec::new(),
             untidy: false,
             config,
-        }
+        };
+        manager.reallocate();
+        manager
     }
 
     /// Takes an input. Never re-entrant; orders are queued for [`Self::poll`].
@@ -200,7 +291,7 @@ impl Manager {
         let slept = self.advance(now);
         self.fire_due(slept);
         if slept {
-            self.resume();
+            self.woke_up();
         }
         match event {
             Event::Start => self.on_start(),
@@ -215,13 +306,63 @@ impl Manager {
             } => self.on_discovered(peer, &routes, &claims, source, introducer),
             Event::DnsFinished { found: _, failed } => self.on_trees_done(failed),
             Event::PeerExchangeDone { peer, found: _ } => self.on_answered(&peer),
-            Event::SetNeed { requirement, need } => {
-                self.needs.set(requirement, need);
-                self.forgive_pruned();
-            }
+            Event::SetNeed { requirement, need } => self.on_set_need(requirement, need),
             Event::SetPriority { peer, priority } => self.on_set_priority(peer, priority),
-            Event::ConnectNow { peer, routes } => self.on_connect_now(peer, &routes),
+            Event::ConnectNow {
+                peer,
+                routes,
+                permanent,
+            } => self.on_connect_now(peer, &routes, permanent),
             Event::HangUp { peer } => self.on_hang_up(&peer),
+            Event::AddRoute { peer, route } => self.on_add_route(peer, &route),
+            Event::RemoveRoute { peer, route } => self.on_remove_route(&peer, &route),
+            Event::Forget { peer } => self.on_forget(&peer),
+            Event::Protect { peer, tag } => self.on_protect(peer, tag),
+            Event::Unprotect { peer, tag } => self.on_unprotect(&peer, &tag),
+            Event::Hint {
+                peer,
+                tag,
+                value,
+                ttl_ms,
+            } => self.on_hint(peer, tag, value, ttl_ms),
+            Event::Enroll { enrollment, spec } => self.on_enroll(enrollment, spec),
+            Event::AcceptOffer { enrollment } => self.on_accept_offer(enrollment),
+            Event::Withdraw { enrollment } => self.on_withdraw(enrollment),
+            Event::Lock {
+                lock,
+                enrollment,
+                peer,
+                ttl_ms,
+            } => self.on_lock(lock, enrollment, &peer, ttl_ms),
+            Event::ExtendLock { lock, ttl_ms } => self.on_extend_lock(lock, ttl_ms),
+            Event::Unlock { lock } => self.on_unlock(lock),
+            Event::OpenBurst {
+                burst,
+                enrollment,
+                slots,
+                max_ms,
+            } => self.on_open_burst(burst, enrollment, slots, max_ms),
+            Event::CloseBurst { burst } => self.on_close_burst(burst),
+            Event::Scores {
+                round,
+                enrollment,
+                scores,
+            } => self.on_scores(round, enrollment, &scores),
+            Event::Pause => self.on_pause(),
+            Event::Resume => self.on_unpause(),
+            Event::StartSync { peer } => self.on_start_sync(peer),
+            Event::StopSync => self.on_stop_sync(),
+            Event::SetLimits { soft, hard } => self.on_set_limits(soft, hard),
+            Event::SetMaxByTransport { transport, max } => {
+                self.on_set_max_by_transport(transport, max);
+            }
+            Event::SetLifetime { ms } => self.on_set_lifetime(ms),
+            Event::Regulate => self.on_regulate(),
+            Event::Visibility { hidden } => self.on_visibility(hidden),
+            Event::Freeze => self.on_freeze(),
+            Event::Unfreeze => self.on_unfreeze(),
+            Event::NetworkChanged { constrained } => self.on_network_changed(constrained),
+            Event::Memory { used, limit } => self.on_memory(used, limit),
             Event::Connected {
                 conn,
                 peer,
@@ -247,18 +388,25 @@ impl Manager {
             Event::Online => self.on_online(),
             Event::Offline => self.on_offline(),
         }
+        self.watch_quotas();
         self.decide();
+        self.calm_down();
         self.announce();
     }
 
-    /// Tidies and plans until neither leaves work to the other: an input that says nothing finds nothing to do.
+    /// Decides until no part leaves work to another and the limits that the environment sets stand: otherwise an idle
+    /// call would be the one to notice (D4).
     fn decide(&mut self) {
-        /// A dial or a close gives the other at most a few things to do: there are few connections.
+        /// A dial, a close or another limit gives the others at most a few things to do: there are few connections.
         const ROUNDS: usize = 8;
+        self.readapt();
         for _ in 0..ROUNDS {
+            self.enforce_transport_caps();
+            self.regulate();
             self.tidy();
             self.plan();
-            if !self.untidy && !self.needs.is_dirty() {
+            let adapted = self.readapt();
+            if !adapted && !self.untidy && !self.needs.is_dirty() {
                 break;
             }
         }
@@ -274,10 +422,15 @@ impl Manager {
     pub fn gate(&mut self, now: Time, query: GateQuery) -> Result<(), Reason> {
         // The clock is not moved: whether the machine slept is for `handle` to find out.
         let mono = now.mono_ms.max(self.now.mono_ms);
-        match query {
-            GateQuery::Outbound { peer } => self.gate_outbound(mono, peer),
-            GateQuery::Inbound { peer } => self.gate_inbound(peer),
+        let (peer, verdict) = match query {
+            GateQuery::Outbound { peer } => (peer, self.gate_outbound(mono, peer)),
+            GateQuery::Inbound { peer } => (peer, self.gate_inbound(peer)),
+        };
+        if let Err(reason) = verdict {
+            self.out.stats.denials += 1;
+            self.ring.push(self.now, What::Denied { peer, reason });
         }
+        verdict
     }
 
     /// The next order, first in first out.
@@ -289,7 +442,7 @@ impl Manager {
     pub fn next_deadline(&self) -> Option<u64> {
         if self.run == Run::Stopped && self.connections.is_empty() && self.dials.is_empty() {
             // Peers that wait are looked at when the node starts.
-            return None;
+            return self.deadlines.next_while_stopped();
         }
         self.deadlines.next()
     }
@@ -298,14 +451,16 @@ impl Manager {
     fn advance(&mut self, now: Time) -> bool {
         let mono = now.mono_ms.max(self.now.mono_ms);
         let wall = now.wall_ms.max(self.now.wall_ms);
-        let late = self
-            .next_deadline()
-            .is_some_and(|due| mono.saturating_sub(due) >= self.config.resume_late_ms);
+        let due = self.next_deadline();
+        let late = due.is_some_and(|due| mono.saturating_sub(due) >= self.config.resume_late_ms);
         let drift = (wall - self.now.wall_ms).saturating_sub(mono - self.now.mono_ms);
         self.now = Time {
             mono_ms: mono,
             wall_ms: wall,
         };
+        if let Some(due) = due.filter(|_| !late) {
+            self.gauges.late(mono.saturating_sub(due));
+        }
         late || drift > self.config.resume_drift_ms
     }
 
@@ -321,6 +476,9 @@ impl Manager {
             });
         }
         for change in self.needs.changes() {
+            if change.crossed == Crossed::TargetReached {
+                self.gauges.met(self.now.mono_ms, change.requirement);
+            }
             self.out.tell(Notice::RequirementChanged {
                 requirement: change.requirement,
                 have: change.have,
@@ -341,6 +499,7 @@ impl Manager {
         let (mut entry, mut place) = (None, None);
         if let Some(peer) = self.table.get(ix)
             && peer.forbidden().is_none()
+            && !self.all_quarantined(peer)
             && let Some(route) = peer.routes.best()
         {
             match peer.role {
@@ -348,7 +507,7 @@ impl Manager {
                 Role::Ordinary | Role::Named if !peer.arriving => {
                     let services = peer.possible(all);
                     entry = (!services.is_empty()).then(|| Entry {
-                        rank: peer.rank(all, self.config.unverified_counted),
+                        rank: peer.rank(all, self.config.unverified_counted, self.now.mono_ms),
                         group: route.group,
                         salt: peer.salt,
                         services,
@@ -359,6 +518,7 @@ impl Manager {
         }
         self.candidates.put(ix, entry);
         self.ladder.put(ix, place);
+        self.table.list(ix);
     }
 
     /// Bars a peer from being dialed, or lifts it.
@@ -367,6 +527,7 @@ impl Manager {
             return;
         };
         peer.bar = bar;
+        self.leaving.barred(ix, bar);
         let until = match bar {
             Bar::Until { at, .. } => Some(at),
             Bar::Open | Bar::HungUp => None,
@@ -377,7 +538,7 @@ impl Manager {
 
     /// All requirements.
     fn all(&self) -> Services {
-        Services::all(self.needs.len())
+        self.needs.live()
     }
 
     /// Connections and dials together: what the limits bound.
@@ -392,14 +553,25 @@ impl Manager {
     }
 
     /// Finds a peer's record, or makes one; `None` when the table is full of peers that may not be forgotten.
-    fn find_or_insert(&mut self, peer: PeerId, source: Source) -> Option<Ix> {
+    fn find_or_insert(
+        &mut self,
+        peer: PeerId,
+        source: Source,
+        introducer: Option<PeerId>,
+    ) -> Option<Ix> {
         if let Some(ix) = self.table.find(&peer) {
             return Some(ix);
         }
-        if let Some(old) = self.table.room(self.config.max_peers).ok()? {
+        let room = self.table.room(self.config.max_peers, &mut self.seed);
+        if let Some(old) = room.ok()? {
             self.forget(old);
         }
-        Some(self.table.insert(peer, source, &self.seed))
+        let mark = |id: PeerId| self.seed.mark(Domain::Introducer, &id.to_bytes());
+        let introducer = introducer.map(mark);
+        let ix = self.table.insert(peer, source, introducer, &self.seed);
+        self.note_ban(ix);
+        self.table.list(ix);
+        Some(ix)
     }
 
     /// Forgets a peer and everything that refers to it.
@@ -408,10 +580,18 @@ impl Manager {
             return;
         };
         self.refresh(ix);
+        self.clear_timers(ix, &peer);
+    }
+
+    /// Disarms everything that waits for a peer.
+    fn clear_timers(&mut self, ix: Ix, peer: &Peer) {
         self.deadlines.clear(Timer::Bar(ix));
+        self.deadlines.clear(Timer::Hint(ix));
         for service in &peer.services {
             self.deadlines.clear(Timer::Rest(ix, service.requirement));
         }
         self.asking.forget(ix);
+        self.leaving.forget(ix);
+        self.memory.forget(ix);
     }
 }

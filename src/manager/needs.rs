@@ -1,12 +1,13 @@
 //! What is needed, who provides it, and what is on its way.
 //!
-//! Owns each requirement's need, its providers in the order in which they began to serve, the cover that is expected of
+//! Requirements come and go with the protocols that enroll: a place without one wants nothing, has nobody, and is used
+//! again. Owns each requirement's need, its providers in the order in which they began to serve, the cover that is expected of
 //! dials and of connections being verified, and the vacancies that await a successor. The first `target` providers of a
 //! requirement are *assigned*; when one of them goes, its successor is the next provider, or whoever serves next.
 
 use super::command::{Crossed, Health};
 use super::event::{ConnId, Need, RequirementId};
-use super::services::{Cover, WHOLE};
+use super::services::{Cover, Services, WHOLE};
 use libp2p_identity::PeerId;
 
 /// Somebody who serves.
@@ -53,6 +54,18 @@ struct Requirement {
 }
 
 impl Requirement {
+    fn new(need: Need) -> Self {
+        let mut requirement = Self {
+            need: sound(need),
+            providers: Vec::new(),
+            vacancies: Vec::new(),
+            expected: 0,
+            told: Health::Unmet,
+        };
+        requirement.told = requirement.health();
+        requirement
+    }
+
     fn have(&self) -> u8 {
         u8::try_from(self.providers.len()).unwrap_or(u8::MAX)
     }
@@ -77,7 +90,8 @@ impl Requirement {
 /// All requirements.
 #[derive(Debug)]
 pub(super) struct Needs {
-    list: Vec<Requirement>,
+    list: Vec<Option<Requirement>>,
+    live: Services,
     told: Health,
     /// Something changed that decisions on connections depend on.
     dirty: bool,
@@ -85,20 +99,9 @@ pub(super) struct Needs {
 
 impl Needs {
     pub(super) fn new(needs: impl Iterator<Item = Need>) -> Self {
-        let list: Vec<Requirement> = needs
-            .map(|need| {
-                let mut requirement = Requirement {
-                    need: sound(need),
-                    providers: Vec::new(),
-                    vacancies: Vec::new(),
-                    expected: 0,
-                    told: Health::Unmet,
-                };
-                requirement.told = requirement.health();
-                requirement
-            })
-            .collect();
+        let list: Vec<_> = needs.map(|need| Some(Requirement::new(need))).collect();
         let mut needs = Self {
+            live: Services::all(list.len()),
             list,
             told: Health::Met,
             dirty: false,
@@ -107,16 +110,43 @@ impl Needs {
         needs
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.list.len()
+    /// Those that are wanted.
+    pub(super) fn live(&self) -> Services {
+        self.live
     }
 
+    /// A requirement begins, in a place that is free or the next one.
+    pub(super) fn open(&mut self, id: RequirementId, need: Need) {
+        while self.list.len() <= usize::from(id.0) {
+            self.list.push(None);
+        }
+        if let Some(place) = self.list.get_mut(usize::from(id.0)) {
+            *place = Some(Requirement::new(need));
+            self.live.insert(id);
+        }
+        self.dirty = true;
+    }
+
+    /// A requirement ends, with its providers and all that was expected for it.
+    pub(super) fn retire(&mut self, id: RequirementId) {
+        if let Some(place) = self.list.get_mut(usize::from(id.0)) {
+            *place = None;
+            self.live = self.live.minus(Services::one(id));
+        }
+        self.dirty = true;
+    }
+
+    /// Every place, whether or not it is used.
     pub(super) fn ids(&self) -> impl Iterator<Item = RequirementId> + use<> {
         (0..self.list.len()).map(|place| RequirementId(u8::try_from(place).unwrap_or(u8::MAX)))
     }
 
     fn get(&self, id: RequirementId) -> Option<&Requirement> {
-        self.list.get(usize::from(id.0))
+        self.list.get(usize::from(id.0))?.as_ref()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Requirement> {
+        self.list.iter().flatten()
     }
 
     pub(super) fn need(&self, id: RequirementId) -> Option<Need> {
@@ -134,7 +164,7 @@ impl Needs {
 
     /// A `max` below the target, or a `min` above it, is read as the target.
     pub(super) fn set(&mut self, id: RequirementId, need: Need) {
-        let Some(requirement) = self.list.get_mut(usize::from(id.0)) else {
+        let Some(requirement) = at(&mut self.list, id) else {
             return;
         };
         requirement.need = sound(need);
@@ -163,12 +193,7 @@ impl Needs {
 
     /// Whether some requirement is below its target.
     pub(super) fn short(&self) -> bool {
-        self.list.iter().any(|r| r.health() != Health::Met)
-    }
-
-    /// Whether the minimum is missed.
-    pub(super) fn below_min(&self, id: RequirementId) -> bool {
-        self.get(id).is_some_and(|r| r.have() < r.need.min)
+        self.all().any(|r| r.health() != Health::Met)
     }
 
     /// Whether the target would hold without one of the providers.
@@ -180,7 +205,7 @@ impl Needs {
     /// Counts what a dial or a connection is expected to bring.
     pub(super) fn expect(&mut self, cover: Cover) {
         for (id, units) in cover.units() {
-            if let Some(requirement) = self.list.get_mut(usize::from(id.0)) {
+            if let Some(requirement) = at(&mut self.list, id) {
                 requirement.expected = requirement.expected.saturating_add(units);
             }
         }
@@ -189,7 +214,7 @@ impl Needs {
     /// Takes an expectation back.
     pub(super) fn unexpect(&mut self, cover: Cover) {
         for (id, units) in cover.units() {
-            if let Some(requirement) = self.list.get_mut(usize::from(id.0)) {
+            if let Some(requirement) = at(&mut self.list, id) {
                 requirement.expected = requirement.expected.saturating_sub(units);
             }
         }
@@ -197,7 +222,7 @@ impl Needs {
 
     /// A peer begins to serve. The vacancy that it fills is its own, or else the oldest.
     pub(super) fn begin(&mut self, now: u64, id: RequirementId, who: Provider) -> Option<Takeover> {
-        let requirement = self.list.get_mut(usize::from(id.0))?;
+        let requirement = at(&mut self.list, id)?;
         self.dirty = true;
         requirement.providers.push(who);
         let own = requirement
@@ -222,7 +247,7 @@ impl Needs {
 
     /// A peer no longer serves. If it was assigned, the next provider takes over, or else the place is vacant.
     pub(super) fn end(&mut self, now: u64, id: RequirementId, conn: ConnId) -> Option<Takeover> {
-        let requirement = self.list.get_mut(usize::from(id.0))?;
+        let requirement = at(&mut self.list, id)?;
         let place = requirement
             .providers
             .iter()
@@ -253,7 +278,7 @@ impl Needs {
 
     /// Nobody is to be replaced any more.
     pub(super) fn forget_vacancies(&mut self) {
-        for requirement in &mut self.list {
+        for requirement in self.list.iter_mut().flatten() {
             requirement.vacancies.clear();
         }
     }
@@ -265,8 +290,7 @@ impl Needs {
 
     /// How all do: as well as the worst.
     pub(super) fn health(&self) -> Health {
-        self.list
-            .iter()
+        self.all()
             .map(Requirement::health)
             .min()
             .unwrap_or(Health::Met)
@@ -276,6 +300,9 @@ impl Needs {
     pub(super) fn changes(&mut self) -> Vec<Change> {
         let mut changes = Vec::new();
         for (place, requirement) in self.list.iter_mut().enumerate() {
+            let Some(requirement) = requirement else {
+                continue;
+            };
             let now = requirement.health();
             let before = core::mem::replace(&mut requirement.told, now);
             let lines: &[Crossed] = match (before, now) {
@@ -310,7 +337,16 @@ impl Needs {
         (before != now).then_some((before, now))
     }
 
-    /// Whether anything changed since `take_dirty`.
+    /// Whether a connection is one of the first `target` providers.
+    pub(super) fn assigned(&self, id: RequirementId, conn: ConnId) -> bool {
+        self.get(id).is_some_and(|requirement| {
+            let target = usize::from(requirement.need.target);
+            let mut assigned = requirement.providers.iter().take(target);
+            assigned.any(|provider| provider.conn == conn)
+        })
+    }
+
+    /// Whether anything changed since [`Self::take_dirty`].
     pub(super) fn is_dirty(&self) -> bool {
         self.dirty
     }
@@ -324,6 +360,10 @@ impl Needs {
     pub(super) fn expected(&self, id: RequirementId) -> u32 {
         self.get(id).map_or(0, |requirement| requirement.expected)
     }
+}
+
+fn at(list: &mut [Option<Requirement>], id: RequirementId) -> Option<&mut Requirement> {
+    list.get_mut(usize::from(id.0))?.as_mut()
 }
 
 fn sound(need: Need) -> Need {

@@ -6,13 +6,17 @@ use multiaddr::Multiaddr;
 use super::command::Command;
 use super::connections::{Conn, HandOff, Network, Phase, Pinging};
 use super::deadlines::Timer;
-use super::event::{ConnId, DialId, Direction, Metadata, RequirementId, Source};
+use super::diversity::Admission;
+use super::event::{ConnId, DialId, Direction, Metadata, RequirementId, Source, Transport};
 use super::needs::Provider;
 use super::peer::{Bar, Link};
 use super::reason::Reason;
+use super::requirements;
+use super::route::Marks;
 use super::services::{Cover, Services};
 use super::table::Ix;
-use super::{Manager, Notice, Run};
+use super::transport;
+use super::{Manager, Notice, Run, What};
 
 impl Manager {
     pub(super) fn on_connected(
@@ -28,20 +32,28 @@ impl Manager {
         }
         if peer == self.config.local {
             let reason = Reason::OurOwnId;
+            self.ring.push(self.now, What::Closed { peer, reason });
             self.out.order(Command::Close { conn, reason });
             return;
         }
         let Some(ix) = self.known(peer, Source::Foreign) else {
             let reason = Reason::NotAdmitted;
+            self.ring.push(self.now, What::Closed { peer, reason });
             self.out.order(Command::Close { conn, reason });
             return;
         };
         self.out.stats.connects += 1;
+        self.regulation.connected(&self.config, self.now.mono_ms);
         if self.outage.reached() {
+            self.ring.push(self.now, What::Recovered);
             self.recover();
         }
         let ordered = self.dial_succeeded(ix, dial);
-        let refusal = self.refuses(ix, ordered);
+        let transport = transport::of(&route);
+        let marks = Marks::of(&route, &self.seed);
+        let refusal = self
+            .refuses(ix, ordered, transport, marks)
+            .or_else(|| (!ordered && self.quarantined(&route)).then_some(Reason::SubnetBanned));
         self.table.reached(ix);
         self.pins.urgent.remove(&ix);
         let Some(record) = self.table.get_mut(ix) else {
@@ -53,10 +65,11 @@ impl Manager {
         }
         if ordered {
             record.reach.record(true);
+            self.regulation.dialed(&self.config, self.now.mono_ms, true);
         }
         let first = !matches!(record.link, Link::Connected(_));
         let lost = if first {
-            record.link = Link::Connected(conn);
+            record.set_link(Link::Connected(conn), self.now.mono_ms);
             record.lost.take()
         } else {
             None
@@ -64,10 +77,7 @@ impl Manager {
         let barred = matches!(
             record.bar,
             Bar::Until {
-                why: Reason::BackingOff
-                    | Reason::FailedService
-                    | Reason::NotNeeded
-                    | Reason::HandedOff,
+                why: Reason::BackingOff | Reason::FailedService | Reason::CoolingDown,
                 ..
             }
         );
@@ -85,10 +95,15 @@ impl Manager {
                 peer,
                 direction,
                 route: route.clone(),
+                transport,
+                group: marks.group,
+                subnet: marks.subnet,
                 opened_at: now,
                 opened_wall: self.now.wall_ms,
                 phase: Phase::Open,
                 offers: None,
+                protocols: Vec::new(),
+                identified_at: None,
                 exchanges: false,
                 network: Network::Unknown,
                 overdue: false,
@@ -144,11 +159,14 @@ impl Manager {
         {
             self.out.order(Command::CancelDial { dial: flight.dial });
         }
+        if ordered {
+            self.dial_ended(true);
+        }
         ordered
     }
 
     /// Why a connection is closed again at once.
-    fn refuses(&self, ix: Ix, ordered: bool) -> Option<Reason> {
+    fn refuses(&self, ix: Ix, ordered: bool, transport: Transport, marks: Marks) -> Option<Reason> {
         let peer = self.table.get(ix)?;
         if let Some(reason) = peer.banned() {
             return Some(reason);
@@ -159,17 +177,30 @@ impl Manager {
         match peer.bar {
             Bar::HungUp => return Some(Reason::HungUp),
             Bar::Until {
-                why: Reason::OtherNetwork,
+                why: why @ (Reason::OtherNetwork | Reason::BadBehaviour),
                 ..
-            } if !ordered => return Some(Reason::OtherNetwork),
+            } if !ordered => return Some(why),
             Bar::Open | Bar::Until { .. } => {}
         }
-        (!ordered && self.occupied() >= usize::from(self.config.hard_connections))
-            .then_some(Reason::NotAdmitted)
+        if ordered {
+            return None;
+        }
+        if let Some(reason) = self.mode.refuses(Some(peer.id)) {
+            return Some(reason);
+        }
+        if self.occupied() >= self.limits.hard() {
+            return Some(Reason::NotAdmitted);
+        }
+        if !self.transport_admits(transport) {
+            return Some(Reason::TransportLimit);
+        }
+        let admission = self.admits(&self.census(), peer, marks.group, marks.subnet);
+        (admission != Admission::Within).then_some(Reason::DiversityLimit)
     }
 
     pub(super) fn on_identified(&mut self, conn: ConnId, protocols: Vec<String>, agent: String) {
         let now = self.now.mono_ms;
+        let all = self.all();
         let offers: Services = self
             .config
             .requirements
@@ -184,12 +215,15 @@ impl Manager {
             return;
         };
         open.offers = Some(offers);
+        open.identified_at.get_or_insert(now);
         open.exchanges = exchanges;
+        open.protocols = requirements::kept(&protocols);
         open.heard_at = now;
         let (ix, peer) = (open.ix, open.peer);
         self.deadlines.clear(Timer::Identify(conn));
         if let Some(record) = self.table.get_mut(ix) {
             record.verified = Some(offers);
+            record.asked = all;
             record.agent = Some(agent.clone());
         }
         self.out.tell(Notice::Identified {
@@ -229,15 +263,31 @@ impl Manager {
 
     /// Orders a connection closed: from now on it serves nothing.
     pub(super) fn close(&mut self, conn: ConnId, reason: Reason) {
+        self.part(conn, reason, None);
+    }
+
+    /// Ends a connection, at once or after this much time for its requests.
+    pub(super) fn part(&mut self, conn: ConnId, reason: Reason, drain_ms: Option<u32>) {
         let Some(open) = self.connections.get_mut(conn).filter(|c| c.is_open()) else {
             return;
         };
         open.phase = Phase::Closing(reason);
+        let peer = open.peer;
+        self.end_locks(conn, Some(reason));
+        self.ring.push(self.now, What::Closed { peer, reason });
         self.withdraw(conn);
         self.deadlines.forget_connection(conn);
-        let at = self.now.mono_ms.saturating_add(self.config.close_ms);
+        let longest = self.config.close_ms + u64::from(drain_ms.unwrap_or(0));
+        let at = self.now.mono_ms.saturating_add(longest);
         self.deadlines.set(Timer::Closing(conn), at);
-        self.out.order(Command::Close { conn, reason });
+        self.out.order(match drain_ms {
+            None => Command::Close { conn, reason },
+            Some(deadline_ms) => Command::Drain {
+                conn,
+                reason,
+                deadline_ms,
+            },
+        });
         self.untidy = true;
     }
 
@@ -304,6 +354,7 @@ impl Manager {
             && let Some(peer) = self.table.get_mut(ix)
         {
             peer.good = true;
+            peer.served_wall_ms = Some(self.now.wall_ms);
         }
     }
 }

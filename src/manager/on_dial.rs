@@ -6,12 +6,15 @@ use super::backoff;
 use super::command::{Command, DialWhy, Failed};
 use super::deadlines::Timer;
 use super::dials::{Job, Leg};
-use super::event::DialId;
-use super::outage::Charge;
+use super::diversity::Admission;
+use super::event::{DialId, RequirementId};
+use super::outage::{Charge, Judged};
 use super::peer::{Bar, Link};
 use super::reason::{DialFailure, Reason};
+use super::route::Route;
+use super::score::Faded;
 use super::table::Ix;
-use super::{Manager, Notice, Run};
+use super::{Manager, Notice, Run, What};
 
 /// Why a dial did not begin, or that it did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,8 +29,15 @@ pub(super) enum Begun {
 impl Manager {
     /// Whether the pacing admits one more dial.
     pub(super) fn pace_admits(&self, urgent: bool) -> bool {
-        self.dials.len() < self.config.dials_in_flight
+        self.dials.len() < self.environment.in_flight(&self.config)
             && self.dials.bucket.has(self.now.mono_ms, urgent)
+    }
+
+    /// Whether an address may be dialed at this moment.
+    pub(super) fn may_try(&self, route: &Route) -> bool {
+        !self.dials.busy(route.endpoint)
+            && self.transport_admits(route.transport)
+            && !self.quarantined(&route.address)
     }
 
     /// Begins to dial a peer. `urgent`: the user waits, and may overdraw the bucket.
@@ -38,12 +48,12 @@ impl Manager {
         urgent: bool,
         bootstrap: bool,
     ) -> Begun {
-        let limit = usize::from(self.config.hard_connections);
+        let limit = self.limits.hard();
         if !self.pace_admits(urgent) || self.occupied() >= limit {
             return Begun::Later;
         }
         let all = self.all();
-        let Some(peer) = self.table.get_mut(ix) else {
+        let Some(peer) = self.table.get(ix) else {
             return Begun::NotNow;
         };
         if peer.link != Link::Idle || peer.banned().is_some() {
@@ -52,20 +62,31 @@ impl Manager {
         let rest: VecDeque<Leg> = peer
             .routes
             .iter()
+            .filter(|route| self.transport_admits(route.transport))
             .take(usize::from(self.config.routes_per_dial))
+            .filter(|route| !self.quarantine.refuses(&route.address))
             .map(|route| Leg {
                 route: route.address.clone(),
                 endpoint: route.endpoint,
                 group: route.group,
+                subnet: route.subnet,
+                transport: route.transport,
             })
             .collect();
         if rest.iter().all(|leg| self.dials.busy(leg.endpoint)) {
             return Begun::NotNow;
         }
         let cover = peer.cover(all, self.config.unverified_counted);
-        peer.link = Link::Dialing;
-        if let Some(lost) = &mut peer.lost {
-            lost.attempts = lost.attempts.saturating_add(1);
+        match self.admission(&self.census(), peer) {
+            Admission::Within => {}
+            Admission::Relaxed => self.report_relaxed(ix),
+            Admission::Over => return Begun::NotNow,
+        }
+        if let Some(peer) = self.table.get_mut(ix) {
+            peer.link = Link::Dialing;
+            if let Some(lost) = &mut peer.lost {
+                lost.attempts = lost.attempts.saturating_add(1);
+            }
         }
         self.dials.begin(
             ix,
@@ -81,8 +102,23 @@ impl Manager {
         );
         self.needs.expect(cover);
         self.set_bar(ix, Bar::Open);
+        self.tell_dialed(ix, why);
         self.take_off(ix);
         Begun::Yes
+    }
+
+    /// Leaves in the ring whom the plan chose, and from how many.
+    fn tell_dialed(&mut self, ix: Ix, why: DialWhy) {
+        let (compared, value) = self.ring.choice(self.now, ix);
+        if let Some(peer) = self.table.get(ix).map(|peer| peer.id) {
+            let what = What::Dialed {
+                peer,
+                why,
+                compared,
+                value,
+            };
+            self.ring.push(self.now, what);
+        }
     }
 
     /// Dials the next address of a job, if pacing and endpoints allow.
@@ -95,6 +131,9 @@ impl Manager {
         };
         let now = self.now.mono_ms;
         if !self.dials.bucket.has(now, urgent) {
+            return;
+        }
+        if self.strike_out(ix) {
             return;
         }
         let Some(flight) = self.dials.take_off(ix) else {
@@ -115,6 +154,40 @@ impl Manager {
         });
     }
 
+    /// Gives up the addresses of a job for which there is no room any more; whether none is left.
+    fn strike_out(&mut self, ix: Ix) -> bool {
+        let Some(job) = self.dials.job(ix).filter(|job| job.flight.is_none()) else {
+            return false;
+        };
+        let admitted = |leg: &&Leg| self.transport_admits(leg.transport);
+        if job.rest.iter().all(|leg| admitted(&leg)) {
+            return false;
+        }
+        let rest: VecDeque<Leg> = job.rest.iter().filter(admitted).cloned().collect();
+        if rest.is_empty() {
+            self.dial_refused(ix);
+            return true;
+        }
+        self.dials.set_rest(ix, rest);
+        false
+    }
+
+    /// A dial ended: when most fail although our network works, the next ones come half as fast (4.14).
+    pub(super) fn dial_ended(&mut self, succeeded: bool) {
+        self.dials.results.record(succeeded);
+        self.set_pace();
+    }
+
+    /// The pace that the environment allows.
+    pub(super) fn set_pace(&mut self) {
+        let mut rate = self.environment.dial_rate(&self.config);
+        let mut open = self.connections.open();
+        if self.dials.results.mostly_fail() && open.any(|(_, conn)| conn.verified()) {
+            rate /= 2;
+        }
+        self.dials.bucket.set_rate(self.now.mono_ms, rate);
+    }
+
     pub(super) fn on_dial_failed(&mut self, dial: DialId, failure: DialFailure) {
         let Some(ix) = self.dials.whose(dial) else {
             return;
@@ -128,6 +201,7 @@ impl Manager {
             return;
         }
         self.out.stats.dial_failures += 1;
+        self.dial_ended(false);
         if let Some(peer) = self.table.get_mut(ix) {
             peer.routes.failed(&flight.route);
             if matches!(failure, DialFailure::WrongId | DialFailure::NotAllowed) {
@@ -167,9 +241,13 @@ impl Manager {
             self.table.groups(),
             connected,
         );
+        if charges.is_some() {
+            self.ring.push(self.now, What::Suspect);
+        }
         for charge in charges.into_iter().flatten() {
             self.take_back(charge);
         }
+        self.ask_for_life();
     }
 
     /// Our own side refused the dial: nobody is charged, and it is not repeated at once.
@@ -221,6 +299,8 @@ impl Manager {
             return None;
         }
         self.remember(ix);
+        self.regulation
+            .dialed(&self.config, self.now.mono_ms, false);
         let peer = self.table.get_mut(ix)?;
         peer.level = peer.level.saturating_add(1);
         peer.reach.record(false);
@@ -238,6 +318,31 @@ impl Manager {
             flap: peer.flap,
             reach: peer.reach,
             bar: peer.bar,
+            service: None,
+        };
+        self.outage.remember(&self.config, charge);
+    }
+
+    /// The same, before it is charged with a failure at a requirement.
+    pub(super) fn remember_service(&mut self, ix: Ix, requirement: RequirementId) {
+        let now = self.now.mono_ms;
+        let Some(peer) = self.table.get_mut(ix) else {
+            return;
+        };
+        let quality = peer.quality(requirement, now);
+        let service = *peer.service(requirement);
+        let charge = Charge {
+            ix,
+            level: peer.level,
+            flap: peer.flap,
+            reach: peer.reach,
+            bar: peer.bar,
+            service: Some(Judged {
+                requirement,
+                quality,
+                broken_at: service.broken_at,
+                broken_rounds: service.broken_rounds,
+            }),
         };
         self.outage.remember(&self.config, charge);
     }
@@ -264,6 +369,12 @@ impl Manager {
         peer.level = charge.level;
         peer.flap = charge.flap;
         peer.reach = charge.reach;
+        if let Some(before) = charge.service {
+            let service = peer.service(before.requirement);
+            service.quality = Faded::new(before.quality, self.now.mono_ms);
+            service.broken_at = before.broken_at;
+            service.broken_rounds = before.broken_rounds;
+        }
         let barred = matches!(
             peer.bar,
             Bar::Until {

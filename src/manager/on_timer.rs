@@ -68,9 +68,19 @@ impl Manager {
                 }
             }
             Timer::Rest(ix, requirement) => self.end_rest(ix, requirement),
+            Timer::Answer(enrollment) => self.on_accept_offer(enrollment),
+            Timer::Offer(enrollment) => self.offer_due(enrollment),
+            Timer::Lock(lock) => self.lock_over(lock),
+            Timer::Sweep => self.place_peers(),
+            Timer::Hint(ix) => self.hints_over(ix),
+            Timer::Bans => self.bans_over(),
+            Timer::Quarantine => self.quarantine_over(),
             // These only say that it is time to decide again, as every input does.
-            Timer::Plan => {}
-            Timer::Tidy => self.untidy = true,
+            Timer::Plan | Timer::Regulate => {}
+            Timer::Tidy | Timer::Quota => self.untidy = true,
+            Timer::Evict => self.finish_evictions(),
+            Timer::Hidden => self.hidden_for_long(),
+            Timer::Window => self.window_ends(),
         }
     }
 
@@ -80,9 +90,10 @@ impl Manager {
             return;
         };
         let now = self.now.mono_ms;
-        let silent_at = open.heard_at.saturating_add(self.config.ping_idle_ms);
+        let idle_ms = self.environment.ping_idle_ms(&self.config);
+        let silent_at = open.heard_at.saturating_add(idle_ms);
         if self.outage.is_offline() || open.pinging == Pinging::Waiting {
-            let again_at = now.saturating_add(self.config.ping_idle_ms);
+            let again_at = now.saturating_add(idle_ms);
             self.deadlines.set(Timer::Ping(conn), again_at);
         } else if now < silent_at {
             self.deadlines.set(Timer::Ping(conn), silent_at);

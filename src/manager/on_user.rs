@@ -8,14 +8,16 @@ use super::event::{Priority, Source};
 use super::peer::{Bar, Link};
 use super::reason::Reason;
 use super::table::Ix;
-use super::{Manager, Notice, Run};
+use super::{Manager, Run};
 
 impl Manager {
     pub(super) fn on_start(&mut self) {
+        self.normal();
         if self.run == Run::Running {
             return;
         }
         self.run = Run::Running;
+        self.gauges.started(self.now.mono_ms);
         self.ladder.restart(self.now.mono_ms);
         self.asking.restart();
         self.untidy = true;
@@ -36,6 +38,8 @@ impl Manager {
             return;
         }
         self.run = Run::Stopped;
+        self.normal();
+        self.forget_evictions();
         self.cancel_all_dials();
         for conn in self.connections.ids() {
             self.close(conn, Reason::Stopped);
@@ -57,47 +61,25 @@ impl Manager {
         let Some(ix) = self.known(peer, Source::Static) else {
             return;
         };
+        if priority == Priority::Banned {
+            self.ban_by_user(ix);
+            return;
+        }
+        let lifted = self.lift_ban(ix);
         let Some(record) = self.table.get_mut(ix) else {
             return;
         };
-        let before = core::mem::replace(&mut record.priority, priority);
-        if priority == Priority::Banned {
-            if before != Priority::Banned {
-                self.shut_out(ix, Reason::BannedByUser);
-            }
-            return;
-        }
-        let lifted = match record.bar {
-            Bar::HungUp => true,
-            Bar::Until { why, .. } => why == Reason::BannedForFaults,
-            Bar::Open => false,
-        };
-        if lifted {
+        record.priority = priority;
+        if lifted || record.bar == Bar::HungUp {
             self.set_bar(ix, Bar::Open);
         } else {
             self.refresh(ix);
         }
     }
 
-    /// Takes a peer out at once, in this very input (S3), and says so.
-    pub(super) fn shut_out(&mut self, ix: Ix, reason: Reason) {
-        self.unpin(ix);
-        self.cancel_dial(ix);
-        let conns: Vec<_> = self.connections.of(ix).map(|(id, _)| id).collect();
-        for conn in conns {
-            self.close(conn, reason);
-        }
-        let Some(peer) = self.table.get_mut(ix) else {
-            return;
-        };
-        peer.last_reason = Some(reason);
-        let peer = peer.id;
-        self.refresh(ix);
-        self.out.tell(Notice::Banned { peer, reason });
-    }
-
-    /// Holds a peer and dials it, or leaves in its record why not.
-    pub(super) fn on_connect_now(&mut self, peer: PeerId, routes: &[Multiaddr]) {
+    /// Holds a peer and dials it, or leaves in its record why not. Whom the user keeps for good is held also when it
+    /// can't be dialed at this moment.
+    pub(super) fn on_connect_now(&mut self, peer: PeerId, routes: &[Multiaddr], permanent: bool) {
         if peer == self.config.local {
             return;
         }
@@ -106,6 +88,8 @@ impl Manager {
         };
         self.add_routes(ix, routes);
         let refusal = self.refuses_pin(ix);
+        let obstacle = self.cannot_dial(ix);
+        let refusal = refusal.or(if permanent { None } else { obstacle });
         let Some(record) = self.table.get_mut(ix) else {
             return;
         };
@@ -117,7 +101,7 @@ impl Manager {
         let idle = record.link == Link::Idle;
         let barred = record.bar != Bar::Open;
         self.pins.held.insert(ix, ());
-        if idle {
+        if idle && obstacle.is_none() {
             self.pins.urgent.insert(ix, ());
         }
         if barred {
@@ -126,17 +110,21 @@ impl Manager {
         self.untidy = true;
     }
 
-    /// Why the user's own dial is refused.
+    /// Why a peer is not held.
     fn refuses_pin(&self, ix: Ix) -> Option<Reason> {
         let peer = self.table.get(ix)?;
-        if let Some(reason) = peer.banned() {
-            return Some(reason);
+        if peer.banned().is_some() {
+            return peer.banned();
         }
+        let full = !self.pins.counts(ix) && self.pins.len() >= self.limits.pins();
+        full.then_some(Reason::PinLimit)
+    }
+
+    /// Why the user's own dial can't be made now.
+    fn cannot_dial(&self, ix: Ix) -> Option<Reason> {
+        let peer = self.table.get(ix)?;
         if self.run == Run::Stopped {
             return Some(Reason::Stopped);
-        }
-        if !peer.pinned && self.pins.held.len() >= self.config.max_pins() {
-            return Some(Reason::PinLimit);
         }
         if peer.link != Link::Idle {
             return None;
@@ -144,11 +132,16 @@ impl Manager {
         if self.outage.is_offline() {
             return Some(Reason::Offline);
         }
+        if let Some(reason) = self.mode.refuses(Some(peer.id)) {
+            return Some(reason);
+        }
         if peer.routes.is_empty() {
             return Some(Reason::NoRoute);
         }
-        (self.occupied() >= usize::from(self.config.hard_connections))
-            .then_some(Reason::LimitReached)
+        if self.all_quarantined(peer) {
+            return Some(Reason::SubnetBanned);
+        }
+        (self.occupied() >= self.limits.hard()).then_some(Reason::LimitReached)
     }
 
     pub(super) fn on_hang_up(&mut self, peer: &PeerId) {
@@ -171,60 +164,20 @@ impl Manager {
         }
     }
 
+    /// Lets go of a peer that the user held or protected.
+    pub(super) fn let_go(&mut self, ix: Ix) {
+        self.unpin(ix);
+        self.pins.protected.remove(&ix);
+        if let Some(peer) = self.table.get_mut(ix) {
+            peer.tags.clear();
+        }
+    }
+
     fn unpin(&mut self, ix: Ix) {
         self.pins.held.remove(&ix);
         self.pins.urgent.remove(&ix);
         if let Some(peer) = self.table.get_mut(ix) {
             peer.pinned = false;
-        }
-    }
-
-    /// The browser has no network: dials are pointless, connections may yet survive.
-    pub(super) fn on_offline(&mut self) {
-        if self.outage.is_offline() {
-            return;
-        }
-        self.outage.set_offline();
-        self.cancel_all_dials();
-    }
-
-    /// The browser has a network, perhaps another one.
-    pub(super) fn on_online(&mut self) {
-        self.outage.set_up();
-        self.resume();
-    }
-
-    /// After sleep, or with a network: whoever waits is due soon, and every connection must prove that it lives.
-    pub(super) fn resume(&mut self) {
-        self.recover();
-        self.ladder.restart(self.now.mono_ms);
-        self.asking.restart();
-        if self.outage.is_offline() {
-            return;
-        }
-        let open: Vec<_> = self.connections.open().map(|(id, _)| id).collect();
-        for conn in open {
-            self.ping(conn, self.config.ping_resume_timeout_ms);
-        }
-    }
-
-    /// The backoffs of peers that did not fail often are drawn anew: the outage was not theirs (4.8).
-    pub(super) fn recover(&mut self) {
-        /// Failures in a row from which on a peer itself is to blame.
-        const ESCALATED: u8 = 4;
-        for ix in self.deadlines.barred(self.config.recover_peers) {
-            let Some(peer) = self.table.get(ix) else {
-                continue;
-            };
-            let Bar::Until { at, why } = peer.bar else {
-                continue;
-            };
-            if why != Reason::BackingOff || peer.level.max(peer.flap) >= ESCALATED {
-                continue;
-            }
-            let spread = self.seed.between(0, self.config.recover_spread_ms);
-            let at = at.min(self.now.mono_ms.saturating_add(spread));
-            self.set_bar(ix, Bar::Until { at, why });
         }
     }
 }

@@ -20,11 +20,15 @@ impl Outbox {
         self.stats.commands += 1;
         match &command {
             Command::Dial { .. } => self.stats.dials += 1,
-            Command::Close { .. } => self.stats.closes += 1,
+            Command::Close { .. } | Command::Drain { .. } => self.stats.closes += 1,
             Command::CancelDial { .. }
             | Command::Ping { .. }
             | Command::Discover
             | Command::QueryPeers { .. }
+            | Command::Offer { .. }
+            | Command::Lock { .. }
+            | Command::Burst { .. }
+            | Command::RequestScores { .. }
             | Command::Notify(_) => {}
         }
         self.queue.push_back(command);

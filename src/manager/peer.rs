@@ -7,8 +7,12 @@ use libp2p_identity::PeerId;
 
 use super::backoff::Standing;
 use super::event::{ConnId, Priority, RequirementId, Source};
+use super::hints::Hint;
 use super::reason::{Outcome, Reason};
 use super::route::Routes;
+use super::score::{
+    self, BEST, Faded, QUALITY_CONNECTED_HALF_LIFE_MS, QUALITY_STORED_HALF_LIFE_MS, WORST,
+};
 use super::services::{Cover, Services, UNKNOWN, WHOLE};
 use super::sort::sort_short_by_key;
 
@@ -72,8 +76,8 @@ pub(super) struct Rest {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Service {
     pub(super) requirement: RequirementId,
-    /// −1000 to 1000, 0 unknown (4.5). Tier 1 does not let it fade with time.
-    pub(super) quality: i16,
+    /// How well it served (4.5). It halves in the time that [`Peer::half_life`] says.
+    pub(super) quality: Faded,
     /// The last failure that was not answered by a success.
     pub(super) broken_at: Option<u64>,
     /// Rests in a row after [`Outcome::Broken`].
@@ -87,23 +91,12 @@ impl Service {
     fn new(requirement: RequirementId) -> Self {
         Self {
             requirement,
-            quality: 0,
+            quality: Faded::default(),
             broken_at: None,
             broken_rounds: 0,
             busy_rounds: 0,
             rest: None,
         }
-    }
-
-    /// Moves the quality toward a bound by 1/`part` of the way.
-    pub(super) fn toward(&mut self, bound: i16, part: i16) {
-        let way = i32::from(bound) - i32::from(self.quality);
-        let mut step = way / i32::from(part.max(1));
-        if step == 0 {
-            step = way.signum();
-        }
-        let moved = (i32::from(self.quality) + step).clamp(-1_000, 1_000);
-        self.quality = i16::try_from(moved).expect("clamped to the score's range");
     }
 }
 
@@ -124,6 +117,18 @@ impl Reach {
         self.ok += u8::from(success);
     }
 
+    /// So many successes among so many tries.
+    pub(super) fn of(ok: u8, tries: u8) -> Self {
+        let tries = tries.min(16);
+        let ok = ok.min(tries);
+        Self { ok, tries }
+    }
+
+    /// Successes and tries.
+    pub(super) fn parts(self) -> (u8, u8) {
+        (self.ok, self.tries)
+    }
+
     /// Laplace's estimate in 1/256.
     pub(super) fn estimate(self) -> u32 {
         (u32::from(self.ok) + 1) * 256 / (u32::from(self.tries) + 2)
@@ -137,7 +142,7 @@ pub(super) struct Rank {
     pub(super) band: Priority,
     /// Expected cover, times the chance to reach it.
     pub(super) value: u32,
-    /// Mean quality.
+    /// Its score when it was last placed: a stale one costs no more than a better choice.
     pub(super) quality: i16,
 }
 
@@ -149,6 +154,8 @@ pub(super) struct Peer {
     pub(super) salt: u64,
     /// Who told first.
     pub(super) source: Source,
+    /// The mark of who named it first.
+    pub(super) introducer: Option<u64>,
     pub(super) role: Role,
     pub(super) priority: Priority,
     pub(super) routes: Routes,
@@ -156,10 +163,17 @@ pub(super) struct Peer {
     pub(super) claims: Services,
     /// What identify said on the last connection that got so far.
     pub(super) verified: Option<Services>,
+    /// What was answered, by claims or by identify: of everything else nothing is known. Requirements that were opened
+    /// later are not among them.
+    pub(super) asked: Services,
     pub(super) services: Vec<Service>,
     pub(super) link: Link,
     pub(super) bar: Bar,
+    /// As the table of bans says, which outlasts this record (4.16).
+    pub(super) ban: Option<Reason>,
     pub(super) pinned: bool,
+    /// Why the user wants its connection left alone: one tag for each wish (4.8).
+    pub(super) tags: Vec<String>,
     /// Heard of in an answer that is still coming in: it is weighed with the whole of it.
     pub(super) arriving: bool,
     pub(super) reach: Reach,
@@ -167,12 +181,19 @@ pub(super) struct Peer {
     pub(super) level: u8,
     /// Short connections in a row.
     pub(super) flap: u8,
+    /// How often we closed its connection for others, since it was healthy.
+    pub(super) prunes: u8,
     /// It served once.
     pub(super) good: bool,
     pub(super) lost: Option<Lost>,
+    /// When it last served, wall clock.
+    pub(super) served_wall_ms: Option<u64>,
+    /// How well it behaved (4.5): only breaches of a protocol move it, and it stands still during a ban.
+    pub(super) behaviour: Faded,
+    /// What the user thinks of it, for a time.
+    pub(super) hints: Vec<Hint>,
     pub(super) faults: u8,
     pub(super) last_fault: u64,
-    pub(super) bans: u8,
     pub(super) shards: Option<Vec<u16>>,
     pub(super) agent: Option<String>,
     pub(super) rtt_ms: Option<u32>,
@@ -185,28 +206,35 @@ impl Peer {
             id,
             salt,
             source,
+            introducer: None,
             role: match source {
                 Source::Dns => Role::Bootstrap,
                 Source::Static => Role::Named,
-                Source::PeerExchange | Source::Foreign => Role::Ordinary,
+                Source::PeerExchange | Source::Foreign | Source::Saved => Role::Ordinary,
             },
             priority: Priority::default(),
             routes: Routes::default(),
             claims: Services::NONE,
             verified: None,
+            asked: Services::NONE,
             services: Vec::new(),
             link: Link::Idle,
             bar: Bar::Open,
+            ban: None,
             pinned: false,
+            tags: Vec::new(),
             arriving: false,
             reach: Reach::default(),
             level: 0,
             flap: 0,
+            prunes: 0,
             good: false,
             lost: None,
+            served_wall_ms: None,
+            behaviour: Faded::default(),
+            hints: Vec::new(),
             faults: 0,
             last_fault: 0,
-            bans: 0,
             shards: None,
             agent: None,
             rtt_ms: None,
@@ -217,8 +245,8 @@ impl Peer {
     /// The first rule that forbids to dial it at all, the user's own dial excepted where the rule allows that.
     /// Parking is not among them: it binds needs, not the ladder.
     pub(super) fn forbidden(&self) -> Option<Reason> {
-        if self.priority == Priority::Banned {
-            return Some(Reason::BannedByUser);
+        if self.ban.is_some() {
+            return self.ban;
         }
         if self.link != Link::Idle {
             return Some(Reason::AlreadyConnected);
@@ -233,16 +261,17 @@ impl Peer {
 
     /// Banned, by whom.
     pub(super) fn banned(&self) -> Option<Reason> {
-        if self.priority == Priority::Banned {
-            return Some(Reason::BannedByUser);
-        }
-        match self.bar {
-            Bar::Until {
-                why: Reason::BannedForFaults,
-                ..
-            } => Some(Reason::BannedForFaults),
-            Bar::Open | Bar::Until { .. } | Bar::HungUp => None,
-        }
+        self.ban
+    }
+
+    /// Whether a tag of the user's protects its connection.
+    pub(super) fn protected(&self) -> bool {
+        !self.tags.is_empty()
+    }
+
+    /// Whether the user wants its connection at any cost: pinned or protected.
+    pub(super) fn held(&self) -> bool {
+        self.pinned || self.protected()
     }
 
     /// What rests.
@@ -269,52 +298,69 @@ impl Peer {
 
     /// What it is said, or was verified, to serve; for the user.
     pub(super) fn capabilities(&self) -> Services {
-        self.verified.unwrap_or(self.claims).minus(self.absent())
+        self.known().minus(self.absent())
+    }
+
+    /// Others say that it serves these. `nameable`: what they could have said, so that silence means no.
+    pub(super) fn claim(&mut self, claims: Services, nameable: Services) {
+        self.claims = self.claims.union(claims);
+        if !self.claims.is_empty() {
+            self.asked = self.asked.union(nameable);
+        }
+    }
+
+    /// What it is known to serve: as identify said, or else as others claim.
+    fn known(&self) -> Services {
+        match self.verified {
+            Some(verified) => verified.union(self.claims.minus(self.asked)),
+            None => self.claims,
+        }
+    }
+
+    /// Of what nothing is known.
+    fn unknown(&self, all: Services) -> Services {
+        all.minus(self.asked).minus(self.claims)
+    }
+
+    /// Whether there is more than hope that it serves one of these.
+    pub(super) fn known_for(&self, wanted: Services) -> bool {
+        !self.known().and(wanted).is_empty()
+    }
+
+    /// A requirement is gone: the next one in its place is another.
+    pub(super) fn forget_requirement(&mut self, id: RequirementId) {
+        let gone = Services::one(id);
+        self.claims = self.claims.minus(gone);
+        self.verified = self.verified.map(|verified| verified.minus(gone));
+        self.asked = self.asked.minus(gone);
+        self.services.retain(|service| service.requirement != id);
     }
 
     /// What a dial could bring. `all`: every requirement, for peers that nothing is known of.
     pub(super) fn cover(&self, all: Services, unverified_counted: usize) -> Cover {
         let resting = self.resting();
-        match self.verified {
-            Some(verified) => Cover {
-                whole: verified.minus(resting),
-                guess: Services::NONE,
-            },
-            None if self.claims.is_empty() => Cover {
-                whole: Services::NONE,
-                guess: all.minus(resting),
-            },
-            None => Cover {
-                whole: self
-                    .claims
-                    .minus(resting)
-                    .iter()
-                    .take(unverified_counted)
-                    .collect(),
-                guess: Services::NONE,
-            },
+        let known = self.known().minus(resting);
+        let verified = self.verified.unwrap_or_default().and(known);
+        let claimed = known.minus(verified).iter().take(unverified_counted);
+        Cover {
+            whole: verified.union(claimed.collect()),
+            guess: self.unknown(all).minus(resting),
         }
     }
 
-    /// The chance that it serves something it may be dialed for, in 1/256.
-    pub(super) fn chance(&self) -> u32 {
-        match (self.verified, self.claims.is_empty(), self.source) {
-            (Some(_), _, _) => WHOLE,
-            (None, true, _) => UNKNOWN,
+    /// The chance that it serves what it is said to serve, in 1/256.
+    fn chance(&self) -> u32 {
+        match self.source {
             // Named by the user or by a signed tree.
-            (None, false, Source::Static | Source::Dns) => 200,
-            (None, false, Source::PeerExchange | Source::Foreign) => 128,
+            Source::Static | Source::Dns => 200,
+            Source::PeerExchange | Source::Foreign => 128,
+            Source::Saved => 220,
         }
     }
 
-    /// What it may be dialed for: everything, when nothing is known.
+    /// What it may be dialed for: what it is known to serve, and that of which nothing is known.
     pub(super) fn possible(&self, all: Services) -> Services {
-        let known = self.verified.unwrap_or(self.claims);
-        if known.is_empty() && self.verified.is_none() {
-            all.minus(self.resting())
-        } else {
-            known.minus(self.resting())
-        }
+        self.known().union(self.unknown(all)).minus(self.resting())
     }
 
     /// Worth to needs that each want `units(requirement)`, in 1/256: at most one provider for each, and few of them
@@ -325,46 +371,87 @@ impl Peer {
         unverified_counted: usize,
         units: &dyn Fn(RequirementId) -> u32,
     ) -> u32 {
-        let limit = if self.verified.is_some() {
-            Services::CAPACITY
-        } else {
-            unverified_counted
-        };
-        let mut wants: Vec<u32> = self
-            .possible(all)
-            .iter()
-            .map(|id| units(id).min(WHOLE))
-            .filter(|want| *want > 0)
-            .collect();
-        sort_short_by_key(&mut wants, |want| core::cmp::Reverse(*want));
-        let wanted: u32 = wants.into_iter().take(limit).sum();
-        wanted * self.chance() / WHOLE * self.reach.estimate() / 256
+        let verified = self.verified.unwrap_or_default();
+        let chance = self.chance();
+        let known = self.known();
+        let mut verified_worth = 0;
+        let mut unverified = Vec::new();
+        for id in self.possible(all).iter() {
+            let want = units(id).min(WHOLE);
+            if verified.contains(id) {
+                verified_worth += want;
+            } else if want > 0 {
+                let chance = if known.contains(id) { chance } else { UNKNOWN };
+                unverified.push(want * chance / WHOLE);
+            }
+        }
+        sort_short_by_key(&mut unverified, |worth| core::cmp::Reverse(*worth));
+        let guessed: u32 = unverified.into_iter().take(unverified_counted).sum();
+        (verified_worth + guessed) * self.reach.estimate() / 256
     }
 
     /// Its place among candidates before anything is known of the needs of the moment.
-    pub(super) fn rank(&self, all: Services, unverified_counted: usize) -> Rank {
+    pub(super) fn rank(&self, all: Services, unverified_counted: usize, now: u64) -> Rank {
         Rank {
             band: self.priority,
             value: self.value(all, unverified_counted, &|_| WHOLE),
-            quality: self.score(),
+            quality: self.score(now),
         }
     }
 
-    /// Mean quality over the requirements that were tried.
-    pub(super) fn score(&self) -> i16 {
-        let sum: i32 = self.services.iter().map(|s| i32::from(s.quality)).sum();
-        match i32::try_from(self.services.len()) {
-            Ok(0) | Err(_) => 0,
-            Ok(count) => i16::try_from(sum / count).expect("a mean of scores is a score"),
-        }
+    /// All that speaks for or against it: the mean quality over the requirements that were tried, its behaviour and the
+    /// user's hints.
+    pub(super) fn score(&self, now: u64) -> i16 {
+        let half_life = self.half_life();
+        let sum: i32 = self
+            .services
+            .iter()
+            .map(|service| i32::from(service.quality.at(now, half_life)))
+            .sum();
+        let count = i32::try_from(self.services.len()).unwrap_or(i32::MAX);
+        let mean = if count == 0 { 0 } else { sum / count };
+        let all = mean + i32::from(self.behaviour(now)) + i32::from(self.hinted(now));
+        let all = all.clamp(i32::from(WORST), i32::from(BEST));
+        i16::try_from(all).expect("clamped to the range of scores")
     }
 
     /// How it does at one requirement.
-    pub(super) fn quality(&self, requirement: RequirementId) -> i16 {
+    pub(super) fn quality(&self, requirement: RequirementId, now: u64) -> i16 {
         self.services
             .iter()
             .find(|service| service.requirement == requirement)
-            .map_or(0, |service| service.quality)
+            .map_or(0, |service| service.quality.at(now, self.half_life()))
+    }
+
+    /// How it behaved.
+    pub(super) fn behaviour(&self, now: u64) -> i16 {
+        self.behaviour.at(now, score::BEHAVIOUR_HALF_LIFE_MS)
+    }
+
+    /// How fast what is known of its quality loses its worth: we learn anew while we are in touch, and only then.
+    pub(super) fn half_life(&self) -> u64 {
+        match self.link {
+            Link::Connected(_) => QUALITY_CONNECTED_HALF_LIFE_MS,
+            Link::Idle | Link::Dialing => QUALITY_STORED_HALF_LIFE_MS,
+        }
+    }
+
+    /// Comes into touch, or out of it: its quality fades at another pace from now on.
+    pub(super) fn set_link(&mut self, link: Link, now: u64) {
+        let before = self.half_life();
+        self.link = link;
+        if self.half_life() != before {
+            for service in &mut self.services {
+                service.quality.rebase(now, before);
+            }
+        }
+    }
+
+    /// Moves its quality at one requirement 1/`part` of the way toward a bound.
+    pub(super) fn judge(&mut self, requirement: RequirementId, bound: i16, part: i16, now: u64) {
+        let half_life = self.half_life();
+        let service = self.service(requirement);
+        service.quality.toward(bound, part, now, half_life);
     }
 
     /// The record of one requirement, made when it is first needed.
@@ -394,19 +481,12 @@ impl Peer {
         }
     }
 
-    /// Whether the table may forget it: nothing that the user or a ban holds, nothing in use.
+    /// Whether the table may forget it: nothing that the user named or holds, nothing in use. A ban needs no record.
     pub(super) fn forgettable(&self) -> bool {
         self.link == Link::Idle
-            && !self.pinned
+            && !self.held()
             && self.role == Role::Ordinary
             && self.priority == Priority::Medium
-            && !matches!(
-                self.bar,
-                Bar::HungUp
-                    | Bar::Until {
-                        why: Reason::BannedForFaults,
-                        ..
-                    }
-            )
+            && self.bar != Bar::HungUp
     }
 }

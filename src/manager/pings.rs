@@ -19,6 +19,7 @@ impl Manager {
         open.heard_at = now;
         let ix = open.ix;
         self.deadlines.clear(Timer::Pong(conn));
+        self.outage.heard();
         if let Some(peer) = self.table.get_mut(ix) {
             peer.rtt_ms = Some(rtt_ms);
         }
@@ -58,7 +59,8 @@ impl Manager {
             .saturating_add(u64::from(timeout_ms))
             .saturating_add(self.config.watchdog_ms);
         self.deadlines.set(Timer::Pong(conn), lost_at);
-        let idle_at = self.now.mono_ms.saturating_add(self.config.ping_idle_ms);
+        let idle_ms = self.environment.ping_idle_ms(&self.config);
+        let idle_at = self.now.mono_ms.saturating_add(idle_ms);
         self.deadlines.set(Timer::Ping(conn), idle_at);
     }
 
@@ -74,6 +76,7 @@ impl Manager {
         if let Some(peer) = self.table.get_mut(open.ix) {
             peer.level = 0;
             peer.flap = 0;
+            peer.prunes = 0;
         }
     }
 }

@@ -9,23 +9,9 @@ use super::event::{ConnId, RequirementId};
 use super::ladder::{Situation, Step};
 use super::on_dial::Begun;
 use super::peer::{Bar, Link, Role};
-use super::reason::Reason;
 use super::services::{Services, WHOLE};
-use super::sort::sort_short_by_key;
 use super::table::Ix;
 use super::{Manager, Run};
-
-/// Somebody who could be dialed.
-#[derive(Debug, Clone, Copy)]
-struct Choice {
-    ix: Ix,
-    requirement: RequirementId,
-    /// Priority band and value: what must not be given up for variety.
-    worth: (super::Priority, u32),
-    quality: i16,
-    group: u64,
-    salt: u64,
-}
 
 impl Manager {
     pub(super) fn plan(&mut self) {
@@ -35,12 +21,15 @@ impl Manager {
             .observe(self.now.mono_ms, self.anybody_serves(), connected);
         if self.run == Run::Running && !self.outage.is_offline() {
             self.go_on(&mut wake);
-            if self.outage.is_suspect() {
+            if !self.mode.dials() {
+                self.dial_sync(&mut wake);
+            } else if self.outage.is_suspect() {
                 self.dial_pins(true, &mut wake);
                 self.probe(&mut wake);
             } else {
                 self.dial_pins(false, &mut wake);
                 if self.needs.short() {
+                    self.dial_anchors();
                     self.dial_needs(&mut wake);
                     self.redial_at_once();
                     self.ask_peers(&mut wake);
@@ -67,7 +56,7 @@ impl Manager {
         }
     }
 
-    fn wait_for_token(&self, wake: &mut Wake) {
+    pub(super) fn wait_for_token(&self, wake: &mut Wake) {
         let now = self.now.mono_ms;
         if !self.dials.bucket.has(now, false)
             && let Some(at) = self.dials.bucket.next(now)
@@ -101,20 +90,38 @@ impl Manager {
 
     /// Peers for what is missing, few for much.
     fn dial_needs(&mut self, wake: &mut Wake) {
-        while self.anything_missing() {
+        loop {
+            // Each dial takes a candidate away: whether others are called back is asked anew after every one, or else a
+            // later call of the plan would find something to do (D4).
+            self.call_back();
+            if !self.anything_missing() {
+                return;
+            }
             if !self.pace_admits(false) {
                 self.wait_for_token(wake);
                 return;
             }
-            if self.occupied() >= usize::from(self.config.soft_connections) {
+            let lacking = self.entitled();
+            if self.occupied() >= self.limits.soft() {
+                if lacking.iter().any(|id| self.candidates.any(id)) {
+                    self.regulation.room_is_short = true;
+                }
                 return;
             }
-            let deficits: Vec<u32> = self.needs.ids().map(|id| self.needs.deficit(id)).collect();
-            let Some(choice) = self.choose(&|id| deficits[usize::from(id.0)]) else {
-                // The cool-down after a prune yields to a minimum (E2).
-                if self.needs.ids().any(|id| self.needs.below_min(id)) && self.forgive_pruned() {
-                    continue;
+            if self.head_start_is_full(wake) {
+                return;
+            }
+            let deficit = |id| {
+                if lacking.contains(id) {
+                    self.needs.deficit(id)
+                } else {
+                    0
                 }
+            };
+            let deficits: Vec<u32> = self.needs.ids().map(deficit).collect();
+            let wants = |id: RequirementId| deficits[usize::from(id.0)];
+            let drawn = self.seed.drawn();
+            let Some(choice) = self.choose(&wants) else {
                 return;
             };
             let lost = self
@@ -127,78 +134,28 @@ impl Manager {
                 DialWhy::Need(choice.requirement)
             };
             if self.begin_dial(choice.ix, why, false, false) != Begun::Yes {
+                self.seed.undraw(drawn);
                 return;
             }
         }
     }
 
+    /// In the head start of rung 1 only a few are dialed at once: those who are known to serve come first.
+    fn head_start_is_full(&self, wake: &mut Wake) -> bool {
+        let ends = self
+            .ladder
+            .since()
+            .saturating_add(self.config.head_start_ms);
+        let full = self.dials.len() >= self.config.head_start_dials;
+        let head_start = full && self.now.mono_ms < ends && !self.anybody_serves();
+        if head_start {
+            wake.by(ends);
+        }
+        head_start
+    }
+
     fn anything_missing(&self) -> bool {
         self.needs.deficits().next().is_some()
-    }
-
-    /// The best candidate for these wants (in units of a provider). One time in a few, any other of the same worth: so
-    /// nobody starves, and variety costs no connection.
-    fn choose(&mut self, wants: &dyn Fn(RequirementId) -> u32) -> Option<Choice> {
-        let all = self.all();
-        // No more guesses than places that are left: one of them may fill several.
-        let places: u32 = self.needs.ids().map(|id| wants(id).div_ceil(WHOLE)).sum();
-        let guesses = self.guesses_under_way();
-        let admit_unknown = guesses < self.config.unknown_in_flight && guesses < places as usize;
-        let usable = |ix: Ix| {
-            self.table.get(ix).is_some_and(|peer| {
-                let known = peer.verified.is_some() || !peer.claims.is_empty();
-                let legs = peer
-                    .routes
-                    .iter()
-                    .take(usize::from(self.config.routes_per_dial));
-                (known || admit_unknown)
-                    && legs
-                        .into_iter()
-                        .any(|route| !self.dials.busy(route.endpoint))
-            })
-        };
-        let mut choices: Vec<Choice> = Vec::new();
-        for requirement in self.needs.ids().filter(|id| wants(*id) > 0) {
-            let top = self
-                .candidates
-                .top(requirement, self.config.groups_compared, usable);
-            for (ix, entry) in top {
-                if choices.iter().any(|choice| choice.ix == ix) {
-                    continue;
-                }
-                let Some(peer) = self.table.get(ix) else {
-                    continue;
-                };
-                let value = peer.value(all, self.config.unverified_counted, wants);
-                choices.push(Choice {
-                    ix,
-                    requirement,
-                    worth: (peer.priority, value),
-                    quality: entry.rank.quality,
-                    group: entry.group,
-                    salt: entry.salt,
-                });
-            }
-        }
-        let best = *choices
-            .iter()
-            .max_by_key(|c| (c.worth, c.quality, c.group, c.salt, c.ix))?;
-        if !self.seed.one_in(self.config.explore_one_in) {
-            return Some(best);
-        }
-        choices.retain(|choice| choice.worth == best.worth);
-        sort_short_by_key(&mut choices, |c| (c.group, c.quality, c.salt, c.ix));
-        choices.dedup_by_key(|choice| choice.group);
-        let last = u64::try_from(choices.len()).unwrap_or(1).saturating_sub(1);
-        let place = usize::try_from(self.seed.between(0, last)).unwrap_or(0);
-        choices.get(place).copied().or(Some(best))
-    }
-
-    /// Peers of whom nothing is known that are being tried.
-    fn guesses_under_way(&self) -> usize {
-        let dials = self.dials.iter().filter(|(_, job)| job.cover.is_guess());
-        let open = self.connections.open();
-        dials.count() + open.filter(|(_, conn)| conn.cover.is_guess()).count()
     }
 
     /// The sole candidate, lost alone in this input, is dialed without a wait.
@@ -370,7 +327,8 @@ impl Manager {
                 self.wait_for_token(wake);
                 return;
             }
-            if self.occupied() >= usize::from(self.config.soft_connections) {
+            if self.occupied() >= self.limits.soft() {
+                self.regulation.room_is_short |= !self.entitled().is_empty();
                 return;
             }
             let Some(ix) = self.next_bootstrap(rung) else {
@@ -389,7 +347,7 @@ impl Manager {
         let free = |ix: &Ix| {
             self.table.get(*ix).is_some_and(|peer| {
                 let mut routes = peer.routes.iter();
-                routes.any(|route| !self.dials.busy(route.endpoint))
+                routes.any(|route| self.may_try(route))
             })
         };
         let mut next = self.ladder.next(COMPARED).filter(free);
@@ -429,7 +387,7 @@ impl Manager {
             .iter()
             .filter(|id| !self.needs.met_without_one(*id))
             .collect();
-        if wanted.is_empty() || self.occupied() >= usize::from(self.config.hard_connections) {
+        if wanted.is_empty() || self.occupied() >= self.limits.hard() {
             self.succession = None;
             return;
         }
@@ -441,34 +399,6 @@ impl Manager {
         let choice = self.choose(&|id| if wanted.contains(id) { WHOLE } else { 0 });
         if let Some(choice) = choice {
             self.begin_dial(choice.ix, DialWhy::HandOff, false, false);
-        }
-    }
-
-    /// At the soft limit, something that is of no use makes room for what is missing.
-    fn make_room(&mut self) {
-        let full = self.occupied() >= usize::from(self.config.soft_connections);
-        if !full || !self.anything_missing() || !self.pace_admits(false) {
-            return;
-        }
-        if self.connections.iter().any(|(_, conn)| !conn.is_open()) {
-            // Room is being made.
-            return;
-        }
-        let spare = self
-            .connections
-            .open()
-            .filter(|(_, conn)| {
-                let pinned = self.table.get(conn.ix).is_some_and(|peer| peer.pinned);
-                let needed = conn
-                    .serving
-                    .iter()
-                    .any(|id| !self.needs.met_without_one(id));
-                !pinned && !conn.verifying() && !needed
-            })
-            .min_by_key(|(id, conn)| (conn.serving.len(), *id))
-            .map(|(id, _)| id);
-        if let Some(conn) = spare {
-            self.close(conn, Reason::NotNeeded);
         }
     }
 }

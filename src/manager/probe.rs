@@ -111,7 +111,12 @@ impl Manager {
                         ..
                     }
             );
-            peer.link == Link::Idle && peer.banned().is_none() && open && !peer.routes.is_empty()
+            let mut routes = peer.routes.iter();
+            peer.link == Link::Idle
+                && peer.banned().is_none()
+                && open
+                && routes.any(|route| self.transport_admits(route.transport))
+                && !self.all_quarantined(peer)
         })
     }
 }

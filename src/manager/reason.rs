@@ -91,6 +91,40 @@ closed_enum! {
         PinLimit = "pin-limit",
         /// Never heard of that peer.
         UnknownPeer = "unknown-peer",
+        /// The user dropped what was known of the peer.
+        Forgotten = "forgotten",
+        /// More connections than the limit, and this one was missed least.
+        OverLimit = "over-limit",
+        /// Nobody uses it.
+        Idle = "idle",
+        /// Its protocol has more connections than its share.
+        OverQuota = "over-quota",
+        /// Memory is short.
+        MemoryPressure = "memory-pressure",
+        /// Fewer connections do the same work.
+        Surplus = "surplus",
+        /// It is older than connections may become.
+        LifetimeOver = "lifetime-over",
+        /// Its burst is over.
+        BurstOver = "burst-over",
+        /// The initial sync uses one connection.
+        InitialSync = "initial-sync",
+        /// We closed it a short time ago.
+        CoolingDown = "cooling-down",
+        /// The limit of its transport is reached.
+        TransportLimit = "transport-limit",
+        /// Too many of its network, or introduced by one peer, are connected.
+        DiversityLimit = "diversity-limit",
+        /// The node makes no new connections for now.
+        Paused = "paused",
+        /// The peer behaved badly.
+        BadBehaviour = "bad-behaviour",
+        /// Several peers of its subnet were banned a short time ago.
+        SubnetBanned = "subnet-banned",
+        /// An enrollment of that name exists, or there are too many.
+        NotEnrolled = "not-enrolled",
+        /// There is no share left to grant.
+        NoShare = "no-share",
     }
 }
 
@@ -145,7 +179,8 @@ closed_enum! {
         Unable = "unable",
         /// Error, reset or timeout: small penalty, replaced after the second within a minute.
         Broken = "broken",
-        /// It broke the protocol: strong penalty, banned at the limit.
+        /// It broke the protocol: strong penalty, sent away for a while after the second in a short time, banned at the
+        /// limit.
         Fault = "fault",
         /// State is gone: rebuild it on the same peer.
         Lost = "lost",
@@ -198,5 +233,129 @@ closed_enum! {
         Offline = "offline",
         /// Everything fails at once: probably this machine's network.
         SuspectOffline = "suspect-offline",
+    }
+}
+
+closed_enum! {
+    /// Why a lock is not granted (4.9).
+    LockDenial {
+        /// The protocol holds as many as its share allows.
+        QuotaExceeded = "quota-exceeded",
+        /// Three quarters of the connections are locked.
+        LockBudget = "lock-budget",
+        /// The peer is not connected.
+        NotConnected = "not-connected",
+        /// The connection is on its way out.
+        Draining = "draining",
+        /// Longer than locks may last.
+        TtlTooLong = "ttl-too-long",
+        /// The protocol is not enrolled, or the lock is not known.
+        NotEnrolled = "not-enrolled",
+        /// It was renewed as often as locks may be.
+        RenewedTooOften = "renewed-too-often",
+    }
+}
+
+closed_enum! {
+    /// Why a lock ends before its time (4.9).
+    Revocation {
+        /// More connections than the hard cap.
+        HardLimit = "hard-limit",
+        /// Memory is short.
+        Memory = "memory",
+        /// The share of its protocol shrank.
+        QuotaBreach = "quota-breach",
+        /// The peer is banned.
+        Ban = "ban",
+        /// The node stops.
+        Stop = "stop",
+        /// An initial sync begins.
+        ModeChange = "mode-change",
+        /// The connection is gone.
+        ConnectionLost = "connection-lost",
+        /// Its protocol left.
+        Withdrawn = "withdrawn",
+    }
+}
+
+closed_enum! {
+    /// Why a connection may not be closed for others (4.13, guards).
+    Guard {
+        /// The user holds the peer.
+        Pinned = "pinned",
+        /// The user protects the peer by a tag.
+        Protected = "protected",
+        /// A protocol locked it.
+        Locked = "locked",
+        /// A requirement would fall below its minimum.
+        Minimum = "minimum",
+        /// A requirement would fall below its target.
+        Target = "target",
+        /// It is new, and has not shown yet what it is worth.
+        Grace = "grace",
+        /// It is one of the last two networks.
+        LastGroup = "last-group",
+        /// It is the connection of the initial sync.
+        Sync = "sync",
+    }
+}
+
+closed_enum! {
+    /// What began a round of regulation (4.13).
+    Trigger {
+        /// More connections than the hard cap.
+        OverHard = "over-hard",
+        /// More connections than the soft target.
+        OverSoft = "over-soft",
+        /// Many new connections at once.
+        Spike = "spike",
+        /// Most dials fail.
+        DialFailures = "dial-failures",
+        /// A protocol has more than its share.
+        QuotaBreach = "quota-breach",
+        /// The environment asks for less.
+        Pressure = "pressure",
+        /// A burst ended.
+        BurstClosed = "burst-closed",
+        /// Something is missing and there is no room for it.
+        DeficitAtLimit = "deficit-at-limit",
+        /// A lock ended.
+        LockEnded = "lock-ended",
+        /// The user asked for it.
+        Manual = "manual",
+        /// It is time.
+        Timer = "timer",
+    }
+}
+
+closed_enum! {
+    /// What this machine's network does (`state` of `network:change`).
+    NetworkState {
+        /// The browser says that there is none.
+        Offline = "offline",
+        /// There is one.
+        Online = "online",
+        /// The page sleeps.
+        Suspended = "suspended",
+        /// It woke up.
+        Resumed = "resumed",
+    }
+}
+
+closed_enum! {
+    /// Why the limits of connections changed (4.14).
+    LimitCause {
+        /// The user.
+        User = "user",
+        /// Memory.
+        Memory = "memory",
+        /// The page is hidden.
+        Hidden = "hidden",
+        /// The network is to be spared.
+        Constrained = "constrained",
+        /// The pressure is over.
+        Calm = "calm",
+        /// An initial sync, or its end.
+        Sync = "sync",
     }
 }

@@ -21,6 +21,13 @@ impl Services {
         }
     }
 
+    /// One requirement alone.
+    pub(super) fn one(id: RequirementId) -> Self {
+        let mut set = Self::NONE;
+        set.insert(id);
+        set
+    }
+
     pub(super) fn contains(self, id: RequirementId) -> bool {
         usize::from(id.0) < Self::CAPACITY && self.0 & (1 << id.0) != 0
     }
@@ -99,9 +106,18 @@ impl Cover {
         guess: Services::NONE,
     };
 
-    /// Whether it rests on nothing but hope.
-    pub(super) fn is_guess(self) -> bool {
-        self.whole.is_empty() && !self.guess.is_empty()
+    /// Whether nothing but hope makes it worth something to these requirements.
+    pub(super) fn is_guess(self, wanted: Services) -> bool {
+        self.whole.and(wanted).is_empty() && !self.guess.and(wanted).is_empty()
+    }
+
+    /// All but one requirement.
+    pub(super) fn without(self, id: RequirementId) -> Self {
+        let gone = Services::one(id);
+        Self {
+            whole: self.whole.minus(gone),
+            guess: self.guess.minus(gone),
+        }
     }
 
     /// Each requirement with its units.

@@ -8,9 +8,12 @@ use super::Run;
 use super::connections::{Conn, HandOff};
 use super::deadlines::{Timer, Wake};
 use super::event::{ConnId, RequirementId};
+use super::guards::Pressure;
+use super::modes::Mode;
 use super::peer::{Link, Peer, Role};
-use super::reason::Reason;
+use super::reason::{Guard, Reason};
 use super::services::Services;
+use super::view::What;
 
 /// Closing something can make something else superfluous only a few times over: there are few connections.
 const ROUNDS: usize = 24;
@@ -21,7 +24,11 @@ impl Manager {
             return;
         }
         let mut wake = Wake::default();
-        if self.run == Run::Running {
+        let normal = self.run == Run::Running && self.mode == Mode::Normal;
+        if self.run == Run::Running && !normal {
+            self.keep_one();
+        }
+        if normal {
             for _ in 0..ROUNDS {
                 wake = Wake::default();
                 self.tidy_once(&mut wake);
@@ -40,7 +47,7 @@ impl Manager {
             };
             let (serves, bootstrap) = (!conn.serving.is_empty(), peer.role == Role::Bootstrap);
             if !serves && self.failed_and_replaced(conn, peer) {
-                self.close(id, Reason::FailedService);
+                self.retire(id, Pressure::Spent, Reason::FailedService, wake);
             } else if bootstrap {
                 self.hand_off(id, wake);
             } else if serves {
@@ -52,12 +59,37 @@ impl Manager {
         self.trim(wake);
     }
 
+    /// Lets a connection go if no guard forbids it, or looks again when it is no longer new; whether it went. The end of
+    /// every other guard is an input.
+    pub(super) fn retire(
+        &mut self,
+        id: ConnId,
+        pressure: Pressure,
+        reason: Reason,
+        wake: &mut Wake,
+    ) -> bool {
+        match self.guard(id, pressure) {
+            None => {
+                self.release(id, reason);
+                true
+            }
+            Some(Guard::Grace) => {
+                if let Some(conn) = self.connections.get(id) {
+                    wake.by(self.grace_ends(conn));
+                }
+                false
+            }
+            Some(_) => false,
+        }
+    }
+
     /// A connection that may be judged: open, the peer's own, not held by the user, and no longer being verified.
     fn tidied(&self, id: ConnId) -> Option<(&Conn, &Peer)> {
         let conn = self.connections.get(id)?;
         let peer = self.table.get(conn.ix)?;
         let judged =
-            conn.is_open() && !conn.verifying() && !peer.pinned && peer.link == Link::Connected(id);
+            conn.is_open() && !conn.verifying() && !peer.held() && peer.link == Link::Connected(id);
+        let judged = judged && !self.locked(id);
         judged.then_some((conn, peer))
     }
 
@@ -98,7 +130,7 @@ impl Manager {
         let since = *conn.useless_since.get_or_insert(now);
         let leaves_at = since.saturating_add(self.config.useless_grace_ms);
         if now >= leaves_at {
-            self.close(id, Reason::NotNeeded);
+            self.retire(id, Pressure::Spent, Reason::NotNeeded, wake);
         } else {
             wake.by(leaves_at);
         }
@@ -130,15 +162,16 @@ impl Manager {
             // The only provider of something stays.
             match before {
                 HandOff::Dialed { .. } => before,
-                HandOff::Needed | HandOff::Spare { .. } | HandOff::Wanted { .. } => HandOff::Needed,
+                _ if self.needs.short() || serving.and(missed).is_empty() => HandOff::Needed,
+                _ => self.retained(id, before),
             }
         };
         if let HandOff::Spare { leaves_at } = after {
-            if now >= leaves_at {
-                self.close(id, Reason::HandedOff);
+            if now < leaves_at {
+                wake.by(leaves_at);
+            } else if self.retire(id, Pressure::Spent, Reason::HandedOff, wake) {
                 return;
             }
-            wake.by(leaves_at);
         }
         if let HandOff::Wanted { dial_at: at } | HandOff::Dialed { again_at: at } = after
             && at > now
@@ -148,6 +181,16 @@ impl Manager {
         if let Some(conn) = self.connections.get_mut(id) {
             conn.hand_off = after;
         }
+    }
+
+    /// Nobody else is known for some of its work: that is told once.
+    fn retained(&mut self, id: ConnId, before: HandOff) -> HandOff {
+        if before != HandOff::Retained
+            && let Some(peer) = self.connections.get(id).map(|conn| conn.peer)
+        {
+            self.ring.push(self.now, What::BootstrapRetained { peer });
+        }
+        HandOff::Retained
     }
 
     /// Others do its work: it leaves at a time of its own, so that clients which started together leave apart.
@@ -177,7 +220,10 @@ impl Manager {
             }
             HandOff::Dialed { again_at } if now < again_at => before,
             HandOff::Wanted { .. } => before,
-            HandOff::Needed | HandOff::Spare { .. } | HandOff::Dialed { .. } => HandOff::Wanted {
+            HandOff::Needed
+            | HandOff::Retained
+            | HandOff::Spare { .. }
+            | HandOff::Dialed { .. } => HandOff::Wanted {
                 dial_at: now.saturating_add(self.config.hand_off_after_ms),
             },
         }
@@ -187,24 +233,35 @@ impl Manager {
     fn trim(&mut self, wake: &mut Wake) {
         let now = self.now.mono_ms;
         for requirement in self.needs.ids() {
-            let Some(victim) = self.surplus(requirement) else {
+            if self.surplus(requirement, Pressure::Spent).is_none() {
                 self.over_since.remove(&requirement);
                 continue;
-            };
+            }
             let since = self.over_since.get(&requirement).copied().unwrap_or(now);
             self.over_since.insert(requirement, since);
             let due_at = since.saturating_add(self.config.surplus_grace_ms);
-            if now >= due_at {
-                self.close(victim, Reason::NotNeeded);
-            } else {
+            if now < due_at {
                 wake.by(due_at);
+                continue;
+            }
+            if let Some(victim) = self.surplus(requirement, Pressure::Voluntary) {
+                self.release(victim, Reason::NotNeeded);
+                continue;
+            }
+            for provider in self.needs.providers(requirement) {
+                let open = self.connections.get(provider.conn);
+                if let Some(at) = open.map(|open| self.grace_ends(open))
+                    && at > now
+                {
+                    wake.by(at);
+                }
             }
         }
     }
 
     /// The provider above `max` that is missed least: cared for least, then worst, then youngest. Bootstrap peers
     /// neither count nor go here: they are on their way out, and their successor must not go in their stead.
-    fn surplus(&self, requirement: RequirementId) -> Option<ConnId> {
+    fn surplus(&self, requirement: RequirementId, pressure: Pressure) -> Option<ConnId> {
         let max = usize::from(self.needs.need(requirement)?.max);
         let providers = self.needs.providers(requirement);
         let bootstraps = providers.iter().filter(|p| self.is_bootstrap(p.conn));
@@ -216,10 +273,11 @@ impl Manager {
             .filter(|provider| !self.is_bootstrap(provider.conn))
             .filter_map(|provider| {
                 let (conn, peer) = self.tidied(provider.conn)?;
-                let dispensable = conn.serving.iter().all(|id| self.met_by_others(id));
+                let dispensable = self.guard(provider.conn, pressure).is_none()
+                    && conn.serving.iter().all(|id| self.met_by_others(id));
                 let key = (
                     peer.priority,
-                    peer.quality(requirement),
+                    peer.quality(requirement, self.now.mono_ms),
                     core::cmp::Reverse(provider.conn),
                 );
                 dispensable.then_some((key, provider.conn))

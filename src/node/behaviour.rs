@@ -9,7 +9,7 @@ use libp2p::{StreamProtocol, identify};
 
 use super::gate::Gate;
 use super::streams;
-use crate::manager::Manager;
+use crate::manager::Recorded;
 use crate::protocols::ids;
 
 /// What identify calls us.
@@ -34,7 +34,7 @@ pub(super) struct Behaviour {
 }
 
 impl Behaviour {
-    pub(super) fn new(keypair: &Keypair, manager: Arc<Mutex<Manager>>) -> Self {
+    pub(super) fn new(keypair: &Keypair, manager: Arc<Mutex<Recorded>>) -> Self {
         let identify = identify::Config::new("ipfs/0.1.0".into(), keypair.public())
             .with_agent_version(AGENT.into())
             .with_interval(IDENTIFY_INTERVAL)

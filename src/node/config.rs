@@ -9,7 +9,7 @@ use crate::discovery::address;
 use crate::discovery::dialable::Page;
 use crate::discovery::enr::Enr;
 use crate::discovery::enrtree::EnrTreeUrl;
-use crate::manager::{Need, RequirementId, RequirementSpec};
+use crate::manager::{Config, Need, RequirementId, RequirementSpec, Transport};
 use crate::protocols::ids;
 use crate::protocols::network::Network;
 
@@ -20,7 +20,7 @@ pub const FILTER: RequirementId = RequirementId(1);
 /// The place of store among the requirements.
 pub const STORE: RequirementId = RequirementId(2);
 
-/// The names of the requirements, in the order of their places.
+/// The names of the requirements that every node has, in the order of their places.
 pub const REQUIREMENT_NAMES: [&str; 3] = ["lightPush", "filter", "store"];
 
 /// How many peers each service wants.
@@ -80,8 +80,44 @@ pub struct NodeConfig {
     pub resolvers: Vec<String>,
     /// How many peers of each service.
     pub needs: Needs,
+    /// How many connections.
+    pub limits: Limits,
+    /// Numbers of the manager's configuration that are not the defaults, by their places in
+    /// [`manager::Config::NUMBERS`](crate::manager::Config::NUMBERS).
+    pub policy: Vec<(usize, u64)>,
     /// What this page may dial.
     pub page: Page,
+}
+
+/// The `limits` option. What is absent is the manager's default.
+#[derive(Debug, Clone, Default)]
+pub struct Limits {
+    /// The soft target of connections.
+    pub connections: Option<u16>,
+    /// The hard cap of connections and dials together.
+    pub hard: Option<u16>,
+    /// The most of each transport.
+    pub by_transport: Vec<(Transport, u16)>,
+}
+
+/// The hard cap that belongs to a soft target: a quarter more, and at least two, so that a replacement can be made before
+/// the old connection is broken (manager.md 4.4).
+pub(super) fn hard_for(soft: u16) -> u16 {
+    soft.saturating_add(2.max(soft.div_ceil(4)))
+}
+
+/// # Errors
+/// `invalid-options`.
+pub(super) fn check_limits(soft: u16, hard: u16) -> Result<(), NodeError> {
+    if soft == 0 {
+        let message = "there should be room for at least one connection";
+        return Err(NodeError::option("limits.connections", message));
+    }
+    if hard < soft {
+        let message = format!("the hard limit should be at least the other one, {soft}");
+        return Err(NodeError::option("limits.hard", message));
+    }
+    Ok(())
 }
 
 /// One entry of the `bootstrap` option.
@@ -133,6 +169,32 @@ impl Bootstrap {
 }
 
 impl NodeConfig {
+    /// The manager's configuration.
+    ///
+    /// # Errors
+    /// `invalid-options` for a number that does not fit its place (`policy[PLACE]`), and for limits out of order.
+    pub(super) fn manager(&self, local: PeerId, has_dns: bool) -> Result<Config, NodeError> {
+        let requirements = self.needs.requirements();
+        let mut config = Config::light_node(local, requirements, ids::PEER_EXCHANGE, has_dns);
+        for (place, value) in &self.policy {
+            if !config.set_number(*place, *value) {
+                return Err(NodeError::option(
+                    format!("policy[{place}]"),
+                    format!("{value} is out of range"),
+                ));
+            }
+        }
+        if let Some(soft) = self.limits.connections {
+            config.soft_connections = soft;
+            config.hard_connections = hard_for(soft);
+        }
+        if let Some(hard) = self.limits.hard {
+            config.hard_connections = hard;
+        }
+        check_limits(config.soft_connections, config.hard_connections)?;
+        Ok(config)
+    }
+
     /// Reads the `bootstrap` option.
     ///
     /// # Errors

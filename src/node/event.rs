@@ -2,7 +2,9 @@
 
 use libp2p::PeerId;
 
-use crate::manager::{Notice, Reason};
+use crate::manager::{
+    BurstAnswer, BurstId, EnrollmentId, LockAnswer, LockId, Notice, Offer, PeerView, Reason,
+};
 use crate::protocols::message::{MessageHash, WakuMessage};
 use crate::protocols::topic::PubsubTopic;
 
@@ -85,8 +87,61 @@ pub enum NodeEvent {
         /// Why.
         cause: GapCause,
     },
+    /// The share of an enrolled protocol changed, or is to change, or it is enrolled no more.
+    Offer(EnrollmentId, Offer),
+    /// A lock ended, by itself or before its time.
+    Lock(LockId, LockAnswer),
+    /// A burst ended.
+    Burst(BurstId, BurstAnswer),
+    /// A protocol may say what these connections are worth to it, by [`Node::give_scores`](super::Node::give_scores).
+    Scores {
+        /// Whom this asks.
+        enrollment: EnrollmentId,
+        /// The round, for the answer.
+        round: u64,
+        /// Whose connections.
+        peers: Vec<PeerView>,
+        /// How long the manager waits for the answer, in milliseconds.
+        deadline_ms: u32,
+    },
     /// A line for the log.
     Log(LogLevel, &'static str, String),
+}
+
+/// Something of the user's that events are about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Named {
+    /// A subscription.
+    Subscription(SubscriptionId),
+    /// An enrollment, a lock or a burst: one counter names them all.
+    Asked(u64),
+}
+
+impl NodeEvent {
+    /// What it is about, if that has a name, and whether it is the last about it.
+    pub fn about(&self) -> Option<(Named, bool)> {
+        Some(match self {
+            Self::Message(id, _) => (Named::Subscription(*id), false),
+            Self::Subscription { id, state, .. } => {
+                let closed = *state == SubscriptionState::Closed;
+                (Named::Subscription(*id), closed)
+            }
+            Self::Offer(id, offer) => {
+                let ended = matches!(offer, Offer::Rejected(_) | Offer::Ended);
+                (Named::Asked(id.0), ended)
+            }
+            Self::Lock(id, answer) => {
+                let ended = matches!(answer, LockAnswer::Revoked { .. } | LockAnswer::Ended);
+                (Named::Asked(id.0), ended)
+            }
+            Self::Burst(id, answer) => {
+                let ended = !matches!(answer, BurstAnswer::Granted { .. });
+                (Named::Asked(id.0), ended)
+            }
+            Self::Scores { enrollment, .. } => (Named::Asked(enrollment.0), false),
+            Self::Manager(_) | Self::Gap { .. } | Self::Log(..) => return None,
+        })
+    }
 }
 
 /// How much a line of the log matters.

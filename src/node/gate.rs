@@ -15,7 +15,7 @@ use libp2p::swarm::{
 use litemap::LiteMap;
 
 use super::platform;
-use crate::manager::{GateQuery, Manager, Reason};
+use crate::manager::{GateQuery, Reason, Recorded};
 
 /// A dial or a connection that the manager refused.
 #[derive(Debug, thiserror::Error)]
@@ -25,13 +25,13 @@ pub(super) struct Denied(Reason);
 /// The behaviour. See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Gate {
-    manager: Arc<Mutex<Manager>>,
+    manager: Arc<Mutex<Recorded>>,
     /// Dials that the manager ordered and need no second judgement. Each is removed by its own question.
     ordered: LiteMap<ConnectionId, ()>,
 }
 
 impl Gate {
-    pub(super) fn new(manager: Arc<Mutex<Manager>>) -> Self {
+    pub(super) fn new(manager: Arc<Mutex<Recorded>>) -> Self {
         Self {
             manager,
             ordered: LiteMap::new(),

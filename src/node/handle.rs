@@ -7,15 +7,14 @@ use std::time::Duration;
 use futures::channel::mpsc;
 use libp2p::PeerId;
 
-use super::config::{Bootstrap, NodeConfig, REQUIREMENT_NAMES};
+use super::config::NodeConfig;
 use super::driver::{Driver, Exchange, Opened, exchange, within};
 use super::error::{ErrorCode, NodeError};
 use super::event::NodeEvent;
 use super::streams::OpenError;
-use crate::discovery::dialable::{dialable, split_peer};
 use crate::manager::{
-    ConnId, Event, Health, HealthReason, Need, Outcome, PeerState, PeerView, Priority, Reason,
-    RequirementId, RequirementView, Stats,
+    ConnId, Decision, Event, Explanation, Health, HealthReason, Need, Outcome, PeerView,
+    ProtocolView, RequirementId, RequirementView, Stats,
 };
 
 /// A light node. Clones are handles to the same node; it lives until [`Node::close`].
@@ -69,7 +68,7 @@ impl Node {
         poll_fn(move |cx| lock(&driver).poll(cx))
     }
 
-    /// Begins to connect. Idempotent.
+    /// Begins to connect. Idempotent; also ends what [`Self::stop_connections`] and [`Self::pause_connections`] began.
     ///
     /// # Errors
     /// `closed`.
@@ -84,6 +83,11 @@ impl Node {
     /// `closed`.
     pub async fn stop(&self) -> Result<(), NodeError> {
         self.open_driver()?.stop();
+        self.disconnected().await
+    }
+
+    /// Ends when nothing is connected or being dialed.
+    pub(super) async fn disconnected(&self) -> Result<(), NodeError> {
         self.until(|driver| (driver.connections.is_empty() && driver.is_idle()).then_some(Ok(())))
             .await
     }
@@ -120,9 +124,35 @@ impl Node {
         }
     }
 
+    /// Why a peer stands where it stands.
+    pub fn explain(&self, peer: &PeerId) -> Option<Explanation> {
+        self.lock().manager().explain(peer)
+    }
+
+    /// The protocols that share the connections, the built-in ones first.
+    pub fn protocols(&self) -> Vec<ProtocolView> {
+        self.lock().manager().protocols()
+    }
+
+    /// The last decisions, the oldest first.
+    pub fn decisions(&self, limit: usize) -> Vec<Decision> {
+        self.lock().manager().decisions(limit)
+    }
+
+    /// The names of the requirements by their places. Withdrawn ones keep theirs.
+    pub fn requirement_names(&self) -> Vec<String> {
+        self.lock().requirement_names()
+    }
+
     /// Gauges and counters.
     pub fn stats(&self) -> Stats {
         self.lock().manager().stats()
+    }
+
+    /// The log of everything that the manager was told, from which its run can be repeated exactly (see
+    /// [`crate::manager::record`]). It names peers and addresses; the node's own key is not in it.
+    pub fn record(&self) -> Vec<u8> {
+        self.lock().manager().log()
     }
 
     /// Changes what a requirement wants.
@@ -130,25 +160,15 @@ impl Node {
     /// # Errors
     /// `invalid-options` for an unknown name or bounds out of order; `closed`.
     pub fn set_requirement(&self, name: &str, need: Need) -> Result<(), NodeError> {
-        let requirement = requirement(name)?;
+        let mut driver = self.open_driver()?;
+        let requirement = driver.requirement(name)?;
         if need.min > need.target || need.target > need.max {
             return Err(NodeError::option(
-                name,
+                name.to_owned(),
                 "a need should have min ≤ target ≤ max",
             ));
         }
-        self.open_driver()?
-            .input(Event::SetNeed { requirement, need });
-        Ok(())
-    }
-
-    /// Changes how much the user cares for a peer.
-    ///
-    /// # Errors
-    /// `closed`.
-    pub fn set_priority(&self, peer: PeerId, priority: Priority) -> Result<(), NodeError> {
-        self.open_driver()?
-            .input(Event::SetPriority { peer, priority });
+        driver.input(Event::SetNeed { requirement, need });
         Ok(())
     }
 
@@ -164,111 +184,6 @@ impl Node {
         }
     }
 
-    /// Dials a peer and holds it until [`Self::hang_up`]. The target is a multiaddr with `/p2p/…`, a record or the id of
-    /// a known peer.
-    ///
-    /// # Errors
-    /// `invalid-options`, `not-started`, `closed`, `denied`, or `dial-failed` with the last failure.
-    pub async fn dial(&self, target: &str) -> Result<PeerView, NodeError> {
-        let peer = {
-            let mut driver = self.open_driver()?;
-            if !driver.started {
-                return Err(NodeError::not_started());
-            }
-            let (peer, routes) = match target.parse::<PeerId>() {
-                Ok(peer) => (peer, Vec::new()),
-                Err(_) => match Bootstrap::parse(target)
-                    .map_err(|message| NodeError::option("target", message))?
-                {
-                    Bootstrap::Address(peer, route) => {
-                        if !dialable(&route, driver.page) {
-                            return Err(not_dialable(target));
-                        }
-                        (peer, vec![route])
-                    }
-                    Bootstrap::Record(enr) => {
-                        let routes: Vec<_> = enr
-                            .multiaddrs()
-                            .into_iter()
-                            .filter(|address| dialable(address, driver.page))
-                            .map(|address| split_peer(address).0)
-                            .collect();
-                        if routes.is_empty() {
-                            return Err(not_dialable(target));
-                        }
-                        (enr.peer_id(), routes)
-                    }
-                    Bootstrap::DnsAddr(..) | Bootstrap::Tree(_) => {
-                        return Err(NodeError::option(
-                            "target",
-                            format!(
-                                "{target:?} should name one peer: a multiaddr that ends in /p2p/…, an enr: text or a peer id"
-                            ),
-                        ));
-                    }
-                },
-            };
-            driver.dial_failures.remove(&peer);
-            driver.input(Event::ConnectNow { peer, routes });
-            peer
-        };
-        self.until(|driver| {
-            if driver.has_inputs() {
-                return None;
-            }
-            let view = driver.manager().peer(&peer);
-            // Refused, or hung up meanwhile: connected or not, it is not held as a dialed peer is.
-            let Some(view) = view.clone().filter(|view| view.pinned) else {
-                let reason = view
-                    .and_then(|view| view.last_reason)
-                    .unwrap_or(Reason::NoRoute);
-                return Some(Err(NodeError::new(
-                    ErrorCode::Denied,
-                    format!("{peer} is not dialed: {reason}"),
-                )
-                .about(peer)));
-            };
-            match view.state {
-                PeerState::Connected => Some(Ok(view)),
-                // Another address may be tried after the one that failed.
-                PeerState::Dialing => None,
-                // Without a failure its turn is still to come.
-                _ => driver.dial_failures.get(&peer).map(|(address, failure)| {
-                    Err(NodeError {
-                        address: Some(address.clone()),
-                        ..NodeError::new(
-                            ErrorCode::DialFailed,
-                            format!("could not connect to {peer}: {failure}"),
-                        )
-                        .about(peer)
-                    })
-                }),
-            }
-        })
-        .await
-    }
-
-    /// Closes the connection to a peer on purpose and bars it until [`Self::dial`], `set_priority` or a restart. Ends when
-    /// the connection is closed; a peer that is not connected is only barred.
-    ///
-    /// # Errors
-    /// `closed`.
-    pub async fn hang_up(&self, peer: PeerId) -> Result<(), NodeError> {
-        self.open_driver()?.input(Event::HangUp { peer });
-        self.until(|driver| {
-            if driver.has_inputs() {
-                return None;
-            }
-            let state = driver.manager().peer(&peer).map(|view| view.state);
-            (!matches!(
-                state,
-                Some(PeerState::Connected | PeerState::Closing | PeerState::Dialing)
-            ))
-            .then_some(Ok(()))
-        })
-        .await
-    }
-
     /// Ends when the requirements hold at `level`: all of them, or those named.
     ///
     /// # Errors
@@ -278,14 +193,14 @@ impl Node {
         level: ReadyLevel,
         names: Option<&[String]>,
     ) -> Result<(), NodeError> {
-        let wanted = names
-            .map(|names| names.iter().map(|name| requirement(name)).collect())
-            .transpose()?
-            .unwrap_or_else(|| {
-                (0..REQUIREMENT_NAMES.len() as u8)
-                    .map(RequirementId)
-                    .collect::<Vec<_>>()
-            });
+        let wanted = {
+            let driver = self.open_driver()?;
+            let places = |names: &[String]| {
+                let places = names.iter().map(|name| driver.requirement(name));
+                places.collect::<Result<Vec<_>, _>>()
+            };
+            names.map(places).transpose()?
+        };
         self.until(|driver| {
             if !driver.started {
                 return Some(Err(NodeError::not_started()));
@@ -297,7 +212,7 @@ impl Node {
                 .manager()
                 .requirements()
                 .iter()
-                .filter(|view| wanted.contains(&view.id))
+                .filter(|view| wanted.as_ref().is_none_or(|ids| ids.contains(&view.id)))
                 .all(|view| match level {
                     ReadyLevel::Minimal => view.have >= view.min,
                     ReadyLevel::Met => view.have >= view.target,
@@ -319,6 +234,12 @@ impl Node {
             return Err(NodeError::closed());
         }
         Ok(driver)
+    }
+
+    /// Gives the manager an input.
+    pub(super) fn input(&self, event: Event) -> Result<(), NodeError> {
+        self.open_driver()?.input(event);
+        Ok(())
     }
 
     /// Looks after every change until `look` has an answer. Fails with `closed` when the node is closed meanwhile.
@@ -363,16 +284,13 @@ impl Node {
             }),
         )
         .await;
-        found.unwrap_or_else(|| {
-            Err(NodeError::new(
-                ErrorCode::NoPeer,
-                format!(
-                    "no peer serves {} ({})",
-                    super::driver::requirement_name(requirement),
-                    self.health().reason
-                ),
-            ))
-        })
+        if let Some(found) = found {
+            return found;
+        }
+        let name = self.lock().requirement_name(requirement);
+        let reason = self.health().reason;
+        let message = format!("no peer serves {name} ({reason})");
+        Err(NodeError::new(ErrorCode::NoPeer, message))
     }
 
     /// Asks one peer one question: opens a stream for the first of `protocols` that it speaks, sends what `request`
@@ -415,33 +333,6 @@ impl Node {
         if !driver.is_closed() {
             driver.report(peer, requirement, outcome);
         }
-    }
-}
-
-/// The place of a requirement by its name.
-fn requirement(name: &str) -> Result<RequirementId, NodeError> {
-    REQUIREMENT_NAMES
-        .iter()
-        .position(|known| *known == name)
-        .map(|at| RequirementId(at as u8))
-        .ok_or_else(|| {
-            NodeError::option(
-                "requirements",
-                format!(
-                    "{name:?} is no requirement; it should be one of {}",
-                    REQUIREMENT_NAMES.join(", ")
-                ),
-            )
-        })
-}
-
-fn not_dialable(target: &str) -> NodeError {
-    NodeError {
-        address: Some(target.to_owned()),
-        ..NodeError::new(
-            ErrorCode::DialFailed,
-            "this page can't dial that address: it takes ws or wss, secure ones on a secure page, and private ones only with allowPrivateAddresses",
-        )
     }
 }
 

@@ -6,27 +6,37 @@
 
 mod behaviour;
 mod config;
+mod control;
 mod dialing;
 mod driver;
+mod enrollment;
 mod error;
 mod event;
 mod filter;
 pub mod framed;
 mod gate;
 mod handle;
+mod leases;
 mod light_push;
+mod peers;
 mod platform;
 mod store;
 pub mod streams;
 mod verdicts;
 
-pub use config::{Bootstrap, FILTER, LIGHT_PUSH, Needs, NodeConfig, REQUIREMENT_NAMES, STORE};
+pub use config::{
+    Bootstrap, FILTER, LIGHT_PUSH, Limits, Needs, NodeConfig, REQUIREMENT_NAMES, STORE,
+};
 #[cfg(target_arch = "wasm32")]
 pub(crate) use driver::within;
-pub use error::{ErrorCode, NodeError};
-pub use event::{GapCause, LogLevel, NodeEvent, Received, SubscriptionId, SubscriptionState};
+pub use enrollment::Enrolled;
+pub use error::{ErrorCode, Failure, NodeError};
+pub use event::{
+    GapCause, LogLevel, Named, NodeEvent, Received, SubscriptionId, SubscriptionState,
+};
 pub use filter::Subscribed;
 pub use handle::{HealthView, Node, ReadyLevel};
+pub use leases::{Burst, Locked};
 pub use light_push::{Outgoing, SendReport};
 #[cfg(target_arch = "wasm32")]
 pub(crate) use platform::spawn;

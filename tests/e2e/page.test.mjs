@@ -9,6 +9,8 @@ demoTest("the page fits a phone's width, ready and with a message", { demo: { co
   await demo.at("message-text").fill("a".repeat(200));
   await demo.at("send").click();
   await demo.at("messages").locator("> *").first().waitFor();
+  await demo.at(`peer-${(await demo.connected())[0].peerId}-why`).click();
+  await demo.at("explain").waitFor();
   const { scroll, width, wide } = await demo.page.evaluate(() => {
     const width = document.documentElement.clientWidth;
     // A table or a log may scroll within itself; nothing may stick out of the page.
@@ -88,6 +90,23 @@ demoTest("the page's buttons stop, stall and start a node of the local network",
   await demo.at(`node-${name}-heal`).click();
   await demo.page.locator(`[data-testid="node-${name}"][data-fault="none"]`).waitFor();
   assert.equal((await fleet.byPeerId(peerId)).fault, "none");
+});
+
+demoTest("the panel Why shows each protocol's share, the last decisions, and why a peer that is pressed stands where it stands", {}, async ({ demo }) => {
+  for (const name of ["lightPush", "filter", "store"]) await demo.at(`share-${name}`).filter({ hasText: "in use" }).waitFor();
+  const [{ peerId }] = await demo.connected();
+  await demo.at("decisions").locator(`[data-what="dialed"][data-peer="${peerId}"]`).first().waitFor();
+  await demo.at(`peer-${peerId}-why`).click();
+  await demo.page.locator(`[data-testid="explain"][data-peer="${peerId}"]`).filter({ hasText: "Used by" }).waitFor();
+  await demo.page.locator(`#explain-decisions [data-peer="${peerId}"]`).first().waitFor();
+  await demo.at(`peer-${peerId}-ban`).click();
+  await demo.at("explain").filter({ hasText: "you banned it" }).waitFor();
+  await demo.at("decisions").locator(`[data-peer="${peerId}"]`).filter({ hasText: "you banned it" }).first().waitFor();
+  // In the picture a peer is pressed just as well.
+  const [other] = (await demo.connected()).filter((peer) => peer.peerId !== peerId);
+  const { name } = await demo.page.evaluate((id) => ({ name: globalThis.demo.session.fleet.nodes.find((node) => node.peerId === id).name }), other.peerId);
+  await demo.at("topology").locator(".peer", { hasText: name }).first().click();
+  await demo.page.locator(`[data-testid="explain"][data-peer="${other.peerId}"]`).waitFor();
 });
 
 demoTest("options from the address bar that are wrong are shown, with the option's name", { ready: false, demo: { query: { autostart: "0" } } }, async ({ fleet, demo }) => {

@@ -156,7 +156,10 @@ assemble_pkg() {
   shift 2
   log_step "building the wasm (release${*:+, $*}; about a minute when cold)"
   # The wasm file alone: beside an rlib, which the tests want, cargo would leave out the optimisation at link time.
-  (cd "$ROOT" && cargo rustc --release --target "$WASM_TARGET" --lib --crate-type cdylib "$@" >&2) || return 1
+  # Panics name the files of the dependencies: not by where this machine keeps them.
+  (cd "$ROOT" && cargo rustc --release --target "$WASM_TARGET" --lib --crate-type cdylib \
+    --config "target.$WASM_TARGET.rustflags=['--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=cargo']" \
+    "$@" >&2) || return 1
   inputs=$(fingerprint "$wasm" "$ROOT/pkg-template" "$ROOT/Cargo.toml" "$ROOT/Cargo.lock" "$ROOT"/LICENSE-*)
   if [[ -e $out/package.json && $(cat "$bindgen/.inputs" 2>/dev/null) == "$inputs" ]]; then
     return

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use libp2p_identity::PeerId;
 use lightkeeper::manager::{
-    CloseCause, Command, ConnId, DialFailure, DialId, Direction, Event, GateQuery, Manager,
-    Metadata, Outcome, PeerState, Priority, RequirementId, Source, Time,
+    Bound, Class, CloseCause, Command, ConnId, DialFailure, DialId, Direction, EnrollmentId, Event,
+    GateQuery, LockAnswer, LockId, Manager, Metadata, Outcome, PeerState, Priority, ProtocolSpec,
+    Quota, RequirementId, Source, Time, Transport,
 };
 use proptest::prelude::*;
 
@@ -40,7 +41,7 @@ fn dial() -> impl Strategy<Value = DialId> {
 }
 
 fn requirement() -> impl Strategy<Value = RequirementId> {
-    (0..4_u8).prop_map(RequirementId)
+    (0..6_u8).prop_map(RequirementId)
 }
 
 fn route() -> impl Strategy<Value = multiaddr::Multiaddr> {
@@ -50,6 +51,74 @@ fn route() -> impl Strategy<Value = multiaddr::Multiaddr> {
         (0..4_u8).prop_map(|a| format!("/dns4/node{a}.example.org/tcp/443/wss")),
     ]
     .prop_map(|text| text.parse().expect("an address"))
+}
+
+fn enrollment() -> impl Strategy<Value = EnrollmentId> {
+    (0..6_u64).prop_map(EnrollmentId)
+}
+
+fn lock() -> impl Strategy<Value = LockId> {
+    (0..12_u64).prop_map(LockId)
+}
+
+fn bound() -> impl Strategy<Value = Option<Bound>> {
+    prop_oneof![
+        2 => Just(None),
+        2 => (0..12_u16).prop_map(|count| Some(Bound::Count(count))),
+        1 => (0..1_200_u16).prop_map(|share| Some(Bound::Permille(share))),
+    ]
+}
+
+fn protocol() -> impl Strategy<Value = ProtocolSpec> {
+    let classes = vec![Class::Critical, Class::Normal, Class::Opportunistic];
+    (
+        (
+            0..4_u8,
+            prop::sample::select(vec!["/lightpush/3", "/filter/2", "/chat/1"]),
+        ),
+        (prop::sample::select(classes), 0..20_u8, bound(), bound()),
+        (
+            prop::option::of((0..3_u8, 0..4_u8, 0..6_u8)),
+            0..20_000_u64,
+            any::<bool>(),
+        ),
+    )
+        .prop_map(
+            |((name, id), (class, weight, min, max), (wants, answer_ms, scores))| ProtocolSpec {
+                name: format!("p{name}"),
+                protocols: vec![id.to_owned()],
+                class,
+                weight,
+                quota: Quota { min, max },
+                need: wants.map(|(min, target, max)| need(min, target, max)),
+                scores,
+                answer_ms,
+            },
+        )
+}
+
+/// What protocols that enroll say.
+fn protocol_event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        3 => (enrollment(), protocol())
+            .prop_map(|(enrollment, spec)| Event::Enroll { enrollment, spec }),
+        1 => enrollment().prop_map(|enrollment| Event::AcceptOffer { enrollment }),
+        1 => enrollment().prop_map(|enrollment| Event::Withdraw { enrollment }),
+        6 => (lock(), enrollment(), peer(), 0..400_000_u64)
+            .prop_map(|(lock, enrollment, peer, ttl_ms)| Event::Lock { lock, enrollment, peer, ttl_ms }),
+        1 => (lock(), 0..400_000_u64).prop_map(|(lock, ttl_ms)| Event::ExtendLock { lock, ttl_ms }),
+        1 => lock().prop_map(|lock| Event::Unlock { lock }),
+        1 => (enrollment(), prop::collection::vec((peer(), any::<i16>()), 0..4))
+            .prop_map(|(enrollment, scores)| Event::Scores { round: 1, enrollment, scores }),
+    ]
+}
+
+fn transport() -> impl Strategy<Value = Transport> {
+    prop::sample::select(vec![Transport::Ws, Transport::Wss])
+}
+
+fn tag() -> impl Strategy<Value = String> {
+    (0..20_u8).prop_map(|n| n.to_string())
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -74,6 +143,15 @@ fn event() -> impl Strategy<Value = Event> {
         1 => (0..9_u32, any::<bool>()).prop_map(|(found, failed)| Event::DnsFinished { found, failed }),
         2 => (peer(), prop::option::of(0..9_u32))
             .prop_map(|(peer, found)| Event::PeerExchangeDone { peer, found }),
+        1 => (prop::option::of(0..20_u16), prop::option::of(0..20_u16))
+            .prop_map(|(soft, hard)| Event::SetLimits { soft: soft.map(|g| g.min(16)), hard }),
+        1 => (transport(), prop::option::of(0..4_u16))
+            .prop_map(|(transport, max)| Event::SetMaxByTransport { transport, max }),
+        2 => any::<bool>().prop_map(|hidden| Event::Visibility { hidden }),
+        1 => Just(Event::Freeze),
+        1 => Just(Event::Unfreeze),
+        1 => any::<bool>().prop_map(|constrained| Event::NetworkChanged { constrained }),
+        2 => (0..100_u64).prop_map(|used| Event::Memory { used, limit: 100 }),
         1 => (requirement(), 0..4_u8, 0..6_u8, 0..8_u8)
             .prop_map(|(requirement, min, target, max)| Event::SetNeed {
                 requirement, need: need(min, target, max),
@@ -82,8 +160,15 @@ fn event() -> impl Strategy<Value = Event> {
                 Priority::Banned, Priority::Low, Priority::Medium, Priority::High,
             ]))
             .prop_map(|(peer, priority)| Event::SetPriority { peer, priority }),
-        2 => (peer(), prop::collection::vec(route(), 0..2))
-            .prop_map(|(peer, routes)| Event::ConnectNow { peer, routes }),
+        2 => (peer(), prop::collection::vec(route(), 0..2), any::<bool>())
+            .prop_map(|(peer, routes, permanent)| Event::ConnectNow { peer, routes, permanent }),
+        1 => (peer(), route()).prop_map(|(peer, route)| Event::AddRoute { peer, route }),
+        1 => (peer(), route()).prop_map(|(peer, route)| Event::RemoveRoute { peer, route }),
+        1 => peer().prop_map(|peer| Event::Forget { peer }),
+        1 => (peer(), tag()).prop_map(|(peer, tag)| Event::Protect { peer, tag }),
+        1 => (peer(), tag()).prop_map(|(peer, tag)| Event::Unprotect { peer, tag }),
+        1 => (peer(), tag(), any::<i16>(), prop::option::of(0..100_000_u64))
+            .prop_map(|(peer, tag, value, ttl_ms)| Event::Hint { peer, tag, value, ttl_ms }),
         1 => peer().prop_map(|peer| Event::HangUp { peer }),
         4 => (conn(), peer(), any::<bool>(), route(), prop::option::of(dial()))
             .prop_map(|(conn, peer, out, route, dial)| Event::Connected {
@@ -91,7 +176,7 @@ fn event() -> impl Strategy<Value = Event> {
                 direction: if out { Direction::Outbound } else { Direction::Inbound },
             }),
         4 => (conn(), prop::collection::vec(prop::sample::select(vec![
-                "/lightpush/3", "/filter/2", "/store/3", "/peer-exchange/2",
+                "/lightpush/3", "/filter/2", "/store/3", "/peer-exchange/2", "/chat/1",
             ]), 0..4))
             .prop_map(|(conn, protocols)| Event::Identified {
                 conn,
@@ -114,6 +199,7 @@ fn event() -> impl Strategy<Value = Event> {
             .prop_map(|(dial, failure)| Event::DialFailed { dial, failure }),
         2 => (conn(), any::<u32>()).prop_map(|(conn, rtt_ms)| Event::Pong { conn, rtt_ms }),
         2 => conn().prop_map(|conn| Event::PingFailed { conn }),
+        6 => protocol_event(),
         4 => (peer(), requirement(), prop::sample::select(outcomes))
             .prop_map(|(peer, requirement, outcome)| Event::Report { peer, requirement, outcome }),
     ]
@@ -147,6 +233,8 @@ struct Witness {
     requested: u64,
     seen: BTreeSet<ConnId>,
     foreign: usize,
+    /// Whose locks hold.
+    locks: BTreeMap<LockId, u64>,
     running: bool,
     offline: bool,
 }
@@ -169,7 +257,22 @@ impl Witness {
         }
     }
 
+    /// A lock is granted, and ends, once (S6).
+    fn locked(&mut self, lock: LockId, answer: LockAnswer) {
+        match answer {
+            LockAnswer::Granted { .. } => *self.locks.entry(lock).or_default() += 1,
+            LockAnswer::Denied(_) => {}
+            LockAnswer::Revoked { .. } | LockAnswer::Ended => {
+                let held = self.locks.remove(&lock);
+                assert!(held.is_some(), "a lock ends exactly once (S6)");
+            }
+        }
+    }
+
     fn ordered(&mut self, now: u64, command: &Command, manager: &Manager) {
+        if let Command::Lock { lock, answer } = command {
+            self.locked(*lock, *answer);
+        }
         let Command::Dial { dial, peer, .. } = command else {
             return;
         };

@@ -85,7 +85,11 @@ fn we_never_dial_ourselves() {
         introducer: None,
     });
     world.start();
-    world.tell(Event::ConnectNow { peer, routes });
+    world.tell(Event::ConnectNow {
+        peer,
+        routes,
+        permanent: false,
+    });
     world.run(10_000);
     assert_eq!(
         world.count(0, |order| matches!(order, Command::Dial { .. })),

@@ -170,7 +170,11 @@ fn a_dial_that_cannot_be_made_says_why() {
     let place = world.node(&[]);
     let peer = world.nodes[place].id;
     let routes = Vec::new();
-    world.tell(Event::ConnectNow { peer, routes });
+    world.tell(Event::ConnectNow {
+        peer,
+        routes,
+        permanent: false,
+    });
     assert_eq!(world.view(place).last_reason, Some(Reason::NoRoute));
     world.tell(Event::Offline);
     world.connect_now(place);

@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 
 use libp2p_identity::{Keypair, PeerId};
 use lightkeeper::manager::{
-    Cause, CloseCause, Command, Config, ConnId, DialFailure, DialId, Direction, Event, Manager,
-    Metadata, Need, Outcome, Priority, Reason, RequirementId, RequirementSpec, Source, Time,
+    Cause, CloseCause, Command, Config, ConnId, DialFailure, DialId, Direction, Event, Metadata,
+    Need, Outcome, Priority, Reason, Recorded, RequirementId, RequirementSpec, Source, Time,
 };
 use multiaddr::Multiaddr;
 
@@ -48,6 +48,8 @@ pub(crate) struct Node {
     pub(crate) address: Multiaddr,
     pub(crate) serves: Vec<RequirementId>,
     pub(crate) exchanges: bool,
+    /// What identify lists besides.
+    pub(crate) speaks: Vec<String>,
     pub(crate) reachable: Reachable,
     /// `None`: identify never comes.
     pub(crate) identifies: bool,
@@ -69,7 +71,7 @@ pub(crate) struct Order {
 }
 
 pub(crate) struct World {
-    pub(crate) manager: Manager,
+    pub(crate) manager: Recorded,
     pub(crate) nodes: Vec<Node>,
     pub(crate) orders: Vec<Order>,
     pub(crate) now: u64,
@@ -78,6 +80,7 @@ pub(crate) struct World {
     pub(crate) tree_ms: u64,
     /// Whether closes are confirmed.
     pub(crate) confirms_closes: bool,
+    wall_zero: u64,
     queue: BTreeMap<(u64, u64), Event>,
     queued: u64,
     conns: BTreeMap<ConnId, usize>,
@@ -129,18 +132,33 @@ impl World {
             wall_ms: WALL_ZERO,
         };
         Self {
-            manager: Manager::new(config, [seed; 32], time),
+            manager: Recorded::new(config, [seed; 32], time),
             nodes: Vec::new(),
             orders: Vec::new(),
             now: 0,
             tree: Vec::new(),
             tree_ms: STEP_MS,
             confirms_closes: true,
+            wall_zero: WALL_ZERO,
             queue: BTreeMap::new(),
             queued: 0,
             conns: BTreeMap::new(),
             named: 0,
         }
+    }
+
+    /// The same nodes and a new manager, at this time of the day.
+    pub(crate) fn restarted(&self, config: Config, seed: u8, wall_ms: u64) -> Self {
+        let mut world = Self::with(config.clone(), seed);
+        let time = Time {
+            mono_ms: 0,
+            wall_ms,
+        };
+        world.manager = Recorded::new(config, [seed; 32], time);
+        world.wall_zero = wall_ms;
+        world.nodes = self.nodes.clone();
+        world.tree = self.tree.clone();
+        world
     }
 
     /// Without trees: nobody is known but whom the test names.
@@ -158,6 +176,7 @@ impl World {
                 .expect("an address"),
             serves: serves.to_vec(),
             exchanges: false,
+            speaks: Vec::new(),
             reachable: Reachable::Yes,
             identifies: true,
             metadata: Metadata::Matched { shards: vec![0] },
@@ -206,7 +225,7 @@ impl World {
     pub(crate) fn time(&self) -> Time {
         Time {
             mono_ms: self.now,
-            wall_ms: WALL_ZERO + self.now,
+            wall_ms: self.wall_zero + self.now,
         }
     }
 
@@ -268,6 +287,7 @@ impl World {
         let event = Event::ConnectNow {
             peer: node.id,
             routes: vec![node.address.clone()],
+            permanent: false,
         };
         self.tell(event);
     }
@@ -387,7 +407,7 @@ impl World {
                 Event::DialFailed { dial: of, .. } => *of != dial,
                 _ => true,
             }),
-            Command::Close { conn, .. } => {
+            Command::Close { conn, .. } | Command::Drain { conn, .. } => {
                 if self.confirms_closes {
                     let cause = CloseCause::Ordered;
                     self.later(1, Event::Closed { conn, cause });
@@ -421,7 +441,11 @@ impl World {
                 let found = u32::try_from(node.knows.len()).ok();
                 self.later(wait, Event::PeerExchangeDone { peer, found });
             }
-            Command::Notify(_) => {}
+            Command::Offer { .. }
+            | Command::Lock { .. }
+            | Command::Burst { .. }
+            | Command::RequestScores { .. }
+            | Command::Notify(_) => {}
         }
     }
 
@@ -466,6 +490,7 @@ impl World {
                 .iter()
                 .map(|id| PROTOCOLS[usize::from(id.0)].to_owned())
                 .collect();
+            protocols.extend(node.speaks);
             if node.exchanges {
                 protocols.push(EXCHANGE.to_owned());
             }

@@ -53,6 +53,7 @@ enum Order {
     ),
     Ping(PeerId, oneshot::Sender<bool>),
     HangUp(PeerId),
+    Drain(PeerId),
 }
 
 /// What the client is told without asking.
@@ -156,6 +157,11 @@ impl Client {
         self.closed(peer).await;
     }
 
+    /// Ends the connection to `peer` as soon as no stream of ours is open on it.
+    pub(crate) fn drain(&self, peer: PeerId) {
+        self.orders.send(Order::Drain(peer)).ok().unwrap();
+    }
+
     /// Waits until the connection to `peer` is gone.
     pub(crate) async fn closed(&mut self, peer: PeerId) {
         loop {
@@ -234,6 +240,9 @@ async fn run(
                     }
                     Some(Order::HangUp(peer)) => {
                         swarm.behaviour_mut().streams.close(peer, connections[&peer]);
+                    }
+                    Some(Order::Drain(peer)) => {
+                        swarm.behaviour_mut().streams.drain(peer, connections[&peer]);
                     }
                 }
                 continue;

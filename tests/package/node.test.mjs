@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LightNodeError } from "../../pkg-template/errors.js";
-import { STREAM_LIMIT } from "../../pkg-template/events.js";
+import { STREAM_LIMIT } from "../../pkg-template/streams.js";
 import { LightNode } from "../../pkg-template/node.js";
 import { FakeWasm, settled } from "./fake-wasm.mjs";
 
@@ -57,7 +57,7 @@ test("what the wasm throws on creation becomes a LightNodeError with its option"
 test("the wasm gets resolved options without the facade's own", async () => {
   const wasm = new FakeWasm();
   await wasm.node({ log: () => {}, signal: new AbortController().signal });
-  assert.deepEqual(Object.keys(wasm.created[0]).sort(), ["allowPrivateAddresses", "bootstrap", "log", "network", "require", "resolvers"]);
+  assert.deepEqual(Object.keys(wasm.created[0]).sort(), ["allowPrivateAddresses", "bootstrap", "limits", "log", "network", "policy", "require", "resolvers"]);
   assert.doesNotThrow(() => structuredClone(wasm.created[0]));
 });
 
@@ -205,7 +205,6 @@ test("snapshots are read at once, also from a stopped node", async () => {
   await node.stop();
   assert.deepEqual(node.health(), { what: "health", argument: undefined });
   assert.deepEqual(node.peers(), { what: "peers", argument: undefined });
-  assert.deepEqual(node.stats(), { what: "stats", argument: undefined });
   assert.deepEqual(node.peer(PEER), { what: "peer", argument: PEER });
   assert.deepEqual(wasm.methods(), ["start", "stop"]);
 });

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { checkCall, checkMessage, checkPeerId, checkQuery, checkReady, checkSubscription } from "../../pkg-template/arguments.js";
 import { LightNodeError } from "../../pkg-template/errors.js";
-import { DEFAULTS, checkCall, checkMessage, checkPeerId, checkQuery, checkReady, checkSubscription, isPrivateOrigin, networks, resolveNeed, resolveOptions } from "../../pkg-template/options.js";
+import { DEFAULTS, REQUIREMENTS, forWasm, isPrivateOrigin, networks, resolveLimits, resolveNeed, resolveOptions } from "../../pkg-template/options.js";
+import { NUMBERS } from "../../pkg-template/policy.js";
 
 const KEY = "AIRVQ5DDA4FFWLRBCHJWUWOO6X6S4ZTZ5B667LQ6AJU6PEYDLRD5O";
 const TREE = `enrtree://${KEY}@sandbox.waku.nodes.status.im`;
@@ -66,6 +68,17 @@ for (const [label, options, option, says] of [
   ["a need that is a text", { require: { store: "2" } }, "require.store", /an object with min, target, max/],
   ["a need without a target", { require: { store: { min: 1 } } }, "require.store.target", /missing/],
   ["a need with a key nobody knows", { require: { store: { target: 1, maximum: 2 } } }, "require.store.maximum", /takes min, target, max/],
+  ["limits that are a number", { limits: 16 }, "limits", /an object with connections, hard, byTransport/],
+  ["no connections at all", { limits: { connections: 0 } }, "limits.connections", /from 1/],
+  ["a hard limit below the wanted number", { limits: { connections: 10, hard: 9 } }, "limits.hard", /at least limits.connections \(10\), not 9/],
+  ["a hard limit below the default number", { limits: { hard: 9 } }, "limits.hard", /at least limits.connections \(16\)/],
+  ["a limit of a transport that is not built yet", { limits: { byTransport: { circuit: 1 } } }, "limits.byTransport.circuit", /takes ws, wss/],
+  ["a limit of a transport that is no number", { limits: { byTransport: { ws: "1" } } }, "limits.byTransport.ws", /whole number/],
+  ["a policy that is a list", { policy: [1] }, "policy", /DEFAULTS.policy/],
+  ["a number of the policy nobody knows", { policy: { patience: 1 } }, "policy.patience", /names of DEFAULTS.policy/],
+  ["a limit among the policy", { policy: { softConnections: 1 } }, "policy.softConnections", /unknown option/],
+  ["a number of the policy that is nothing", { policy: { dialTimeoutMs: 0 } }, "policy.dialTimeoutMs", /from 1/],
+  ["a number of the policy that its type can't hold", { policy: { routesPerDial: 256 } }, "policy.routesPerDial", /to 255, not 256/],
   ["a log level nobody knows", { log: "verbose" }, "log", /off, error, warn/],
   ["private addresses as a text", { allowPrivateAddresses: "yes" }, "allowPrivateAddresses", /true or false/],
   ["a signal that is none", { signal: {} }, "signal", /AbortSignal/],
@@ -105,6 +118,28 @@ test("the options that reach the wasm are copies that nobody else holds", () => 
 test("a requirement left out keeps its default", () => {
   const { require } = resolveOptions({ require: { lightPush: 1 } }).options;
   assert.deepEqual(require, { lightPush: { min: 1, target: 1, max: 2 }, filter: { min: 1, target: 2, max: 4 }, store: { min: 0, target: 1, max: 2 } });
+});
+
+test("a hard limit that is left out is the wanted number and a quarter, at least two more", () => {
+  for (const [connections, hard] of [[16, 20], [10, 13], [4, 6], [1, 3], [65535, 65535]]) {
+    assert.deepEqual(resolveOptions({ limits: { connections } }).options.limits, { connections, hard, byTransport: {} });
+  }
+  assert.deepEqual(resolveOptions({ limits: { hard: 30 } }).options.limits, { connections: 16, hard: 30, byTransport: {} });
+});
+
+test("limits that change leave alone what is not named", () => {
+  assert.deepEqual(resolveLimits({ hard: 30 }), { connections: undefined, hard: 30, byTransport: undefined });
+  assert.deepEqual(resolveLimits({}), { connections: undefined, hard: undefined, byTransport: undefined });
+});
+
+test("the wasm gets every number of the policy in the crate's order, the limits among them", () => {
+  const { options } = resolveOptions({ limits: { connections: 5, byTransport: { ws: 3, wss: Infinity } }, policy: { dialTimeoutMs: 1234 } });
+  const { policy, limits } = forWasm(options);
+  assert.ok(policy instanceof Float64Array);
+  assert.equal(policy.length, NUMBERS.length);
+  const at = (name) => policy[NUMBERS.findIndex(([each]) => each === name)];
+  assert.deepEqual([at("softConnections"), at("hardConnections"), at("dialTimeoutMs"), at("maxPeers")], [5, 7, 1234, DEFAULTS.policy.maxPeers]);
+  assert.deepEqual(limits, { connections: 5, hard: 7, byTransport: { ws: 3 } });
 });
 
 test("a log function gets records from debug up", () => {
@@ -150,8 +185,8 @@ for (const [label, option, says, call] of [
   ["a call option nobody knows", "timeout", /takes signal, timeoutMs/, () => checkCall({ timeout: 5 })],
   ["a deadline of nothing", "timeoutMs", /from 1/, () => checkCall({ timeoutMs: 0 })],
   ["a deadline that a timer takes for now", "timeoutMs", /2147483647/, () => checkCall({ timeoutMs: 2 ** 31 })],
-  ["a level nobody knows", "level", /"met" or "minimal"/, () => checkReady({ level: "all" })],
-  ["a requirement to wait for that nobody knows", "requirements[1]", /lightPush/, () => checkReady({ requirements: ["store", "relay"] })],
+  ["a level nobody knows", "level", /"met" or "minimal"/, () => checkReady({ level: "all" }, REQUIREMENTS)],
+  ["a requirement to wait for that nobody knows", "requirements[1]", /lightPush/, () => checkReady({ requirements: ["store", "relay"] }, REQUIREMENTS)],
   ["an address for a peer id", "peer", /peer id/, () => checkPeerId(ADDRESS)],
   ["a message without a topic", "contentTopic", /not empty, and is missing/, () => checkMessage(AUTO, { payload: message.payload })],
   ["a payload that is a text", "payload", /Uint8Array/, () => checkMessage(AUTO, { ...message, payload: "hello" })],

@@ -91,7 +91,11 @@ impl World {
                 self.about(c, place, |peer, _| Event::SetPriority { peer, priority });
             }
             Act::ConnectNow(place) => {
-                self.about(c, *place, |peer, routes| Event::ConnectNow { peer, routes });
+                self.about(c, *place, |peer, routes| Event::ConnectNow {
+                    peer,
+                    routes,
+                    permanent: false,
+                });
             }
             Act::HangUp(place) => self.about(c, *place, |peer, _| Event::HangUp { peer }),
             Act::SetNeed(requirement, need) => {

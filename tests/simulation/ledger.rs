@@ -276,7 +276,7 @@ impl Ledger {
                     record.hung_up = false;
                 }
             }
-            Event::ConnectNow { peer, routes } => {
+            Event::ConnectNow { peer, routes, .. } => {
                 let new = !self.peers.contains_key(peer);
                 let record = self.peers.entry(*peer).or_default();
                 record.named |= new;

@@ -4,6 +4,7 @@
 //! or the manager's earliest deadline wakes it. Calls of the API change the state under the same lock and wake it. The
 //! driver never calls the user: what happened goes into a channel that the shell drains (manager.md F27).
 
+mod asks;
 mod connections;
 mod dns;
 mod exchange;
@@ -25,7 +26,7 @@ use libp2p::{Multiaddr, PeerId, StreamProtocol};
 use litemap::LiteMap;
 
 use super::behaviour::Behaviour;
-use super::config::{Bootstrap, FILTER, LIGHT_PUSH, NodeConfig, REQUIREMENT_NAMES, STORE};
+use super::config::{Bootstrap, FILTER, LIGHT_PUSH, NodeConfig, STORE};
 use super::error::NodeError;
 use super::event::{LogLevel, NodeEvent};
 use super::filter::Subscriptions;
@@ -34,11 +35,12 @@ use super::streams::{OpenError, Stream, StreamRequest};
 use crate::discovery::dialable::{Page, dialable, split_peer};
 use crate::discovery::enr::Enr;
 use crate::manager::{
-    self, ConnId, DialFailure, DialId, Event, Manager, Outcome, RequirementId, Source, Time,
+    ConnId, DialFailure, DialId, Event, Outcome, Recorded, RequirementId, Source, Time,
 };
-use crate::protocols::ids;
 use crate::protocols::network::Network;
 
+pub(super) use asks::Answer;
+use asks::Asks;
 use connections::Connections;
 use dns::Dns;
 pub(crate) use exchange::within;
@@ -67,6 +69,7 @@ enum Done {
     MetadataServed,
     PeerExchange(PeerId, u32, Exchange),
     Push(push::Frame),
+    DrainOver(ConnId),
     Look(dns::Look),
     DnsAddr(dns::Resolved),
 }
@@ -75,7 +78,7 @@ enum Done {
 pub(super) struct Driver {
     /// `None` once the node is closed: dropping the swarm closes every socket.
     swarm: Option<Swarm<Behaviour>>,
-    pub(super) manager: Arc<Mutex<Manager>>,
+    pub(super) manager: Arc<Mutex<Recorded>>,
     pub(super) local: PeerId,
     pub(super) network: Network,
     pub(super) page: Page,
@@ -90,6 +93,7 @@ pub(super) struct Driver {
     /// How the last dial to a peer failed, for the calls that wait for one. Bounded by [`MAX_DIAL_FAILURES`].
     pub(super) dial_failures: LiteMap<PeerId, (String, DialFailure)>,
     pub(super) subscriptions: Subscriptions,
+    pub(super) asks: Asks,
     /// The manager's earliest deadline and its timer.
     timer: Option<(u64, BoxFuture<'static, ()>)>,
     /// Manager inputs that came up while its orders were carried out.
@@ -113,14 +117,9 @@ impl Driver {
                 _ => None,
             })
             .collect();
-        let settings = manager::Config::light_node(
-            local,
-            config.needs.requirements(),
-            ids::PEER_EXCHANGE,
-            !trees.is_empty(),
-        );
+        let settings = config.manager(local, !trees.is_empty())?;
         let dial_timeout = Duration::from_millis(settings.dial_timeout_ms.into());
-        let manager = Arc::new(Mutex::new(Manager::new(
+        let manager = Arc::new(Mutex::new(Recorded::new(
             settings,
             config.seed,
             platform::now(),
@@ -136,7 +135,7 @@ impl Driver {
         );
         let (events, receiver) = mpsc::unbounded();
         let dns = Dns::new(trees, config.resolvers, config.seed);
-        let driver = Self {
+        let mut driver = Self {
             swarm: Some(swarm),
             manager,
             local,
@@ -151,12 +150,17 @@ impl Driver {
             dns,
             dial_failures: LiteMap::new(),
             subscriptions: Subscriptions::default(),
+            asks: Asks::default(),
             timer: None,
             inputs: VecDeque::new(),
             waiting: Vec::new(),
             events,
             waker: None,
         };
+        for (transport, max) in config.limits.by_transport {
+            let max = Some(max);
+            driver.input(Event::SetMaxByTransport { transport, max });
+        }
         Ok((driver, receiver))
     }
 
@@ -166,13 +170,15 @@ impl Driver {
         self.swarm.is_none()
     }
 
-    /// Starts, and hands the static peers to the manager.
+    /// Starts, and hands the static peers to the manager the first time. Also ends a pause of the connections.
     pub(super) fn start(&mut self) {
-        if self.started {
-            return;
-        }
-        self.started = true;
-        for entry in self.bootstrap.clone() {
+        let known = std::mem::replace(&mut self.started, true);
+        let fresh = if known {
+            Vec::new()
+        } else {
+            self.bootstrap.clone()
+        };
+        for entry in fresh {
             match entry {
                 Bootstrap::Tree(_) => {}
                 Bootstrap::Record(enr) => {
@@ -201,6 +207,7 @@ impl Driver {
         self.dials.clear();
         self.connections = Connections::default();
         self.subscriptions = Subscriptions::default();
+        self.asks = Asks::default();
         self.dns.stop();
         self.timer = None;
         self.inputs.clear();
@@ -268,6 +275,35 @@ impl Driver {
         first
     }
 
+    /// The names of the requirements by their places.
+    pub(super) fn requirement_names(&self) -> Vec<String> {
+        let manager = self.manager();
+        (0..=u8::MAX)
+            .map_while(|place| manager.requirement_name(RequirementId(place)))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// The place of a requirement by its name.
+    pub(super) fn requirement(&self, name: &str) -> Result<RequirementId, NodeError> {
+        let manager = self.manager();
+        let mut places = manager.requirements().into_iter().map(|view| view.id);
+        let found = places.find(|place| manager.requirement_name(*place) == Some(name));
+        drop(manager);
+        found.ok_or_else(|| {
+            let names = self.requirement_names().join(", ");
+            let message = format!("{name:?} is no requirement; it should be one of {names}");
+            NodeError::option("requirements", message)
+        })
+    }
+
+    /// The name that the user knows a requirement by.
+    pub(super) fn requirement_name(&self, requirement: RequirementId) -> String {
+        let manager = self.manager();
+        let name = manager.requirement_name(requirement);
+        name.unwrap_or_default().to_owned()
+    }
+
     pub(super) fn emit(&self, event: NodeEvent) {
         // Nobody listens any more: the node is being dropped.
         let _ = self.events.unbounded_send(event);
@@ -277,7 +313,7 @@ impl Driver {
         self.emit(NodeEvent::Log(level, target, message));
     }
 
-    pub(super) fn manager(&self) -> MutexGuard<'_, Manager> {
+    pub(super) fn manager(&self) -> MutexGuard<'_, Recorded> {
         self.manager
             .lock()
             .expect("nothing panics while it holds the manager")
@@ -420,6 +456,7 @@ impl Driver {
             self.carry_out(command);
         }
         if busy {
+            self.end_asks();
             self.notify_waiting();
         }
         busy
@@ -460,13 +497,10 @@ impl Driver {
                 self.on_peer_exchange(peer, count, exchange)
             }
             Done::Push(frame) => self.on_push(frame),
+            // Gone by now, as a rule: then there is nothing to close.
+            Done::DrainOver(conn) => self.close_connection(conn),
             Done::Look(look) => self.on_look(look),
             Done::DnsAddr(resolved) => self.on_resolved(resolved),
         }
     }
-}
-
-/// The name that the user knows a requirement by.
-pub(super) fn requirement_name(requirement: RequirementId) -> &'static str {
-    REQUIREMENT_NAMES[usize::from(requirement.0)]
 }

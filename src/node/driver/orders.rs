@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Driver, MAX_DIAL_FAILURES, Purpose, requirement_name};
-use crate::manager::{Command, Failed, Notice};
+use super::{Answer, Done, Driver, MAX_DIAL_FAILURES, Purpose};
+use crate::manager::{Command, ConnId, Failed, Notice, Reason};
 use crate::node::event::{LogLevel, NodeEvent};
+use crate::node::platform;
 use crate::protocols::ids;
 
 impl Driver {
@@ -69,8 +70,46 @@ impl Driver {
                 &[ids::PEER_EXCHANGE],
                 Purpose::PeerExchange(peer, count),
             ),
+            Command::Drain {
+                conn,
+                reason,
+                deadline_ms,
+            } => self.drain(conn, reason, deadline_ms),
+            Command::Offer { enrollment, offer } => {
+                self.answered(enrollment.0, Answer::Offer(offer));
+            }
+            Command::Lock { lock, answer } => self.answered(lock.0, Answer::Lock(answer)),
+            Command::Burst { burst, answer } => self.answered(burst.0, Answer::Burst(answer)),
+            Command::RequestScores {
+                round,
+                enrollment,
+                peers,
+                deadline_ms,
+            } => self.request_scores(round, enrollment, &peers, deadline_ms),
             Command::Notify(notice) => self.announce(notice),
         }
+    }
+
+    /// The requests that are under way on a connection may end, until the deadline; then it is closed.
+    fn drain(&mut self, conn: ConnId, reason: Reason, deadline_ms: u32) {
+        let target = self
+            .connections
+            .get(conn)
+            .map(|connection| (connection.peer, connection.swarm_id));
+        let (Some((peer, connection)), Some(swarm)) = (target, &mut self.swarm) else {
+            return;
+        };
+        swarm.behaviour_mut().streams.drain(peer, connection);
+        self.log(
+            LogLevel::Debug,
+            "connection",
+            format!("draining {peer}: {reason}"),
+        );
+        let deadline = platform::sleep(Duration::from_millis(deadline_ms.into()));
+        self.tasks.push(Box::pin(async move {
+            deadline.await;
+            Done::DrainOver(conn)
+        }));
     }
 
     fn announce(&mut self, notice: Notice) {
@@ -99,7 +138,7 @@ impl Driver {
                 "manager",
                 format!(
                     "{}: {have} of {target} ({})",
-                    requirement_name(*requirement),
+                    self.requirement_name(*requirement),
                     crossed.as_str()
                 ),
             );

@@ -78,7 +78,7 @@ impl Node {
         let served = self.serve_by_any(id, Some(timeout)).await?;
         undo.0 = None;
         let node = self.clone();
-        platform::spawn(async move { node.keep(id, served, ended).await });
+        platform::spawn(async move { node.keep_subscribed(id, served, ended).await });
         Ok(Subscribed {
             id,
             peer: served.peer,
@@ -132,7 +132,12 @@ impl Node {
     }
 
     /// Keeps a subscription alive until it is removed, the node is stopped or closed.
-    async fn keep(self, id: SubscriptionId, served: Served, ended: oneshot::Receiver<()>) {
+    async fn keep_subscribed(
+        self,
+        id: SubscriptionId,
+        served: Served,
+        ended: oneshot::Receiver<()>,
+    ) {
         let alive = std::pin::pin!(self.keep_alive(id, served));
         if let Either::Left((end, _)) = select(alive, ended).await {
             // Stopped or closed: a closed node has nobody to tell.

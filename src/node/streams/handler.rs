@@ -37,6 +37,8 @@ pub enum Command {
         /// When to give up.
         timeout: Duration,
     },
+    /// Say when no stream of ours is open any more.
+    Drain,
 }
 
 /// What the handler tells the behaviour.
@@ -77,6 +79,8 @@ pub enum Report {
     },
     /// A ping did not come back.
     PingFailed,
+    /// No stream of ours is open any more.
+    Drained,
 }
 
 /// What an outbound stream is for.
@@ -101,6 +105,8 @@ pub struct Handler {
     answering: FuturesUnordered<BoxFuture<'static, std::io::Result<()>>>,
     /// Our ping under way, from the order to the echo.
     pinging: Pinging,
+    /// Whether the behaviour waits for the end of our streams.
+    draining: bool,
     waker: Option<Waker>,
 }
 
@@ -126,6 +132,7 @@ impl Handler {
             queue: VecDeque::new(),
             answering: FuturesUnordered::new(),
             pinging: Pinging::Idle,
+            draining: false,
             waker: None,
         }
     }
@@ -136,11 +143,11 @@ impl Handler {
         self.wake();
     }
 
-    fn request(&mut self, protocols: Vec<StreamProtocol>, purpose: Purpose) {
+    fn request(&mut self, protocols: Vec<StreamProtocol>, purpose: Purpose, timeout: Duration) {
         self.queue
             .push_back(ConnectionHandlerEvent::OutboundSubstreamRequest {
                 protocol: SubstreamProtocol::new(Protocols(protocols), purpose)
-                    .with_timeout(self.open_timeout),
+                    .with_timeout(timeout),
             });
         self.wake();
     }
@@ -195,7 +202,10 @@ impl ConnectionHandler for Handler {
     fn on_behaviour_event(&mut self, command: Command) {
         match command {
             Command::Open { request, protocols } => match self.outbound.take() {
-                Some(slot) => self.request(protocols, Purpose::Request(request, slot)),
+                Some(slot) => {
+                    let purpose = Purpose::Request(request, slot);
+                    self.request(protocols, purpose, self.open_timeout);
+                }
                 None => self.report(Report::OpenFailed {
                     request,
                     error: OpenError::LimitReached,
@@ -204,16 +214,12 @@ impl ConnectionHandler for Handler {
             Command::Ping { timeout } => {
                 if matches!(self.pinging, Pinging::Idle) {
                     self.pinging = Pinging::Opening;
-                    self.queue
-                        .push_back(ConnectionHandlerEvent::OutboundSubstreamRequest {
-                            protocol: SubstreamProtocol::new(
-                                Protocols(vec![ping::PROTOCOL]),
-                                Purpose::Ping(timeout),
-                            )
-                            .with_timeout(timeout),
-                        });
-                    self.wake();
+                    self.request(vec![ping::PROTOCOL], Purpose::Ping(timeout), timeout);
                 }
+            }
+            Command::Drain => {
+                self.draining = true;
+                self.wake();
             }
         }
     }
@@ -275,6 +281,10 @@ impl ConnectionHandler for Handler {
         }
         // An answered ping stream needs no word: it ended.
         while let Poll::Ready(Some(_)) = self.answering.poll_next_unpin(cx) {}
+        if self.draining && self.outbound.all_free(cx) {
+            self.draining = false;
+            return Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(Report::Drained));
+        }
         self.waker = Some(cx.waker().clone());
         Poll::Pending
     }

@@ -207,6 +207,13 @@ impl Behaviour {
         }
     }
 
+    /// Closes one connection as soon as none of our streams is open on it. New ones only put that off.
+    pub fn drain(&mut self, peer: PeerId, connection: ConnectionId) {
+        if self.connections.contains_key(&connection) {
+            self.notify(peer, connection, handler::Command::Drain);
+        }
+    }
+
     /// Closes one connection. Streams still open on it end.
     pub fn close(&mut self, peer: PeerId, connection: ConnectionId) {
         self.push(ToSwarm::CloseConnection {
@@ -335,6 +342,7 @@ impl NetworkBehaviour for Behaviour {
                 rtt,
             },
             handler::Report::PingFailed => Event::PingFailed { peer, connection },
+            handler::Report::Drained => return self.close(peer, connection),
         };
         self.push(ToSwarm::GenerateEvent(event));
     }

@@ -6,41 +6,59 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
+use futures::task::AtomicWaker;
 use futures::{AsyncRead, AsyncWrite};
 
 /// A bounded number of places, shared by the handler and the streams that took one.
 #[derive(Debug, Clone)]
 pub(crate) struct Slots {
-    used: Arc<AtomicUsize>,
+    shared: Arc<Shared>,
     max: usize,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    used: AtomicUsize,
+    /// Who waits for the last place to be given back.
+    waiting: AtomicWaker,
 }
 
 impl Slots {
     pub(crate) fn new(max: usize) -> Self {
         Self {
-            used: Arc::default(),
+            shared: Arc::default(),
             max,
         }
     }
 
     /// Takes a place, if there is one.
     pub(crate) fn take(&self) -> Option<Slot> {
-        self.used
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
+        self.shared
+            .used
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |used| {
                 (used < self.max).then_some(used + 1)
             })
             .ok()
-            .map(|_| Slot(self.used.clone()))
+            .map(|_| Slot(self.shared.clone()))
+    }
+
+    /// Whether no place is taken. If one is, the task is woken once that has changed.
+    pub(crate) fn all_free(&self, cx: &Context<'_>) -> bool {
+        // Registered before the look, so that a place given back between the two is not missed.
+        self.shared.waiting.register(cx.waker());
+        self.shared.used.load(Ordering::Acquire) == 0
     }
 }
 
 /// A place taken; given back on drop.
 #[derive(Debug)]
-pub struct Slot(Arc<AtomicUsize>);
+pub struct Slot(Arc<Shared>);
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        if self.0.used.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.waiting.wake();
+        }
     }
 }
 

@@ -42,7 +42,11 @@ impl World {
     }
 
     pub(crate) fn have(&self, requirement: RequirementId) -> u8 {
-        self.manager.requirements()[usize::from(requirement.0)].have
+        let requirements = self.manager.requirements().into_iter();
+        requirements
+            .into_iter()
+            .find(|view| view.id == requirement)
+            .map_or(0, |view| view.have)
     }
 
     pub(crate) fn serves(&self, place: usize, requirement: RequirementId) -> bool {
@@ -93,7 +97,7 @@ impl World {
         self.orders[mark..]
             .iter()
             .filter_map(|order| match &order.command {
-                Command::Close { reason, .. } => Some(*reason),
+                Command::Close { reason, .. } | Command::Drain { reason, .. } => Some(*reason),
                 _ => None,
             })
             .collect()

@@ -1,6 +1,9 @@
 //! The driver, natively, against a fleet on loopback: the same code as in the browser, without one.
 
 mod dnsaddr;
+mod drain;
+mod enrollment;
 mod messages;
 mod peers;
+mod wishes;
 mod world;

@@ -8,9 +8,9 @@ use libp2p::PeerId;
 use libp2p::identity::Keypair;
 use lightkeeper::discovery::dialable::Page;
 use lightkeeper::fleet::{Action, Fleet, FleetOptions};
-use lightkeeper::manager::{Notice, PeerState};
+use lightkeeper::manager::{Notice, PeerState, Reason};
 use lightkeeper::node::{
-    Needs, Node, NodeConfig, NodeEvent, Outgoing, ReadyLevel, Received, SubscriptionId,
+    Limits, Needs, Node, NodeConfig, NodeEvent, Outgoing, ReadyLevel, Received, SubscriptionId,
 };
 use lightkeeper::protocols::network::Network;
 use tokio::sync::Notify;
@@ -60,6 +60,8 @@ impl World {
             bootstrap: NodeConfig::parse_bootstrap(&[info.enrtree]).unwrap(),
             resolvers: vec![info.resolver],
             needs: Needs::default(),
+            limits: Limits::default(),
+            policy: Vec::new(),
             page: Page {
                 secure: false,
                 private_allowed: true,
@@ -136,6 +138,24 @@ impl World {
             _ => None,
         })
         .await
+    }
+
+    /// Why a peer was disconnected, now or to come.
+    pub(crate) async fn disconnect_since(&self, mark: usize, who: PeerId) -> Reason {
+        self.notice_since(mark, |notice| match notice {
+            Notice::Disconnected { peer, reason, .. } if *peer == who => Some(*reason),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Waits until a peer is connected for the first time.
+    pub(crate) async fn connects(&self, who: PeerId) {
+        self.notice_since(0, |notice| match notice {
+            Notice::Connected { peer, .. } if *peer == who => Some(()),
+            _ => None,
+        })
+        .await;
     }
 
     pub(crate) async fn message_since(&self, mark: usize, id: SubscriptionId) -> Received {

@@ -2,9 +2,10 @@
 
 import {
   DEFAULTS, LightNode, LightNodeError, createLightNode, createPeerManager, init, networks,
-  type Cause, type ErrorCode, type FailKind, type HealthReason, type LightNodeEventMap, type LightNodeOptions, type LogRecord, type Message,
-  type Need, type Network, type NodeEvent, type PeerInfo, type Reason, type RequirementStatus, type SendReport, type Stats, type StoreQuery,
-  type Subscription,
+  type Burst, type Cause, type Decision, type Enrollment, type EnrollSpec, type ErrorCode, type EventLog, type Explanation, type FailKind, type Guard,
+  type HealthReason, type LightNodeEventMap, type LightNodeOptions, type Limits, type Lock, type LogRecord, type Message, type Need, type Network,
+  type NodeEvent, type Offer, type PeerFailure, type PeerInfo, type Policy, type Reason, type RequirementStatus, type SendReport, type Stats,
+  type StoreQuery, type Subscription,
 } from "lightkeeper";
 
 export async function quickstart(payload: Uint8Array): Promise<void> {
@@ -24,6 +25,8 @@ export async function making(signal: AbortSignal, module: WebAssembly.Module): P
     bootstrap: ["enrtree://…", "/dns4/…/p2p/…", "enr:…"],
     resolvers: [...DEFAULTS.resolvers],
     require: { lightPush: 1, filter: { min: 1, target: 2, max: 4 }, store: need },
+    limits: { connections: 8, hard: 10, byTransport: { ws: 2, wss: Infinity } },
+    policy: { dialTimeoutMs: 8000, pingIdleMs: DEFAULTS.policy.pingIdleMs },
     allowPrivateAddresses: false,
     log: (record: LogRecord) => console.log(record.level, record.target, record.message),
     signal,
@@ -50,6 +53,93 @@ export async function life(node: LightNode, signal: AbortSignal): Promise<void> 
   await node.stop();
   await node.close();
   await node[Symbol.asyncDispose]();
+}
+
+export async function wishes(node: LightNode, id: string, signal: AbortSignal): Promise<void> {
+  node.addRoute(id, "/dns4/…/tcp/443/wss");
+  node.removeRoute(id, "/dns4/…/tcp/443/wss");
+  node.protect(id, "game");
+  node.unprotect(id, "game");
+  node.tag(id, "friend", { value: 50, ttlMs: 60_000 });
+  node.tag(id, "foe", { value: -50 });
+  node.keep(id);
+  node.forget(id);
+  node.connections.pause();
+  node.connections.resume();
+  node.connections.stop();
+  node.connections.start();
+  node.connections.setMaxByTransport({ ws: 0, wss: Infinity });
+  node.connections.setLifetime(3_600_000);
+  node.initialSync.start();
+  node.initialSync.start(id);
+  node.initialSync.stop();
+  const limits: Limits = { connections: 10 };
+  node.setLimits(limits);
+  node.setRequirement("of-my-own", 2);
+  for await (const failure of node.errors({ signal })) {
+    const { kind, address, at }: PeerFailure = failure;
+    console.log(kind, address, at);
+  }
+  for await (const peers of node.watchPeers({ signal })) console.log(peers.length);
+}
+
+export async function enrolling(node: LightNode, id: string, signal: AbortSignal): Promise<void> {
+  const spec: EnrollSpec = {
+    name: "chat",
+    protocols: ["/chat/1"],
+    quota: { min: 2, max: "50%" },
+    requirement: { target: 3 },
+    class: "critical",
+    weight: 2,
+    score: async (peers) => Object.fromEntries(peers.map(({ peerId, rttMs = 0 }) => [peerId, -rttMs])),
+    answerMs: 1000,
+  };
+  const enrollment: Enrollment = await node.enroll(spec, { signal });
+  enrollment.onoffer = ({ detail }) => answer(enrollment, detail);
+  enrollment.addEventListener("offer", ({ detail: { low, high } }) => console.log(low, high));
+  const lock: Lock = await enrollment.lock(id, { ttlMs: 1000, signal, onRevoke: ({ reason, graceMs }) => console.log(reason, graceMs) });
+  await lock.extend(1000, { signal });
+  console.log(lock.expiresAt, lock.state);
+  lock.release();
+  const burst: Burst = await enrollment.burst(4, { ms: 5000, signal });
+  console.log(burst.slots);
+  burst.close();
+  await burst.closed;
+  enrollment.report(id, "success");
+  enrollment.withdraw();
+  const reason: Reason = await enrollment.closed;
+  console.log(reason, enrollment.name, enrollment.requirement?.length, enrollment.granted.high, enrollment.state);
+}
+
+function answer(enrollment: Enrollment, offer: Offer): void {
+  if (offer.counter && offer.high < 2) enrollment.withdraw();
+  else enrollment.accept();
+}
+
+export function why(node: LightNode, id: string): (string | undefined)[] {
+  const explanation: Explanation | undefined = node.explain(id);
+  const guard: Guard | undefined = explanation?.notClosed;
+  const quality: number | undefined = explanation?.parts.quality["lightPush"];
+  const { protocols, decisions, soft, hard }: Stats = node.stats({ decisions: 100 });
+  const shares = protocols.map(({ name, share, granted }) => `${name} ${share} of ${granted?.high}`);
+  const log: EventLog = node.record();
+  const numbers: Policy = DEFAULTS.policy;
+  console.log(log.bytes.length, log.at, soft, hard, quality, numbers.dialTimeoutMs);
+  return [explanation?.notDialed, guard, ...shares, ...decisions.map(words)];
+}
+
+/** The union is told apart by `what`. */
+function words(decision: Decision): string {
+  switch (decision.what) {
+    case "dialed":
+      return `${decision.peer} ${decision.why} ${decision.compared}`;
+    case "overcommitted":
+      return decision.heldBy.map(({ guard, count }) => `${count} ${guard}`).join();
+    case "suspect": case "recovered":
+      return decision.what;
+    default:
+      return `${decision.what} at ${decision.at}`;
+  }
 }
 
 export async function protocols(node: LightNode, payload: Uint8Array, signal: AbortSignal): Promise<void> {
@@ -86,6 +176,8 @@ export async function events(node: LightNode, signal: AbortSignal): Promise<void
   node.addEventListener("peer:reconnect", ({ detail: { downMs, attempts } }) => console.log(downMs, attempts));
   node.addEventListener("peer:replace", ({ detail: { lost, gained, requirement, gapMs } }) => console.log(lost, gained, requirement, gapMs));
   node.addEventListener("peer:ban", ({ detail: { peerId, reason } }) => console.log(peerId, reason));
+  node.addEventListener("peer:prune", ({ detail: { peerId, reason } }) => console.log(peerId, reason));
+  node.addEventListener("network:change", ({ detail: { state } }) => console.log(state));
   node.addEventListener("requirement:change", ({ detail: { name, have, min, target, crossed } }) => console.log(name, have, min, target, crossed));
   node.addEventListener("health:change", ({ detail }) => console.log(detail.old, detail.new, detail.reason));
   node.addEventListener("filter:gap", ({ detail: { contentTopics, from, to, cause, filled } }) => console.log(contentTopics, to - from, cause, filled));

@@ -1,8 +1,8 @@
 /** What must not compile. Each line is an error; one that is none is reported as an unused directive. */
 
-import { LightNode, LightNodeError, createLightNode, networks, type NodeEvent } from "lightkeeper";
+import { LightNode, LightNodeError, createLightNode, networks, type Decision, type Enrollment, type NodeEvent } from "lightkeeper";
 
-export async function wrong(node: LightNode, event: NodeEvent, payload: Uint8Array): Promise<void> {
+export async function wrong(node: LightNode, event: NodeEvent, decision: Decision, enrollment: Enrollment, payload: Uint8Array): Promise<void> {
   // @ts-expect-error nodes are made by createLightNode
   new LightNode();
   // @ts-expect-error no such option
@@ -39,4 +39,20 @@ export async function wrong(node: LightNode, event: NodeEvent, payload: Uint8Arr
   networks.sandbox.bootstrap.push("enrtree://…");
   // @ts-expect-error only after looking at the type
   console.log(event.detail.count);
+  // @ts-expect-error a limit, and no number of the policy
+  await createLightNode({ policy: { softConnections: 4 } });
+  // @ts-expect-error not built yet
+  node.connections.setMaxByTransport({ circuit: 1 });
+  // @ts-expect-error no unit
+  await node.enroll({ name: "chat", protocols: ["/chat/1"], quota: { max: "half" } });
+  // @ts-expect-error a text is no score
+  await node.enroll({ name: "chat", protocols: ["/chat/1"], score: () => ({ id: "good" }) });
+  // @ts-expect-error made by enroll
+  enrollment.granted = { low: 9, high: 9 };
+  // @ts-expect-error no such outcome
+  enrollment.report("id", "fine");
+  // @ts-expect-error a hint is a value and how long it lasts
+  node.tag("id", "friend", 5);
+  // @ts-expect-error only after looking at what was decided
+  console.log(decision.guard);
 }

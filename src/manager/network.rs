@@ -1,0 +1,148 @@
+//! This machine's way to the network, as the browser tells of it, and what follows from sleep (4.8, 4.14).
+
+use super::Manager;
+use super::Notice;
+use super::What;
+use super::connections::Pinging;
+use super::peer::Bar;
+use super::reason::{NetworkState, Reason};
+
+/// Failures in a row from which on a peer itself is to blame.
+const ESCALATED: u8 = 4;
+
+impl Manager {
+    /// The browser has no network: dials are pointless, connections may yet survive.
+    pub(super) fn on_offline(&mut self) {
+        if self.outage.is_offline() {
+            return;
+        }
+        self.outage.set_offline();
+        self.cancel_all_dials();
+        self.tell_network(NetworkState::Offline);
+    }
+
+    /// The browser has a network, perhaps another one.
+    pub(super) fn on_online(&mut self) {
+        if self.outage.is_offline() {
+            self.tell_network(NetworkState::Online);
+        }
+        self.network_up();
+        self.resume();
+    }
+
+    /// As far as anybody knows the network works: a suspicion ends.
+    fn network_up(&mut self) {
+        if self.outage.is_suspect() {
+            self.ring.push(self.now, What::Recovered);
+        }
+        self.outage.set_up();
+    }
+
+    /// Another interface, or another price: what failed on the old one says nothing of the new one, and connections over
+    /// the old one may be dead without a word.
+    pub(super) fn on_network_changed(&mut self, constrained: bool) {
+        self.set_constrained(constrained);
+        self.dials.results.clear();
+        self.set_pace();
+        if self.outage.is_suspect() {
+            self.ring.push(self.now, What::Recovered);
+        }
+        if !self.outage.is_offline() {
+            self.network_up();
+        }
+        self.redraw_waits(true);
+        self.ping_all();
+    }
+
+    /// No input comes until the page runs again. Nothing is forbidden meanwhile: whatever comes shows that it runs.
+    pub(super) fn on_freeze(&mut self) {
+        if !core::mem::replace(&mut self.environment.frozen, true) {
+            self.tell_network(NetworkState::Suspended);
+        }
+    }
+
+    pub(super) fn on_unfreeze(&mut self) {
+        // The jump of the clocks may have told before: in this very input, or in an earlier one.
+        if self.environment.frozen {
+            self.woke_up();
+        }
+    }
+
+    /// The machine, or the page, slept.
+    pub(super) fn woke_up(&mut self) {
+        self.environment.frozen = false;
+        self.resume();
+        self.tell_network(NetworkState::Resumed);
+    }
+
+    /// After sleep, or with a network: whoever waits is due soon, and every connection must prove that it lives.
+    pub(super) fn resume(&mut self) {
+        self.recover();
+        self.ladder.restart(self.now.mono_ms);
+        self.asking.restart();
+        self.ping_all();
+    }
+
+    /// The backoffs of peers that did not fail often are drawn anew: the outage was not theirs (4.8).
+    pub(super) fn recover(&mut self) {
+        self.redraw_waits(false);
+    }
+
+    fn redraw_waits(&mut self, escalated_too: bool) {
+        for ix in self.deadlines.barred(self.config.recover_peers) {
+            let Some(peer) = self.table.get_mut(ix) else {
+                continue;
+            };
+            let Bar::Until { at, why } = peer.bar else {
+                continue;
+            };
+            if why != Reason::BackingOff {
+                continue;
+            }
+            if escalated_too {
+                // Only a connection that lasts clears the flaps (F8).
+                peer.level = 0;
+            } else if peer.level.max(peer.flap) >= ESCALATED {
+                continue;
+            }
+            let spread = self.seed.between(0, self.config.recover_spread_ms);
+            let at = at.min(self.now.mono_ms.saturating_add(spread));
+            self.set_bar(ix, Bar::Until { at, why });
+        }
+    }
+
+    /// Asks every connection for a sign of life.
+    fn ping_all(&mut self) {
+        if self.outage.is_offline() {
+            return;
+        }
+        let open: Vec<_> = self.connections.open().map(|(id, _)| id).collect();
+        for conn in open {
+            self.ping(conn, self.config.ping_resume_timeout_ms);
+        }
+    }
+
+    /// Dials fail everywhere: who was silent for a while is asked whether the network works at all. Without an answer
+    /// the connections end, and only then it is suspected: a few dead peers are no outage.
+    pub(super) fn ask_for_life(&mut self) {
+        if self.outage.is_offline() || !self.outage.doubts(&self.config, self.table.groups()) {
+            return;
+        }
+        let now = self.now.mono_ms;
+        let silence = self.config.suspect_silence_ms;
+        let silent: Vec<_> = self
+            .connections
+            .open()
+            .filter(|(_, conn)| conn.pinging == Pinging::Idle)
+            .filter(|(_, conn)| now.saturating_sub(conn.heard_at) >= silence)
+            .map(|(id, _)| id)
+            .collect();
+        for conn in silent {
+            self.ping(conn, self.config.ping_resume_timeout_ms);
+        }
+    }
+
+    fn tell_network(&mut self, state: NetworkState) {
+        self.out.tell(Notice::NetworkChanged { state });
+    }
+}
