@@ -560,6 +560,8 @@ export interface Stats {
   readonly locks: number;
   /** Of the open connections, those that the peer opened, now. */
   readonly inbound: number;
+  /** The open connections by what carries them (`ws`, `wss`), now; what carries none is left out. */
+  readonly byTransport: Readonly<Record<string, number>>;
   /** Dials that the pacing admits, now; negative when your own dials overdrew it. */
   readonly dialTokens: number;
   /** The longest that a deadline was missed by, in milliseconds; sleep does not count. */
@@ -965,6 +967,8 @@ export type Reason =
   | "transport-limit"
   /** Enough peers of its network, or introduced by the same peer, are connected. Nothing to do: others are taken. */
   | "diversity-limit"
+  /** Several peers of its subnet were banned a short time ago. Nothing to do: others are used. */
+  | "subnet-banned"
   /** The node makes no new connections. Call `connections.resume()`. */
   | "paused"
   /** The peer behaved badly. Nothing to do: it is replaced. */

@@ -6,6 +6,12 @@ export interface Policy {
   readonly maxPeers: number;
   /** Addresses kept for each peer. Default: 8. */
   readonly maxRoutes: number;
+  /** Known peers that one other named and that were never reached (4.15): nobody fills the table alone. Default: 64. */
+  readonly maxIntroduced: number;
+  /** Known peers of one netgroup (4.15). Default: 256. */
+  readonly maxPerNetgroup: number;
+  /** As long as no more peers are known than this, nobody is refused for variety: there is hardly a choice. Default: 16. */
+  readonly smallNetwork: number;
   /** One address' time to connect, in milliseconds: what a WebSocket over a bad mobile network needs. Default: 6,000. */
   readonly dialTimeoutMs: number;
   /** Addresses tried for a peer before its dial counts as failed. Default: 3. */
@@ -48,12 +54,16 @@ export interface Policy {
   readonly massLossWindowMs: number;
   /** The peers of a mass loss are redialed after a uniform draw up to this, in milliseconds: not as a herd. Default: 3,000. */
   readonly massLossSpreadMs: number;
+  /** The same for those whom no minimum needs, in milliseconds: they leave the first seconds to the others. Default: 10,000. */
+  readonly massLossSpreadOtherMs: number;
   /** After an outage every waiting peer is due after a uniform draw up to this, in milliseconds. Default: 1,000. */
   readonly recoverSpreadMs: number;
   /** Waiting peers that are re-drawn after an outage: bounds the work of one input. Default: 256. */
   readonly recoverPeers: number;
   /** Failures in a row, over as many netgroups, that make us suspect our own network. Default: 3. */
   readonly suspectFailures: number;
+  /** Connections that were silent for this long are asked for a sign of life when dials fail everywhere, in milliseconds. Default: 10,000. */
+  readonly suspectSilenceMs: number;
   /** Failures that can be taken back when they turn out to be our own outage. Default: 32. */
   readonly chargesKept: number;
   /** Probes under suspicion come at least this far apart, in milliseconds. Default: 3,000. */
@@ -88,7 +98,13 @@ export interface Policy {
   readonly faultRestMs: number;
   /** A protocol that turned out to be absent is not expected again for this long, in milliseconds. Default: 1,800,000. */
   readonly absentMs: number;
-  /** Faults that ban. Default: 3. */
+  /** What a fault takes from a peer's behaviour (4.5): between the low tolerance of other clients (100) and their limit of a disconnect (200), so that one fault never disconnects and two within a quarter of an hour do. Default: 150. */
+  readonly faultStep: number;
+  /** A peer whose behaviour is this much below zero, or more, is disconnected for a while (4.5). Default: 200. */
+  readonly behaviourDisconnect: number;
+  /** A peer whose behaviour is this much below zero, or more, is banned (4.5). Default: 500. */
+  readonly behaviourBan: number;
+  /** Faults that ban, however its behaviour faded in between. Default: 3. */
   readonly faultsToBan: number;
   /** Faults further apart than this do not add up, in milliseconds. Default: 3,600,000. */
   readonly faultMemoryMs: number;
@@ -96,8 +112,22 @@ export interface Policy {
   readonly banMs: number;
   /** Longest ban, in milliseconds. Default: 86,400,000. */
   readonly banCapMs: number;
+  /** Earlier bans lengthen the next one unless this much time without any went by, in milliseconds (4.16). Default: 604,800,000. */
+  readonly banMemoryMs: number;
+  /** Peers in the table of bans (4.16). Default: 4,096. */
+  readonly maxBans: number;
+  /** Of these, banned by the user: what exceeds it is refused, with a reason (4.16). Default: 1,024. */
+  readonly maxUserBans: number;
+  /** Automatic bans in one subnet (/24 or /48) and within Self::subnet_window_ms that refuse the whole subnet (4.16). Default: 5. */
+  readonly subnetBans: number;
+  /** How far apart these bans may be, in milliseconds. Default: 3,600,000. */
+  readonly subnetWindowMs: number;
+  /** How long new connections with a subnet are refused, in milliseconds. Default: 3,600,000. */
+  readonly subnetHoldMs: number;
   /** How long an unverified connection counts as cover that is on its way, in milliseconds. Default: 5,000. */
   readonly verifyMs: number;
+  /** A connection that is not verified this much later is given up, in milliseconds: it can serve nobody, and its peer is not dialed anew while it lasts. Default: 60,000. */
+  readonly unverifiedMs: number;
   /** Identify must come within this, in milliseconds. Default: 10,000. */
   readonly identifyMs: number;
   /** A connection that ends within this and before it was verified was rejected by the remote, in milliseconds. Default: 2,000. */
@@ -120,6 +150,8 @@ export interface Policy {
   readonly resumeDriftMs: number;
   /** Head start of static and known peers before a bootstrap peer is dialed, in milliseconds. Default: 3,000. */
   readonly headStartMs: number;
+  /** Dials at once in that time, until somebody serves. Default: 3. */
+  readonly headStartDials: number;
   /** A bootstrap dial that takes this long gets company, in milliseconds. Default: 4,000. */
   readonly bootstrapHedgeMs: number;
   /** Without any connection for this long three bootstrap peers may be dialed at once, in milliseconds. Default: 15,000. */
@@ -168,6 +200,36 @@ export interface Policy {
   readonly drainMs: number;
   /** Longest wait for a peer that we closed again and again, in milliseconds; the first is `prune_wait_ms`. Default: 1,800,000. */
   readonly pruneCapMs: number;
+  /** Rounds come at least this far apart, in milliseconds; what is above the hard cap, and memory, do not wait. Default: 1,000. */
+  readonly roundEveryMs: number;
+  /** What guards hold is tried again after this, give or take a fifth, in milliseconds. Default: 30,000. */
+  readonly roundTimerMs: number;
+  /** More connections than the soft target are borne this long, in milliseconds: replacements overlap. Default: 2,000. */
+  readonly overSoftMs: number;
+  /** That many new connections within Self::spike_window_ms begin a round; 0: never. 0 switches it off. Default: 5. */
+  readonly spikeConnects: number;
+  /** See Self::spike_connects, in milliseconds. Default: 1,000. */
+  readonly spikeWindowMs: number;
+  /** That many dials, of which Self::failing_percent failed, begin a round; 0: never. 0 switches it off. Default: 8. */
+  readonly failingDials: number;
+  /** Percent of the dials. Default: 75. */
+  readonly failingPercent: number;
+  /** The dials of this long are looked at, in milliseconds. Default: 30,000. */
+  readonly failingWindowMs: number;
+  /** How long a protocol may take to score its connections, in milliseconds. Nothing waits for it. Default: 250. */
+  readonly scoresMs: number;
+  /** Triggers that begin no round: bit n is the n-th of Trigger::ALL. Without `over-hard` the hard cap only keeps new connections away. 0 switches it off. Default: 0. */
+  readonly triggersOff: number;
+  /** Connections that no target needs are let go after this, give or take a fifth, in milliseconds: what needs them may come back. 0: they stay, and no two are replaced by one, as full nodes want it. 0 switches it off. Default: 120,000. */
+  readonly leanAfterMs: number;
+  /** Of these, that many are kept warm: whoever is lost is then replaced without a dial. 0 switches it off. Default: 1. */
+  readonly spareConnections: number;
+  /** Two connections are replaced by one, and old ones by new ones, at most this often, in milliseconds; longer after each failure. Default: 60,000. */
+  readonly swapEveryMs: number;
+  /** Longest wait after failures to do so, in milliseconds. Default: 3,600,000. */
+  readonly swapCapMs: number;
+  /** The order among equal peers changes this often, in milliseconds. Default: 3,600,000. */
+  readonly epochMs: number;
 }
 
 export const NUMBERS: readonly (readonly [string, number, number, number])[];

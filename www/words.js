@@ -87,6 +87,7 @@ export const REASONS = {
   "cooling-down": "we closed it a short time ago",
   "transport-limit": "no room for more connections of that kind",
   "diversity-limit": "enough of its network are connected",
+  "subnet-banned": "several of its network were banned lately",
   paused: "no new connections are made for now",
   "bad-behaviour": "it behaved badly",
   "not-enrolled": "a protocol of that name exists, or there are too many",

@@ -133,6 +133,7 @@ fn step(number: usize, since: u64, turn: &Turn<'_>) -> String {
             let peer = peer.map_or("somebody".to_owned(), |peer| peer.to_string());
             text += &format!("may others have a {way} {peer}?");
         }
+        Input::Restore(bytes) => text += &format!("take back what {} bytes say", bytes.len()),
     }
     text.push('\n');
     if let Some(verdict) = turn.verdict {

@@ -3,7 +3,10 @@
 //! By hand and not by derived code: the facade has checked every value's kind, so all that is left to do is to take the
 //! values out, and a general deserializer brings along texts (even of floating point numbers) for errors that never come.
 
+use std::cell::RefCell;
+
 use js_sys::{Array, Float64Array, Reflect, Uint8Array};
+use litemap::LiteMap;
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::node::NodeError;
@@ -13,7 +16,7 @@ pub(super) struct Object(pub(super) JsValue);
 
 impl Object {
     /// The field as it is.
-    pub(super) fn value(&self, name: &str) -> JsValue {
+    pub(super) fn value(&self, name: &'static str) -> JsValue {
         // What has no fields at all, such as undefined, throws.
         Reflect::get(&self.0, &JsValue::from_str(name)).unwrap_or_default()
     }
@@ -21,8 +24,8 @@ impl Object {
     /// A field that is absent or that `convert` can take. `what` says what it should be.
     fn read<T>(
         &self,
-        name: &str,
-        what: &str,
+        name: &'static str,
+        what: &'static str,
         convert: impl FnOnce(&JsValue) -> Option<T>,
     ) -> Result<Option<T>, NodeError> {
         let value = self.value(name);
@@ -33,32 +36,35 @@ impl Object {
         value.ok_or_else(|| NodeError::option(name, what)).map(Some)
     }
 
-    pub(super) fn object(&self, name: &str) -> Self {
+    pub(super) fn object(&self, name: &'static str) -> Self {
         Self(self.value(name))
     }
 
-    pub(super) fn text(&self, name: &str) -> Result<Option<String>, NodeError> {
+    pub(super) fn text(&self, name: &'static str) -> Result<Option<String>, NodeError> {
         self.read(name, "should be a string", JsValue::as_string)
     }
 
-    pub(super) fn number(&self, name: &str) -> Result<Option<f64>, NodeError> {
+    pub(super) fn number(&self, name: &'static str) -> Result<Option<f64>, NodeError> {
         self.read(name, "should be a number", JsValue::as_f64)
     }
 
-    pub(super) fn integer<T: TryFrom<u32>>(&self, name: &str) -> Result<Option<T>, NodeError> {
+    pub(super) fn integer<T: TryFrom<u32>>(
+        &self,
+        name: &'static str,
+    ) -> Result<Option<T>, NodeError> {
         self.read(name, "should be an integer in range", |value| {
             integer(value)?.try_into().ok()
         })
     }
 
     /// A whole number of any size that JavaScript has exactly: durations and ids.
-    pub(super) fn whole(&self, name: &str) -> Result<Option<u64>, NodeError> {
+    pub(super) fn whole(&self, name: &'static str) -> Result<Option<u64>, NodeError> {
         self.read(name, "should be a whole number", |value| {
             exact(value.as_f64()?)
         })
     }
 
-    pub(super) fn signed(&self, name: &str) -> Result<Option<i16>, NodeError> {
+    pub(super) fn signed(&self, name: &'static str) -> Result<Option<i16>, NodeError> {
         self.read(name, "should be an integer in range", |value| {
             let number = value.as_f64()?;
             let integer = number as i16;
@@ -67,7 +73,7 @@ impl Object {
     }
 
     /// Whole numbers, with their places; NaN stands for an absent one.
-    pub(super) fn numbers(&self, name: &str) -> Result<Vec<(usize, u64)>, NodeError> {
+    pub(super) fn numbers(&self, name: &'static str) -> Result<Vec<(usize, u64)>, NodeError> {
         let numbers = self.read(name, "should be whole numbers in a Float64Array", |value| {
             let present = value.dyn_ref::<Float64Array>()?.to_vec().into_iter();
             let present = present.enumerate().filter(|(_, number)| !number.is_nan());
@@ -78,11 +84,11 @@ impl Object {
         Ok(numbers.unwrap_or_default())
     }
 
-    pub(super) fn flag(&self, name: &str) -> Result<Option<bool>, NodeError> {
+    pub(super) fn flag(&self, name: &'static str) -> Result<Option<bool>, NodeError> {
         self.read(name, "should be true or false", JsValue::as_bool)
     }
 
-    pub(super) fn texts(&self, name: &str) -> Result<Option<Vec<String>>, NodeError> {
+    pub(super) fn texts(&self, name: &'static str) -> Result<Option<Vec<String>>, NodeError> {
         self.read(name, "should be an array of strings", |value| {
             value
                 .dyn_ref::<Array>()?
@@ -92,14 +98,14 @@ impl Object {
         })
     }
 
-    pub(super) fn shards(&self, name: &str) -> Result<Option<Vec<u16>>, NodeError> {
+    pub(super) fn shards(&self, name: &'static str) -> Result<Option<Vec<u16>>, NodeError> {
         self.read(name, "should be an array of shards", |value| {
             let shard = |value: JsValue| integer(&value)?.try_into().ok();
             value.dyn_ref::<Array>()?.iter().map(shard).collect()
         })
     }
 
-    pub(super) fn bytes(&self, name: &str) -> Result<Option<Vec<u8>>, NodeError> {
+    pub(super) fn bytes(&self, name: &'static str) -> Result<Option<Vec<u8>>, NodeError> {
         self.read(name, "should be a Uint8Array", |value| {
             value.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec)
         })
@@ -107,7 +113,7 @@ impl Object {
 }
 
 /// A field that can't be left out.
-pub(super) fn needed<T>(value: Option<T>, name: &str) -> Result<T, NodeError> {
+pub(super) fn needed<T>(value: Option<T>, name: &'static str) -> Result<T, NodeError> {
     value.ok_or_else(|| NodeError::option(name, "is missing"))
 }
 
@@ -125,8 +131,14 @@ fn integer(value: &JsValue) -> Option<u32> {
     (f64::from(integer) == number).then_some(integer)
 }
 
-/// A plain object in the making: fields one by one, which costs the wasm less than a type with a derived serializer each.
+/// A plain object in the making: absent fields instead of null ones. Field by field, because a type with a derived
+/// serializer for each object, and a general serializer below them, cost the wasm more.
 pub(super) struct Plain(js_sys::Object);
+
+thread_local! {
+    /// The names of fields as JavaScript has them, by where ours are in memory: each crosses once.
+    static FIELDS: RefCell<LiteMap<(usize, usize), JsValue>> = const { RefCell::new(LiteMap::new()) };
+}
 
 impl Plain {
     pub(super) fn new() -> Self {
@@ -134,22 +146,44 @@ impl Plain {
     }
 
     /// Sets a field.
-    pub(super) fn with(self, name: &str, value: impl Into<JsValue>) -> Self {
+    pub(super) fn with(self, name: &'static str, value: impl Into<JsValue>) -> Self {
         self.set(name, &value.into());
         self
     }
 
     /// Sets a field, if there is something to set it to.
-    pub(super) fn maybe(self, name: &str, value: Option<impl Into<JsValue>>) -> Self {
+    pub(super) fn maybe(self, name: &'static str, value: Option<impl Into<JsValue>>) -> Self {
         match value {
             Some(value) => self.with(name, value),
             None => self,
         }
     }
 
-    pub(super) fn set(&self, name: &str, value: &JsValue) {
+    /// Sets a field to a time or a duration in milliseconds, or another count: numbers of JavaScript have them exactly.
+    pub(super) fn count(self, name: &'static str, value: u64) -> Self {
+        self.set(name, &JsValue::from_f64(value as f64));
+        self
+    }
+
+    /// Sets a field whose name is not ours.
+    pub(super) fn named(self, name: &str, value: impl Into<JsValue>) -> Self {
         // A fresh object takes every field.
-        let _ = Reflect::set(&self.0, &JsValue::from_str(name), value);
+        let _ = Reflect::set(&self.0, &JsValue::from_str(name), &value.into());
+        self
+    }
+
+    #[inline(never)]
+    fn set(&self, name: &'static str, value: &JsValue) {
+        FIELDS.with_borrow_mut(|fields| {
+            let place = (name.as_ptr() as usize, name.len());
+            if !fields.contains_key(&place) {
+                fields.insert(place, JsValue::from_str(name));
+            }
+            if let Some(name) = fields.get(&place) {
+                // A fresh object takes every field.
+                let _ = Reflect::set(&self.0, name, value);
+            }
+        });
     }
 }
 

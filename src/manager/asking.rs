@@ -16,6 +16,8 @@ struct Asked {
     conn: ConnId,
     /// The answer is still awaited.
     open: bool,
+    /// Entries of it so far.
+    entries: u32,
     /// Peers first heard of in it.
     arriving: Vec<Ix>,
 }
@@ -63,7 +65,10 @@ impl Asking {
         };
         let again_at = asked.at.saturating_add(config.exchange_every_ms);
         if asked.open || now < again_at {
-            MayAsk::Later(again_at)
+            MayAsk::Later {
+                at: again_at,
+                first: asked.conn != conn,
+            }
         } else if asked.conn == conn {
             MayAsk::Again
         } else {
@@ -90,9 +95,21 @@ impl Asking {
                 at: now,
                 conn,
                 open: true,
+                entries: 0,
                 arriving: Vec::new(),
             },
         );
+    }
+
+    /// One more entry of the answer of a peer; whether it is one of the number that was asked for (4.15).
+    pub(super) fn counts(&mut self, config: &Config, introducer: Ix) -> bool {
+        match self.peers.get_mut(&introducer) {
+            Some(asked) if asked.open => {
+                asked.entries = asked.entries.saturating_add(1);
+                asked.entries <= config.exchange_count
+            }
+            _ => true,
+        }
     }
 
     /// A newcomer in the answer of a peer. Returns whether that answer is still coming in.
@@ -230,6 +247,11 @@ pub(super) enum MayAsk {
     First,
     /// Once more.
     Again,
-    /// Not before then.
-    Later(u64),
+    /// Not yet.
+    Later {
+        /// Not before then.
+        at: u64,
+        /// It was not asked on this connection yet.
+        first: bool,
+    },
 }

@@ -139,17 +139,20 @@ impl Candidates {
         usable: impl Fn(Ix) -> bool + 'a,
     ) -> impl Iterator<Item = (Ix, &'a Entry)> + 'a {
         const MEMBERS_TRIED: usize = 4;
+        // More groups than one introducer can fill, so that none can hide the others behind peers that are not usable.
+        const GROUPS_TRIED: usize = 96;
         let posting = self.postings.get(usize::from(requirement.0));
         posting
             .into_iter()
             .flat_map(|posting| posting.groups.iter().rev().map(move |key| (posting, key.1)))
-            .take(groups)
+            .take(GROUPS_TRIED)
             .filter_map(move |(posting, group)| {
                 let members = posting.members.get(&group)?;
                 let mut best = members.iter().rev().take(MEMBERS_TRIED);
                 let (_, _, ix) = best.find(|(_, _, ix)| usable(*ix))?;
                 self.placed.get(ix).map(|entry| (*ix, entry))
             })
+            .take(groups)
     }
 
     /// Whether the postings hold exactly what was placed (R4).

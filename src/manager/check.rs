@@ -1,8 +1,10 @@
 //! Recounts everything that is kept in two places, and asserts what must hold after every input (5.1, R4).
 
 use super::connections::Conn;
-use super::event::ConnId;
-use super::peer::Link;
+use super::event::{ConnId, Priority};
+use super::hints::{MAX_HINTS, MAX_TAGS};
+use super::peer::{Link, Peer};
+use super::reason::Reason;
 use super::services::{Cover, Services};
 use super::table::Ix;
 use super::{Manager, Run};
@@ -15,6 +17,8 @@ impl Manager {
         self.candidates.check();
         self.ladder.check();
         self.deadlines.check();
+        self.bans.check(&self.config);
+        self.memory.check();
         self.dials.check(&self.config);
         self.ring.check();
         self.check_links();
@@ -43,6 +47,8 @@ impl Manager {
             }
             assert_eq!(peer.link == Link::Dialing, self.dials.job(ix).is_some());
             assert_eq!(peer.pinned, self.pins.held.contains_key(&ix));
+            assert_eq!(peer.protected(), self.pins.protected.contains_key(&ix));
+            self.check_peer(peer);
             if peer.banned().is_some() {
                 assert!(
                     self.dials.job(ix).is_none(),
@@ -50,11 +56,11 @@ impl Manager {
                 );
                 assert!(open.iter().all(|(_, conn)| !conn.is_open()));
             }
-            if peer.forbidden().is_some() {
+            if peer.forbidden().is_some() || self.all_quarantined(peer) {
                 assert!(self.candidates.entry(ix).is_none(), "{:?}", peer.id);
             }
         }
-        assert!(self.pins.held.len() <= self.limits.pins_ever());
+        assert!(self.pins.len() <= self.limits.pins_ever());
         assert!(
             self.pins
                 .urgent
@@ -86,6 +92,18 @@ impl Manager {
             known(conn.serving.union(conn.offers.unwrap_or_default()));
         }
         assert_eq!(self.config.requirements.len(), self.needs.ids().count());
+    }
+
+    fn check_peer(&self, peer: &Peer) {
+        assert_eq!(peer.ban, self.bans.of(&peer.id), "a ban never goes unseen");
+        assert_eq!(
+            peer.priority == Priority::Banned,
+            peer.ban == Some(Reason::BannedByUser)
+        );
+        assert!(peer.tags.len() <= MAX_TAGS && peer.hints.len() <= MAX_HINTS);
+        let now = self.now.mono_ms;
+        assert!((-200..=200).contains(&peer.hinted(now)), "S14");
+        assert!((-1_000..=1_000).contains(&peer.score(now)), "S14");
     }
 
     fn check_needs(&self) {

@@ -37,6 +37,12 @@ pub struct Config {
     pub max_peers: usize,
     /// Addresses kept for each peer.
     pub max_routes: usize,
+    /// Known peers that one other named and that were never reached (4.15): nobody fills the table alone.
+    pub max_introduced: usize,
+    /// Known peers of one netgroup (4.15).
+    pub max_per_netgroup: usize,
+    /// As long as no more peers are known than this, nobody is refused for variety: there is hardly a choice.
+    pub small_network: usize,
 
     // --- dialing (4.7) --------------------------------------------------------------------------------------------
     /// One address' time to connect, in milliseconds: what a WebSocket over a bad mobile network needs.
@@ -85,12 +91,17 @@ pub struct Config {
     pub mass_loss_window_ms: u64,
     /// The peers of a mass loss are redialed after a uniform draw up to this, in milliseconds: not as a herd.
     pub mass_loss_spread_ms: u64,
+    /// The same for those whom no minimum needs, in milliseconds: they leave the first seconds to the others.
+    pub mass_loss_spread_other_ms: u64,
     /// After an outage every waiting peer is due after a uniform draw up to this, in milliseconds.
     pub recover_spread_ms: u64,
     /// Waiting peers that are re-drawn after an outage: bounds the work of one input.
     pub recover_peers: usize,
     /// Failures in a row, over as many netgroups, that make us suspect our own network.
     pub suspect_failures: u32,
+    /// Connections that were silent for this long are asked for a sign of life when dials fail everywhere, in
+    /// milliseconds.
+    pub suspect_silence_ms: u64,
     /// Failures that can be taken back when they turn out to be our own outage.
     pub charges_kept: usize,
     /// Probes under suspicion come at least this far apart, in milliseconds.
@@ -127,7 +138,14 @@ pub struct Config {
     pub fault_rest_ms: u64,
     /// A protocol that turned out to be absent is not expected again for this long, in milliseconds.
     pub absent_ms: u64,
-    /// Faults that ban.
+    /// What a fault takes from a peer's behaviour (4.5): between the low tolerance of other clients (100) and their
+    /// limit of a disconnect (200), so that one fault never disconnects and two within a quarter of an hour do.
+    pub fault_step: u16,
+    /// A peer whose behaviour is this much below zero, or more, is disconnected for a while (4.5).
+    pub behaviour_disconnect: u16,
+    /// A peer whose behaviour is this much below zero, or more, is banned (4.5).
+    pub behaviour_ban: u16,
+    /// Faults that ban, however its behaviour faded in between.
     pub faults_to_ban: u8,
     /// Faults further apart than this do not add up, in milliseconds.
     pub fault_memory_ms: u64,
@@ -135,10 +153,25 @@ pub struct Config {
     pub ban_ms: u64,
     /// Longest ban, in milliseconds.
     pub ban_cap_ms: u64,
+    /// Earlier bans lengthen the next one unless this much time without any went by, in milliseconds (4.16).
+    pub ban_memory_ms: u64,
+    /// Peers in the table of bans (4.16).
+    pub max_bans: usize,
+    /// Of these, banned by the user: what exceeds it is refused, with a reason (4.16).
+    pub max_user_bans: usize,
+    /// Automatic bans in one subnet (/24 or /48) and within [`Self::subnet_window_ms`] that refuse the whole subnet (4.16).
+    pub subnet_bans: usize,
+    /// How far apart these bans may be, in milliseconds.
+    pub subnet_window_ms: u64,
+    /// How long new connections with a subnet are refused, in milliseconds.
+    pub subnet_hold_ms: u64,
 
     // --- verification ---------------------------------------------------------------------------------------------
     /// How long an unverified connection counts as cover that is on its way, in milliseconds.
     pub verify_ms: u64,
+    /// A connection that is not verified this much later is given up, in milliseconds: it can serve nobody, and its
+    /// peer is not dialed anew while it lasts.
+    pub unverified_ms: u64,
     /// Identify must come within this, in milliseconds.
     pub identify_ms: u64,
     /// A connection that ends within this and before it was verified was rejected by the remote, in milliseconds.
@@ -165,6 +198,8 @@ pub struct Config {
     // --- start-up (4.11) ------------------------------------------------------------------------------------------
     /// Head start of static and known peers before a bootstrap peer is dialed, in milliseconds.
     pub head_start_ms: u64,
+    /// Dials at once in that time, until somebody serves.
+    pub head_start_dials: usize,
     /// A bootstrap dial that takes this long gets company, in milliseconds.
     pub bootstrap_hedge_ms: u64,
     /// Without any connection for this long three bootstrap peers may be dialed at once, in milliseconds.
@@ -211,6 +246,7 @@ pub struct Config {
     pub lock_grace_ms: u64,
     /// A protocol that uses more than its share this long, while others want it, is regulated, in milliseconds.
     pub breach_ms: u64,
+
     // --- regulation (4.13) ----------------------------------------------------------------------------------------
     /// A new connection is not closed for others for this long, in milliseconds.
     pub grace_connect_ms: u64,
@@ -220,6 +256,41 @@ pub struct Config {
     pub drain_ms: u32,
     /// Longest wait for a peer that we closed again and again, in milliseconds; the first is `prune_wait_ms`.
     pub prune_cap_ms: u64,
+    /// Rounds come at least this far apart, in milliseconds; what is above the hard cap, and memory, do not wait.
+    pub round_every_ms: u64,
+    /// What guards hold is tried again after this, give or take a fifth, in milliseconds.
+    pub round_timer_ms: u64,
+    /// More connections than the soft target are borne this long, in milliseconds: replacements overlap.
+    pub over_soft_ms: u64,
+    /// That many new connections within [`Self::spike_window_ms`] begin a round; 0: never.
+    pub spike_connects: u8,
+    /// See [`Self::spike_connects`], in milliseconds.
+    pub spike_window_ms: u64,
+    /// That many dials, of which [`Self::failing_percent`] failed, begin a round; 0: never.
+    pub failing_dials: u8,
+    /// Percent of the dials.
+    pub failing_percent: u8,
+    /// The dials of this long are looked at, in milliseconds.
+    pub failing_window_ms: u64,
+    /// How long a protocol may take to score its connections, in milliseconds. Nothing waits for it.
+    pub scores_ms: u32,
+    /// Triggers that begin no round: bit n is the n-th of [`Trigger::ALL`](super::Trigger::ALL). Without `over-hard`
+    /// the hard cap only keeps new connections away.
+    pub triggers_off: u16,
+
+    // --- economy (4.6, 4.17) --------------------------------------------------------------------------------------
+    /// Connections that no target needs are let go after this, give or take a fifth, in milliseconds: what needs them
+    /// may come back. 0: they stay, and no two are replaced by one, as full nodes want it.
+    pub lean_after_ms: u64,
+    /// Of these, that many are kept warm: whoever is lost is then replaced without a dial.
+    pub spare_connections: u8,
+    /// Two connections are replaced by one, and old ones by new ones, at most this often, in milliseconds; longer after
+    /// each failure.
+    pub swap_every_ms: u64,
+    /// Longest wait after failures to do so, in milliseconds.
+    pub swap_cap_ms: u64,
+    /// The order among equal peers changes this often, in milliseconds.
+    pub epoch_ms: u64,
 }
 
 impl Config {
@@ -243,6 +314,9 @@ impl Config {
             hard_connections: 20,
             max_peers: 5_000,
             max_routes: 8,
+            max_introduced: 64,
+            max_per_netgroup: 256,
+            small_network: 16,
 
             dial_timeout_ms: 6_000,
             routes_per_dial: 3,
@@ -266,9 +340,11 @@ impl Config {
             healthy_ms: MINUTE,
             mass_loss_window_ms: 2 * SECOND,
             mass_loss_spread_ms: 3 * SECOND,
+            mass_loss_spread_other_ms: 10 * SECOND,
             recover_spread_ms: SECOND,
             recover_peers: 256,
             suspect_failures: 3,
+            suspect_silence_ms: 10 * SECOND,
             charges_kept: 32,
             probe_min_ms: 3 * SECOND,
             probe_max_ms: 5 * SECOND,
@@ -287,12 +363,22 @@ impl Config {
             unable_ms: 5 * MINUTE,
             fault_rest_ms: 10 * MINUTE,
             absent_ms: 30 * MINUTE,
+            fault_step: 150,
+            behaviour_disconnect: 200,
+            behaviour_ban: 500,
             faults_to_ban: 3,
             fault_memory_ms: HOUR,
             ban_ms: 30 * MINUTE,
             ban_cap_ms: 24 * HOUR,
+            ban_memory_ms: 7 * 24 * HOUR,
+            max_bans: 4_096,
+            max_user_bans: 1_024,
+            subnet_bans: 5,
+            subnet_window_ms: HOUR,
+            subnet_hold_ms: HOUR,
 
             verify_ms: 5 * SECOND,
+            unverified_ms: MINUTE,
             identify_ms: 10 * SECOND,
             rejected_ms: 2 * SECOND,
             duplicate_grace_ms: 5 * SECOND,
@@ -306,6 +392,7 @@ impl Config {
             resume_drift_ms: 5 * SECOND,
 
             head_start_ms: 3 * SECOND,
+            head_start_dials: 3,
             bootstrap_hedge_ms: 4 * SECOND,
             cold_start_ms: 15 * SECOND,
             cold_start_dials: 3,
@@ -333,6 +420,22 @@ impl Config {
             grace_identify_ms: 5 * SECOND,
             drain_ms: 3_000,
             prune_cap_ms: 30 * MINUTE,
+            round_every_ms: SECOND,
+            round_timer_ms: 30 * SECOND,
+            over_soft_ms: 2 * SECOND,
+            spike_connects: 5,
+            spike_window_ms: SECOND,
+            failing_dials: 8,
+            failing_percent: 75,
+            failing_window_ms: 30 * SECOND,
+            scores_ms: 250,
+            triggers_off: 0,
+
+            lean_after_ms: 2 * MINUTE,
+            spare_connections: 1,
+            swap_every_ms: MINUTE,
+            swap_cap_ms: HOUR,
+            epoch_ms: HOUR,
         }
     }
 }

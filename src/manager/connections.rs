@@ -71,6 +71,10 @@ pub(super) struct Conn {
     pub(super) direction: Direction,
     pub(super) route: Multiaddr,
     pub(super) transport: Transport,
+    /// The netgroup where it leads.
+    pub(super) group: u64,
+    /// The subnet where it leads.
+    pub(super) subnet: u64,
     pub(super) opened_at: u64,
     pub(super) opened_wall: u64,
     pub(super) phase: Phase,

@@ -40,12 +40,20 @@ pub(super) enum Timer {
     Quota,
     /// More peers are to be placed among the candidates.
     Sweep,
+    /// A hint of the user's is over.
+    Hint(Ix),
+    /// A ban, or the memory of one, is over.
+    Bans,
+    /// A subnet is no longer refused.
+    Quarantine,
     /// Something to decide on dials.
     Plan,
     /// Something to decide on connections.
     Tidy,
     /// The grace of a revoked lock is over.
     Evict,
+    /// Something to decide on what is too much.
+    Regulate,
     /// Nobody has seen the page for a while.
     Hidden,
     /// A window of memory pressure ends.

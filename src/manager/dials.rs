@@ -128,6 +128,7 @@ pub(super) struct Flight {
     pub(super) route: Multiaddr,
     pub(super) endpoint: u64,
     pub(super) group: u64,
+    pub(super) subnet: u64,
     pub(super) transport: Transport,
 }
 
@@ -137,6 +138,7 @@ pub(super) struct Leg {
     pub(super) route: Multiaddr,
     pub(super) endpoint: u64,
     pub(super) group: u64,
+    pub(super) subnet: u64,
     pub(super) transport: Transport,
 }
 
@@ -155,6 +157,16 @@ pub(super) struct Job {
     pub(super) rest: VecDeque<Leg>,
     /// `None` while the next address waits for a token or for its endpoint.
     pub(super) flight: Option<Flight>,
+}
+
+impl Job {
+    /// The netgroup and subnet where it leads, or will lead next.
+    pub(super) fn place(&self) -> Option<(u64, u64)> {
+        match &self.flight {
+            Some(flight) => Some((flight.group, flight.subnet)),
+            None => self.rest.front().map(|leg| (leg.group, leg.subnet)),
+        }
+    }
 }
 
 /// All dials.
@@ -260,6 +272,7 @@ impl Dials {
             route: leg.route,
             endpoint: leg.endpoint,
             group: leg.group,
+            subnet: leg.subnet,
             transport: leg.transport,
         };
         self.by_id.insert(flight.dial, ix);

@@ -76,6 +76,17 @@ impl Protocol {
         stage.is_none_or(|stage| stage == Stage::Enrolled)
     }
 
+    /// How much it matters inside its class.
+    pub(super) fn weight(&self) -> u32 {
+        let guest = self.guest.as_ref();
+        guest.map_or(1, |guest| u32::from(guest.spec.weight.clamp(1, 16)))
+    }
+
+    /// Whether it wants to be asked for scores.
+    pub(super) fn is_scorer(&self) -> bool {
+        self.guest.as_ref().is_some_and(|guest| guest.spec.scores)
+    }
+
     /// By which name the shell knows it.
     pub(super) fn enrollment(&self) -> Option<EnrollmentId> {
         self.guest.as_ref().map(|guest| guest.id)

@@ -38,7 +38,7 @@ impl Manager {
             parts: self.score_parts(record),
             failures: record.level,
             flaps: record.flap,
-            protected_by: Vec::new(),
+            protected_by: record.tags.clone(),
             decisions: self.ring.about(*peer, DECISIONS),
         })
     }
@@ -60,6 +60,9 @@ impl Manager {
         if self.outage.is_offline() {
             return Some(Reason::Offline);
         }
+        if let Some(reason) = self.mode.refuses(Some(peer.id)) {
+            return Some(reason);
+        }
         if let Some(reason) = peer.forbidden() {
             return Some(reason);
         }
@@ -73,6 +76,10 @@ impl Manager {
         }
         if self.occupied() >= self.limits.soft() {
             return Some(Reason::LimitReached);
+        }
+        let mut routes = peer.routes.iter();
+        if !routes.any(|route| self.transport_admits(route.transport)) {
+            return Some(Reason::TransportLimit);
         }
         (!self.pace_admits(false)).then_some(Reason::OverBudget)
     }
@@ -95,14 +102,20 @@ impl Manager {
     }
 
     fn score_parts(&self, peer: &Peer) -> ScoreParts {
+        let now = self.now.mono_ms;
         ScoreParts {
             quality: peer
                 .services
                 .iter()
-                .map(|service| (service.requirement, service.quality))
+                .map(|service| {
+                    (
+                        service.requirement,
+                        service.quality.at(now, peer.half_life()),
+                    )
+                })
                 .collect(),
-            behaviour: 0,
-            hints: 0,
+            behaviour: peer.behaviour(now),
+            hints: peer.hinted(now),
             reach: u16::try_from(peer.reach.estimate()).unwrap_or(u16::MAX),
         }
     }

@@ -2,6 +2,7 @@
 
 use libp2p_identity::PeerId;
 
+use super::diversity::Admission;
 use super::peer::Role;
 use super::reason::Reason;
 use super::route::Route;
@@ -21,6 +22,9 @@ impl Manager {
                     None | Some(Reason::NoRoute) => {}
                     Some(reason) => return Err(reason),
                 }
+                if self.all_quarantined(record) {
+                    return Err(Reason::SubnetBanned);
+                }
                 if record.role == Role::Bootstrap {
                     return Err(Reason::Parked);
                 }
@@ -28,6 +32,9 @@ impl Manager {
                 let admits = |route: &Route| self.transport_admits(route.transport);
                 if !record.routes.is_empty() && !routes.any(admits) {
                     return Err(Reason::TransportLimit);
+                }
+                if self.admission(&self.census(), record) != Admission::Within {
+                    return Err(Reason::DiversityLimit);
                 }
             }
         }

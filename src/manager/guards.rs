@@ -60,6 +60,9 @@ impl Manager {
         if peer.pinned && !last_resort {
             return Some(Guard::Pinned);
         }
+        if peer.protected() && !last_resort {
+            return Some(Guard::Protected);
+        }
         if !pressure.breaks_locks() && self.locked(conn) {
             return Some(Guard::Locked);
         }

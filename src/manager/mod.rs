@@ -27,6 +27,7 @@
 //!
 //! ```text
 //! event ── on_user, on_discovery, on_dial, on_connection, on_end, pings, on_report, on_timer: what happened
+//!       └─ regulate  closes what is too much: above the limits, above a share, what bursts left
 //!       └─ tidy      closes what is not needed: above max, failed, useless, handed off
 //!       └─ plan      dials what is missing: pins, probes, needs, the lost, bootstraps; asks for more peers
 //!       └─ announce  the lines that were crossed, once for each input, and the commands are ready
@@ -36,15 +37,21 @@
 //! |---|---|
 //! | `table` | the record of each known peer (`peer`, with its addresses in `route`), netgroups, who is forgotten first |
 //! | `candidates` | who could be dialed for what, best first |
+//! | `selection` | whom to dial for what is missing |
 //! | `ladder` | parked bootstrap peers and the rungs of the start-up |
 //! | `needs` | requirements, their providers, vacancies, and the cover that is expected |
 //! | `enrollments`, `requirements`, `shares` | protocols, what each asks for, is granted and uses; requirements that come and go |
 //! | `modes` | what the node is at: normal, paused, or in its initial sync |
 //! | `guards` | whether a connection may be closed for others; it owns nothing |
+//! | `regulation` | when a round of regulation begins |
+//! | `rounds`, `utility` | what a round closes, and how much a connection would be missed; they own nothing |
 //! | `leaving` | connections on their way out, and peers that wait because we closed theirs |
 //! | `dials` | the token bucket and the dials under way |
 //! | `connections` | the open connections and what was verified on them |
 //! | `asking` | whom we asked for peers, and when |
+//! | `pins` | whom the user holds, and whose connection they protect |
+//! | `bans`, `quarantine` | who may not connect, and which subnets |
+//! | `snapshot` | what outlives the process, and what came back of it (its bytes: `saved`) |
 //! | `outage` | whether this machine's network is to blame |
 //! | `deadlines` | what is to happen when |
 //! | `seed` | every choice between equals |
@@ -57,7 +64,7 @@
 //! Bounds: 5,000 peers with 8 addresses each, 20 connections and dials together, one deadline for each purpose.
 //! One input costs a few searches in ordered maps; nothing walks over all peers but [`Manager::peers`] and a start.
 //!
-//! This is tier 1 of the specification. Scores move as 4.5 says but do not fade with time.
+//! Scores fade without ticks (`score`): what they are now is worked out when they are read.
 
 pub mod command;
 pub mod config;
@@ -76,6 +83,7 @@ mod closing;
 mod connections;
 mod deadlines;
 mod dials;
+mod diversity;
 mod enrollments;
 mod environment;
 mod explain;
@@ -101,22 +109,30 @@ mod outage;
 mod outbox;
 mod peer;
 mod pings;
+mod pins;
 mod plan;
 mod policy;
 mod probe;
+mod quarantine;
 mod quota;
 mod regulation;
 mod requirements;
 mod ring;
+mod rounds;
 mod route;
+mod saved;
+mod score;
 mod seed;
+mod selection;
 mod services;
 mod shares;
+mod snapshot;
 mod sort;
 mod table;
 mod tidy;
 mod transport;
 mod transport_caps;
+mod utility;
 mod views;
 mod wire;
 
@@ -141,11 +157,14 @@ use modes::Mode;
 use needs::{Needs, Takeover};
 use outage::Outage;
 use outbox::Outbox;
-use peer::{Bar, Role};
+use peer::{Bar, Peer, Role};
+use pins::Pins;
+use quarantine::Quarantine;
 use regulation::Regulation;
 use ring::Ring;
-use seed::Seed;
+use seed::{Domain, Seed};
 use services::Services;
+use snapshot::Memory;
 use table::{Ix, Table};
 
 pub use command::{
@@ -161,6 +180,8 @@ pub use reason::{
     Outcome, Reason, Revocation, Trigger,
 };
 pub use record::{Log, Recorded, WireError};
+pub use saved::SnapshotError;
+pub use snapshot::Restored;
 pub use view::{
     Decision, Explanation, PeerState, PeerView, ProtocolView, RequirementView, ScoreParts, Stats,
     What,
@@ -171,14 +192,6 @@ pub use view::{
 enum Run {
     Stopped,
     Running,
-}
-
-/// Peers that the user holds at any cost.
-#[derive(Debug, Default)]
-struct Pins {
-    held: LiteMap<Ix, ()>,
-    /// Of these, whom the user waits for right now.
-    urgent: LiteMap<Ix, ()>,
 }
 
 /// The state machine. See the module's documentation for the contract.
@@ -209,6 +222,8 @@ pub struct Manager {
     locks: Locks,
     bursts: Bursts,
     bans: Bans,
+    quarantine: Quarantine,
+    memory: Memory,
     regulation: Regulation,
     /// Peers that answered and were of another network, since one was of ours.
     strangers: u32,
@@ -255,6 +270,8 @@ impl Manager {
             locks: Locks::default(),
             bursts: Bursts::default(),
             bans: Bans::default(),
+            quarantine: Quarantine::default(),
+            memory: Memory::default(),
             regulation: Regulation::default(),
             strangers: 0,
             fresh_loss: None,
@@ -272,7 +289,7 @@ impl Manager {
     pub fn handle(&mut self, now: Time, event: Event) {
         self.out.stats.events += 1;
         let slept = self.advance(now);
-        self.fire_due();
+        self.fire_due(slept);
         if slept {
             self.woke_up();
         }
@@ -373,6 +390,7 @@ impl Manager {
         }
         self.watch_quotas();
         self.decide();
+        self.calm_down();
         self.announce();
     }
 
@@ -481,6 +499,7 @@ impl Manager {
         let (mut entry, mut place) = (None, None);
         if let Some(peer) = self.table.get(ix)
             && peer.forbidden().is_none()
+            && !self.all_quarantined(peer)
             && let Some(route) = peer.routes.best()
         {
             match peer.role {
@@ -488,7 +507,7 @@ impl Manager {
                 Role::Ordinary | Role::Named if !peer.arriving => {
                     let services = peer.possible(all);
                     entry = (!services.is_empty()).then(|| Entry {
-                        rank: peer.rank(all, self.config.unverified_counted),
+                        rank: peer.rank(all, self.config.unverified_counted, self.now.mono_ms),
                         group: route.group,
                         salt: peer.salt,
                         services,
@@ -499,6 +518,7 @@ impl Manager {
         }
         self.candidates.put(ix, entry);
         self.ladder.put(ix, place);
+        self.table.list(ix);
     }
 
     /// Bars a peer from being dialed, or lifts it.
@@ -533,14 +553,25 @@ impl Manager {
     }
 
     /// Finds a peer's record, or makes one; `None` when the table is full of peers that may not be forgotten.
-    fn find_or_insert(&mut self, peer: PeerId, source: Source) -> Option<Ix> {
+    fn find_or_insert(
+        &mut self,
+        peer: PeerId,
+        source: Source,
+        introducer: Option<PeerId>,
+    ) -> Option<Ix> {
         if let Some(ix) = self.table.find(&peer) {
             return Some(ix);
         }
-        if let Some(old) = self.table.room(self.config.max_peers).ok()? {
+        let room = self.table.room(self.config.max_peers, &mut self.seed);
+        if let Some(old) = room.ok()? {
             self.forget(old);
         }
-        Some(self.table.insert(peer, source, &self.seed))
+        let mark = |id: PeerId| self.seed.mark(Domain::Introducer, &id.to_bytes());
+        let introducer = introducer.map(mark);
+        let ix = self.table.insert(peer, source, introducer, &self.seed);
+        self.note_ban(ix);
+        self.table.list(ix);
+        Some(ix)
     }
 
     /// Forgets a peer and everything that refers to it.
@@ -549,11 +580,18 @@ impl Manager {
             return;
         };
         self.refresh(ix);
+        self.clear_timers(ix, &peer);
+    }
+
+    /// Disarms everything that waits for a peer.
+    fn clear_timers(&mut self, ix: Ix, peer: &Peer) {
         self.deadlines.clear(Timer::Bar(ix));
+        self.deadlines.clear(Timer::Hint(ix));
         for service in &peer.services {
             self.deadlines.clear(Timer::Rest(ix, service.requirement));
         }
         self.asking.forget(ix);
         self.leaving.forget(ix);
+        self.memory.forget(ix);
     }
 }

@@ -163,7 +163,7 @@ impl Manager {
             let key = (
                 open.serving.len(),
                 peer.priority,
-                peer.score(),
+                peer.score(self.now.mono_ms),
                 core::cmp::Reverse(id),
             );
             (primary && wanted).then_some((key, id))

@@ -3,6 +3,7 @@
 use super::Manager;
 use super::Notice;
 use super::What;
+use super::connections::Pinging;
 use super::peer::Bar;
 use super::reason::{NetworkState, Reason};
 
@@ -25,11 +26,16 @@ impl Manager {
         if self.outage.is_offline() {
             self.tell_network(NetworkState::Online);
         }
+        self.network_up();
+        self.resume();
+    }
+
+    /// As far as anybody knows the network works: a suspicion ends.
+    fn network_up(&mut self) {
         if self.outage.is_suspect() {
             self.ring.push(self.now, What::Recovered);
         }
         self.outage.set_up();
-        self.resume();
     }
 
     /// Another interface, or another price: what failed on the old one says nothing of the new one, and connections over
@@ -38,8 +44,11 @@ impl Manager {
         self.set_constrained(constrained);
         self.dials.results.clear();
         self.set_pace();
+        if self.outage.is_suspect() {
+            self.ring.push(self.now, What::Recovered);
+        }
         if !self.outage.is_offline() {
-            self.outage.set_up();
+            self.network_up();
         }
         self.redraw_waits(true);
         self.ping_all();
@@ -109,6 +118,26 @@ impl Manager {
         }
         let open: Vec<_> = self.connections.open().map(|(id, _)| id).collect();
         for conn in open {
+            self.ping(conn, self.config.ping_resume_timeout_ms);
+        }
+    }
+
+    /// Dials fail everywhere: who was silent for a while is asked whether the network works at all. Without an answer
+    /// the connections end, and only then it is suspected: a few dead peers are no outage.
+    pub(super) fn ask_for_life(&mut self) {
+        if self.outage.is_offline() || !self.outage.doubts(&self.config, self.table.groups()) {
+            return;
+        }
+        let now = self.now.mono_ms;
+        let silence = self.config.suspect_silence_ms;
+        let silent: Vec<_> = self
+            .connections
+            .open()
+            .filter(|(_, conn)| conn.pinging == Pinging::Idle)
+            .filter(|(_, conn)| now.saturating_sub(conn.heard_at) >= silence)
+            .map(|(id, _)| id)
+            .collect();
+        for conn in silent {
             self.ping(conn, self.config.ping_resume_timeout_ms);
         }
     }

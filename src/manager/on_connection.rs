@@ -6,11 +6,13 @@ use multiaddr::Multiaddr;
 use super::command::Command;
 use super::connections::{Conn, HandOff, Network, Phase, Pinging};
 use super::deadlines::Timer;
+use super::diversity::Admission;
 use super::event::{ConnId, DialId, Direction, Metadata, RequirementId, Source, Transport};
 use super::needs::Provider;
 use super::peer::{Bar, Link};
 use super::reason::Reason;
 use super::requirements;
+use super::route::Marks;
 use super::services::{Cover, Services};
 use super::table::Ix;
 use super::transport;
@@ -41,13 +43,17 @@ impl Manager {
             return;
         };
         self.out.stats.connects += 1;
+        self.regulation.connected(&self.config, self.now.mono_ms);
         if self.outage.reached() {
             self.ring.push(self.now, What::Recovered);
             self.recover();
         }
         let ordered = self.dial_succeeded(ix, dial);
         let transport = transport::of(&route);
-        let refusal = self.refuses(ix, ordered, transport);
+        let marks = Marks::of(&route, &self.seed);
+        let refusal = self
+            .refuses(ix, ordered, transport, marks)
+            .or_else(|| (!ordered && self.quarantined(&route)).then_some(Reason::SubnetBanned));
         self.table.reached(ix);
         self.pins.urgent.remove(&ix);
         let Some(record) = self.table.get_mut(ix) else {
@@ -59,10 +65,11 @@ impl Manager {
         }
         if ordered {
             record.reach.record(true);
+            self.regulation.dialed(&self.config, self.now.mono_ms, true);
         }
         let first = !matches!(record.link, Link::Connected(_));
         let lost = if first {
-            record.link = Link::Connected(conn);
+            record.set_link(Link::Connected(conn), self.now.mono_ms);
             record.lost.take()
         } else {
             None
@@ -89,6 +96,8 @@ impl Manager {
                 direction,
                 route: route.clone(),
                 transport,
+                group: marks.group,
+                subnet: marks.subnet,
                 opened_at: now,
                 opened_wall: self.now.wall_ms,
                 phase: Phase::Open,
@@ -157,7 +166,7 @@ impl Manager {
     }
 
     /// Why a connection is closed again at once.
-    fn refuses(&self, ix: Ix, ordered: bool, transport: Transport) -> Option<Reason> {
+    fn refuses(&self, ix: Ix, ordered: bool, transport: Transport, marks: Marks) -> Option<Reason> {
         let peer = self.table.get(ix)?;
         if let Some(reason) = peer.banned() {
             return Some(reason);
@@ -168,9 +177,9 @@ impl Manager {
         match peer.bar {
             Bar::HungUp => return Some(Reason::HungUp),
             Bar::Until {
-                why: Reason::OtherNetwork,
+                why: why @ (Reason::OtherNetwork | Reason::BadBehaviour),
                 ..
-            } if !ordered => return Some(Reason::OtherNetwork),
+            } if !ordered => return Some(why),
             Bar::Open | Bar::Until { .. } => {}
         }
         if ordered {
@@ -182,7 +191,11 @@ impl Manager {
         if self.occupied() >= self.limits.hard() {
             return Some(Reason::NotAdmitted);
         }
-        (!self.transport_admits(transport)).then_some(Reason::TransportLimit)
+        if !self.transport_admits(transport) {
+            return Some(Reason::TransportLimit);
+        }
+        let admission = self.admits(&self.census(), peer, marks.group, marks.subnet);
+        (admission != Admission::Within).then_some(Reason::DiversityLimit)
     }
 
     pub(super) fn on_identified(&mut self, conn: ConnId, protocols: Vec<String>, agent: String) {
@@ -341,6 +354,7 @@ impl Manager {
             && let Some(peer) = self.table.get_mut(ix)
         {
             peer.good = true;
+            peer.served_wall_ms = Some(self.now.wall_ms);
         }
     }
 }

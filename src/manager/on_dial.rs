@@ -6,11 +6,13 @@ use super::backoff;
 use super::command::{Command, DialWhy, Failed};
 use super::deadlines::Timer;
 use super::dials::{Job, Leg};
-use super::event::DialId;
-use super::outage::Charge;
+use super::diversity::Admission;
+use super::event::{DialId, RequirementId};
+use super::outage::{Charge, Judged};
 use super::peer::{Bar, Link};
 use super::reason::{DialFailure, Reason};
 use super::route::Route;
+use super::score::Faded;
 use super::table::Ix;
 use super::{Manager, Notice, Run, What};
 
@@ -33,7 +35,9 @@ impl Manager {
 
     /// Whether an address may be dialed at this moment.
     pub(super) fn may_try(&self, route: &Route) -> bool {
-        !self.dials.busy(route.endpoint) && self.transport_admits(route.transport)
+        !self.dials.busy(route.endpoint)
+            && self.transport_admits(route.transport)
+            && !self.quarantined(&route.address)
     }
 
     /// Begins to dial a peer. `urgent`: the user waits, and may overdraw the bucket.
@@ -60,10 +64,12 @@ impl Manager {
             .iter()
             .filter(|route| self.transport_admits(route.transport))
             .take(usize::from(self.config.routes_per_dial))
+            .filter(|route| !self.quarantine.refuses(&route.address))
             .map(|route| Leg {
                 route: route.address.clone(),
                 endpoint: route.endpoint,
                 group: route.group,
+                subnet: route.subnet,
                 transport: route.transport,
             })
             .collect();
@@ -71,6 +77,11 @@ impl Manager {
             return Begun::NotNow;
         }
         let cover = peer.cover(all, self.config.unverified_counted);
+        match self.admission(&self.census(), peer) {
+            Admission::Within => {}
+            Admission::Relaxed => self.report_relaxed(ix),
+            Admission::Over => return Begun::NotNow,
+        }
         if let Some(peer) = self.table.get_mut(ix) {
             peer.link = Link::Dialing;
             if let Some(lost) = &mut peer.lost {
@@ -236,6 +247,7 @@ impl Manager {
         for charge in charges.into_iter().flatten() {
             self.take_back(charge);
         }
+        self.ask_for_life();
     }
 
     /// Our own side refused the dial: nobody is charged, and it is not repeated at once.
@@ -287,6 +299,8 @@ impl Manager {
             return None;
         }
         self.remember(ix);
+        self.regulation
+            .dialed(&self.config, self.now.mono_ms, false);
         let peer = self.table.get_mut(ix)?;
         peer.level = peer.level.saturating_add(1);
         peer.reach.record(false);
@@ -304,6 +318,31 @@ impl Manager {
             flap: peer.flap,
             reach: peer.reach,
             bar: peer.bar,
+            service: None,
+        };
+        self.outage.remember(&self.config, charge);
+    }
+
+    /// The same, before it is charged with a failure at a requirement.
+    pub(super) fn remember_service(&mut self, ix: Ix, requirement: RequirementId) {
+        let now = self.now.mono_ms;
+        let Some(peer) = self.table.get_mut(ix) else {
+            return;
+        };
+        let quality = peer.quality(requirement, now);
+        let service = *peer.service(requirement);
+        let charge = Charge {
+            ix,
+            level: peer.level,
+            flap: peer.flap,
+            reach: peer.reach,
+            bar: peer.bar,
+            service: Some(Judged {
+                requirement,
+                quality,
+                broken_at: service.broken_at,
+                broken_rounds: service.broken_rounds,
+            }),
         };
         self.outage.remember(&self.config, charge);
     }
@@ -330,6 +369,12 @@ impl Manager {
         peer.level = charge.level;
         peer.flap = charge.flap;
         peer.reach = charge.reach;
+        if let Some(before) = charge.service {
+            let service = peer.service(before.requirement);
+            service.quality = Faded::new(before.quality, self.now.mono_ms);
+            service.broken_at = before.broken_at;
+            service.broken_rounds = before.broken_rounds;
+        }
         let barred = matches!(
             peer.bar,
             Bar::Until {

@@ -4,7 +4,7 @@ use libp2p_identity::PeerId;
 use multiaddr::Multiaddr;
 
 use super::event::{RequirementId, Source};
-use super::peer::Role;
+use super::peer::{Peer, Role};
 use super::services::Services;
 use super::table::Ix;
 use super::{Manager, Notice};
@@ -23,14 +23,21 @@ impl Manager {
             return;
         }
         let (all, nameable) = (self.all(), self.nameable());
+        let answerer = introducer.and_then(|id| self.table.find(&id));
+        if answerer.is_some_and(|ix| !self.asking.counts(&self.config, ix)) {
+            return;
+        }
         let (ix, new) = match self.table.find(&peer) {
             Some(ix) => (ix, false),
-            None => match self.find_or_insert(peer, source) {
+            None => match self.find_or_insert(peer, source, introducer) {
                 Some(ix) => (ix, true),
                 None => return,
             },
         };
         let mut changed = self.add_routes(ix, routes) || new;
+        if changed && !self.keep_bounds(ix, new) {
+            return;
+        }
         let Some(record) = self.table.get_mut(ix) else {
             return;
         };
@@ -55,8 +62,8 @@ impl Manager {
                 source,
                 claims: claims.iter().collect(),
             });
-            if let Some(introducer) = introducer.and_then(|id| self.table.find(&id))
-                && self.asking.arrives(introducer, ix)
+            if let Some(answerer) = answerer
+                && self.asking.arrives(answerer, ix)
                 && let Some(record) = self.table.get_mut(ix)
             {
                 record.arriving = true;
@@ -64,6 +71,34 @@ impl Manager {
         }
         self.refresh(ix);
         self.untidy |= self.anybody_to_hand_off();
+    }
+
+    /// Nobody who names peers, and no netgroup, has more than its part of the table (4.15): another one of them goes, or
+    /// else the newcomer. Returns whether the peer is still there.
+    fn keep_bounds(&mut self, ix: Ix, new: bool) -> bool {
+        let Some(peer) = self.table.get(ix) else {
+            return false;
+        };
+        let (introducer, group) = (peer.introducer, peer.routes.best().map(|route| route.group));
+        if let Some(introducer) = introducer
+            && new
+            && self.table.new_of(introducer) > self.config.max_introduced
+        {
+            let draw = self.seed.draw();
+            let other = self.table.any_of_introducer(introducer, ix, draw);
+            self.forget(other.unwrap_or(ix));
+        }
+        if let Some(group) = group
+            && self.table.of_group(group) > self.config.max_per_netgroup
+        {
+            let draw = self.seed.draw();
+            let other = self.table.any_of_group(group, ix, draw);
+            let forgettable = new && self.table.get(ix).is_some_and(Peer::forgettable);
+            if let Some(gone) = other.or(forgettable.then_some(ix)) {
+                self.forget(gone);
+            }
+        }
+        self.table.get(ix).is_some()
     }
 
     /// The answer of a peer is complete: what it brought is weighed as a whole.
@@ -120,7 +155,7 @@ impl Manager {
         if let Some(ix) = self.table.find(&peer) {
             return Some(ix);
         }
-        let ix = self.find_or_insert(peer, source)?;
+        let ix = self.find_or_insert(peer, source, None)?;
         self.out.tell(Notice::Discovered {
             peer,
             source,

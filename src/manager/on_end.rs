@@ -7,6 +7,7 @@ use super::event::ConnId;
 use super::outage::Loneliness;
 use super::peer::{Bar, Link, Lost, Role};
 use super::reason::{CloseCause, Reason};
+use super::score::BEHAVIOUR_HALF_LIFE_MS;
 use super::table::Ix;
 use super::{Manager, Notice, Run};
 
@@ -40,7 +41,7 @@ impl Manager {
             return;
         }
         if peer.link == Link::Connected(conn) {
-            peer.link = Link::Idle;
+            peer.set_link(Link::Idle, self.now.mono_ms);
         }
         self.disconnected(&gone, seen);
     }
@@ -99,15 +100,22 @@ impl Manager {
         let wait = match reason {
             Reason::OtherNetwork => self.config.other_network_ms,
             Reason::FailedService => self.config.prune_wait_ms,
+            Reason::BadBehaviour => BEHAVIOUR_HALF_LIFE_MS,
+            Reason::Forgotten => {
+                self.forget_rest(ix);
+                return;
+            }
             _ => {
                 self.refresh(ix);
                 return;
             }
         };
-        let barred = self
-            .table
-            .get(ix)
-            .is_some_and(|peer| peer.bar == Bar::HungUp || peer.banned().is_some());
+        let barred = self.table.get(ix).is_some_and(|peer| match peer.bar {
+            Bar::HungUp => true,
+            // It came before its time, and waits no longer for that.
+            Bar::Until { why, .. } if why == reason => true,
+            Bar::Open | Bar::Until { .. } => peer.banned().is_some(),
+        });
         if barred {
             self.refresh(ix);
             return;
@@ -173,11 +181,24 @@ impl Manager {
                 )
         });
         if backing_off {
-            let wait = self.seed.between(0, self.config.mass_loss_spread_ms);
+            let within = if self.is_critical(ix) {
+                self.config.mass_loss_spread_ms
+            } else {
+                self.config.mass_loss_spread_other_ms
+            };
+            let wait = self.seed.between(0, within);
             let at = self.now.mono_ms.saturating_add(wait);
             let why = Reason::BackingOff;
             self.set_bar(ix, Bar::Until { at, why });
         }
+    }
+
+    /// Whether some minimum needs what a peer can serve.
+    fn is_critical(&self, ix: Ix) -> bool {
+        let minimum = |id| self.needs.need(id).is_some_and(|need| need.min > 0);
+        self.table
+            .get(ix)
+            .is_some_and(|peer| peer.possible(self.all()).iter().any(minimum))
     }
 
     /// Whether a peer that is gone will be dialed again without anybody asking: it is held, or it can serve what nobody

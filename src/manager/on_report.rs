@@ -7,13 +7,18 @@ use super::command::Failed;
 use super::deadlines::Timer;
 use super::event::RequirementId;
 use super::peer::{Bar, Link, Rest};
-use super::reason::{Outcome, Reason};
+use super::reason::{Outcome, Reason, Revocation};
+use super::score::{BEHAVIOUR_HALF_LIFE_MS, BEST, WORST};
 use super::table::Ix;
 use super::{Manager, Notice, What};
 
-/// Best and worst quality.
-const BEST: i16 = 1_000;
-const WORST: i16 = -1_000;
+/// How far of the way to its bound an outcome moves the quality, as a part (4.5). No outcome tells of a peer that is
+/// merely slow.
+const SUCCESS: i16 = 8;
+/// See [`SUCCESS`].
+const BROKEN: i16 = 8;
+/// See [`SUCCESS`].
+const FAULT: i16 = 4;
 
 impl Manager {
     pub(super) fn on_report(
@@ -36,6 +41,9 @@ impl Manager {
         if !self.outage.charges_count() && outcome == Outcome::Broken {
             return;
         }
+        if outcome == Outcome::Broken {
+            self.remember_service(ix, requirement);
+        }
         let rest_ms = self.failed_service(ix, requirement, outcome);
         let until = rest_ms.map(|wait| self.now.mono_ms.saturating_add(wait));
         if let Some(until) = until {
@@ -56,7 +64,7 @@ impl Manager {
             retry_at_wall_ms: until.map(|at| self.wall_at(at)),
         });
         if outcome == Outcome::Fault {
-            self.count_fault(ix);
+            self.misbehaved(ix);
         }
     }
 
@@ -66,9 +74,10 @@ impl Manager {
             return;
         };
         peer.good = true;
+        peer.served_wall_ms = Some(self.now.wall_ms);
         let link = peer.link;
+        peer.judge(requirement, BEST, SUCCESS, now);
         let service = peer.service(requirement);
-        service.toward(BEST, 8);
         service.broken_at = None;
         service.broken_rounds = 0;
         service.busy_rounds = 0;
@@ -79,6 +88,7 @@ impl Manager {
             self.end_rest(ix, requirement);
         }
         if let Link::Connected(conn) = link {
+            self.outage.heard();
             if let Some(open) = self.connections.get_mut(conn) {
                 open.successes = open.successes.saturating_add(1);
                 open.heard_at = now;
@@ -101,6 +111,11 @@ impl Manager {
         let peer = self.table.get_mut(ix)?;
         // What a lost connection breaks is charged to the loss.
         let connected = matches!(peer.link, Link::Connected(_));
+        match outcome {
+            Outcome::Broken => peer.judge(requirement, WORST, BROKEN, now),
+            Outcome::Fault => peer.judge(requirement, WORST, FAULT, now),
+            _ => {}
+        }
         let service = peer.service(requirement);
         let rest = match outcome {
             Outcome::Busy => {
@@ -112,7 +127,6 @@ impl Manager {
             Outcome::Unable => Some((config.unable_ms, None)),
             Outcome::Absent => Some((config.absent_ms, None)),
             Outcome::Broken => {
-                service.toward(WORST, 8);
                 let again = service
                     .broken_at
                     .is_some_and(|at| now.saturating_sub(at) <= config.broken_window_ms);
@@ -130,10 +144,7 @@ impl Manager {
                     None
                 }
             }
-            Outcome::Fault => {
-                service.toward(WORST, 4);
-                Some((config.fault_rest_ms, Some(Reason::FailedService)))
-            }
+            Outcome::Fault => Some((config.fault_rest_ms, Some(Reason::FailedService))),
             Outcome::Success | Outcome::Ours | Outcome::Lost => None,
         };
         let (wait, reason) = rest?;
@@ -172,33 +183,46 @@ impl Manager {
         self.untidy = true;
     }
 
-    /// Faults add up; enough of them ban, longer each time (4.16).
-    fn count_fault(&mut self, ix: Ix) {
+    /// A breach of the protocol tells of the peer's behaviour (4.5): two in a short time disconnect it for a while, and at
+    /// the limit of faults it is banned (4.16). Nothing but what the peer itself did comes this far (S14).
+    fn misbehaved(&mut self, ix: Ix) {
         let now = self.now.mono_ms;
+        let config = &self.config;
         let Some(peer) = self.table.get_mut(ix) else {
             return;
         };
-        if now.saturating_sub(peer.last_fault) > self.config.fault_memory_ms {
+        if peer.banned().is_some() {
+            return;
+        }
+        let half_life = BEHAVIOUR_HALF_LIFE_MS;
+        let step = i16::try_from(config.fault_step).map_or(i16::MIN, |step| -step);
+        peer.behaviour.add(step, now, half_life);
+        if now.saturating_sub(peer.last_fault) > config.fault_memory_ms {
             peer.faults = 0;
         }
         peer.last_fault = now;
         peer.faults = peer.faults.saturating_add(1);
-        if peer.faults < self.config.faults_to_ban || peer.banned().is_some() {
-            return;
+        let behaviour = i32::from(peer.behaviour(now));
+        if peer.faults >= config.faults_to_ban || -behaviour >= i32::from(config.behaviour_ban) {
+            self.ban_for_faults(ix);
+        } else if -behaviour >= i32::from(config.behaviour_disconnect) && !peer.held() {
+            self.send_away(ix);
         }
-        peer.faults = 0;
-        /// Each ban is this many times longer than the one before.
-        const LONGER: u64 = 8;
-        let times = LONGER.saturating_pow(u32::from(peer.bans));
-        peer.bans = peer.bans.saturating_add(1);
-        let wait = self
-            .config
-            .ban_ms
-            .saturating_mul(times)
-            .min(self.config.ban_cap_ms);
-        let at = now.saturating_add(wait);
-        let why = Reason::BannedForFaults;
-        self.set_bar(ix, Bar::Until { at, why });
-        self.shut_out(ix, why);
+    }
+
+    /// Disconnects a peer for a while.
+    fn send_away(&mut self, ix: Ix) {
+        let why = Reason::BadBehaviour;
+        self.cancel_dial(ix);
+        let conns: Vec<_> = self.connections.of(ix).map(|(id, _)| id).collect();
+        for conn in &conns {
+            self.revoke_locks(*conn, Revocation::Ban);
+            self.close(*conn, why);
+        }
+        let hung_up = self.table.get(ix).is_some_and(|p| p.bar == Bar::HungUp);
+        if conns.is_empty() && !hung_up {
+            let at = self.now.mono_ms.saturating_add(BEHAVIOUR_HALF_LIFE_MS);
+            self.set_bar(ix, Bar::Until { at, why });
+        }
     }
 }

@@ -11,13 +11,39 @@ use super::{Command, ConnId};
 const MAX_DUE: usize = 256;
 
 impl Manager {
-    pub(super) fn fire_due(&mut self) {
+    /// `slept`: the machine did, so that nobody is to blame for what did not come meanwhile (F6).
+    pub(super) fn fire_due(&mut self, slept: bool) {
         for _ in 0..MAX_DUE {
             let Some(timer) = self.deadlines.pop_due(self.now.mono_ms) else {
                 break;
             };
-            self.fire(timer);
+            if !(slept && self.excuse(timer)) {
+                self.fire(timer);
+            }
         }
+    }
+
+    /// Ends a wait that the sleep made too long without a charge; whether it was one.
+    fn excuse(&mut self, timer: Timer) -> bool {
+        match timer {
+            Timer::Dial(dial) => {
+                self.out.order(Command::CancelDial { dial });
+                self.on_dial_failed(dial, DialFailure::Cancelled);
+            }
+            Timer::Identify(conn) => {
+                let at = self.now.mono_ms.saturating_add(self.config.identify_ms);
+                self.deadlines.set(timer, at);
+                debug_assert!(self.connections.get(conn).is_some(), "timers end with them");
+            }
+            Timer::Pong(conn) => {
+                // Waking up pings everybody again.
+                if let Some(open) = self.connections.get_mut(conn) {
+                    open.pinging = Pinging::Idle;
+                }
+            }
+            _ => return false,
+        }
+        true
     }
 
     fn fire(&mut self, timer: Timer) {
@@ -28,13 +54,7 @@ impl Manager {
             }
             Timer::Closing(conn) => self.on_closed(conn, CloseCause::Ordered),
             Timer::Identify(conn) => self.close(conn, Reason::IdentifyFailed),
-            Timer::Verify(conn) => {
-                if let Some(open) = self.connections.get_mut(conn) {
-                    open.overdue = true;
-                    self.reassess(conn);
-                    self.untidy = true;
-                }
-            }
+            Timer::Verify(conn) => self.unverified(conn),
             Timer::Duplicate(conn) => self.close(conn, Reason::Duplicate),
             Timer::Ping(conn) => self.silent(conn),
             Timer::Pong(conn) => self.on_ping_failed(conn),
@@ -52,8 +72,11 @@ impl Manager {
             Timer::Offer(enrollment) => self.offer_due(enrollment),
             Timer::Lock(lock) => self.lock_over(lock),
             Timer::Sweep => self.place_peers(),
+            Timer::Hint(ix) => self.hints_over(ix),
+            Timer::Bans => self.bans_over(),
+            Timer::Quarantine => self.quarantine_over(),
             // These only say that it is time to decide again, as every input does.
-            Timer::Plan => {}
+            Timer::Plan | Timer::Regulate => {}
             Timer::Tidy | Timer::Quota => self.untidy = true,
             Timer::Evict => self.finish_evictions(),
             Timer::Hidden => self.hidden_for_long(),
@@ -77,5 +100,23 @@ impl Manager {
         } else {
             self.ping(conn, self.config.ping_timeout_ms);
         }
+    }
+
+    /// A connection took its time to be verified: it no longer counts as cover on its way, and is given up in the end.
+    fn unverified(&mut self, conn: ConnId) {
+        let Some(open) = self.connections.get_mut(conn).filter(|c| c.is_open()) else {
+            return;
+        };
+        if open.verified() {
+            return;
+        }
+        if core::mem::replace(&mut open.overdue, true) {
+            self.close(conn, Reason::IdentifyFailed);
+            return;
+        }
+        let at = self.now.mono_ms.saturating_add(self.config.unverified_ms);
+        self.deadlines.set(Timer::Verify(conn), at);
+        self.reassess(conn);
+        self.untidy = true;
     }
 }

@@ -8,7 +8,7 @@ use super::event::{Priority, Source};
 use super::peer::{Bar, Link};
 use super::reason::Reason;
 use super::table::Ix;
-use super::{Manager, Notice, Run, What};
+use super::{Manager, Run};
 
 impl Manager {
     pub(super) fn on_start(&mut self) {
@@ -61,48 +61,25 @@ impl Manager {
         let Some(ix) = self.known(peer, Source::Static) else {
             return;
         };
+        if priority == Priority::Banned {
+            self.ban_by_user(ix);
+            return;
+        }
+        let lifted = self.lift_ban(ix);
         let Some(record) = self.table.get_mut(ix) else {
             return;
         };
-        let before = core::mem::replace(&mut record.priority, priority);
-        if priority == Priority::Banned {
-            if before != Priority::Banned {
-                self.shut_out(ix, Reason::BannedByUser);
-            }
-            return;
-        }
-        let lifted = match record.bar {
-            Bar::HungUp => true,
-            Bar::Until { why, .. } => why == Reason::BannedForFaults,
-            Bar::Open => false,
-        };
-        if lifted {
+        record.priority = priority;
+        if lifted || record.bar == Bar::HungUp {
             self.set_bar(ix, Bar::Open);
         } else {
             self.refresh(ix);
         }
     }
 
-    /// Takes a peer out at once, in this very input (S3), and says so.
-    pub(super) fn shut_out(&mut self, ix: Ix, reason: Reason) {
-        self.unpin(ix);
-        self.cancel_dial(ix);
-        let conns: Vec<_> = self.connections.of(ix).map(|(id, _)| id).collect();
-        for conn in conns {
-            self.close(conn, reason);
-        }
-        let Some(peer) = self.table.get_mut(ix) else {
-            return;
-        };
-        peer.last_reason = Some(reason);
-        let peer = peer.id;
-        self.refresh(ix);
-        self.ring.push(self.now, What::Banned { peer, reason });
-        self.out.tell(Notice::Banned { peer, reason });
-    }
-
-    /// Holds a peer and dials it, or leaves in its record why not.
-    pub(super) fn on_connect_now(&mut self, peer: PeerId, routes: &[Multiaddr], _permanent: bool) {
+    /// Holds a peer and dials it, or leaves in its record why not. Whom the user keeps for good is held also when it
+    /// can't be dialed at this moment.
+    pub(super) fn on_connect_now(&mut self, peer: PeerId, routes: &[Multiaddr], permanent: bool) {
         if peer == self.config.local {
             return;
         }
@@ -111,6 +88,8 @@ impl Manager {
         };
         self.add_routes(ix, routes);
         let refusal = self.refuses_pin(ix);
+        let obstacle = self.cannot_dial(ix);
+        let refusal = refusal.or(if permanent { None } else { obstacle });
         let Some(record) = self.table.get_mut(ix) else {
             return;
         };
@@ -122,7 +101,7 @@ impl Manager {
         let idle = record.link == Link::Idle;
         let barred = record.bar != Bar::Open;
         self.pins.held.insert(ix, ());
-        if idle {
+        if idle && obstacle.is_none() {
             self.pins.urgent.insert(ix, ());
         }
         if barred {
@@ -131,17 +110,21 @@ impl Manager {
         self.untidy = true;
     }
 
-    /// Why the user's own dial is refused.
+    /// Why a peer is not held.
     fn refuses_pin(&self, ix: Ix) -> Option<Reason> {
         let peer = self.table.get(ix)?;
-        if let Some(reason) = peer.banned() {
-            return Some(reason);
+        if peer.banned().is_some() {
+            return peer.banned();
         }
+        let full = !self.pins.counts(ix) && self.pins.len() >= self.limits.pins();
+        full.then_some(Reason::PinLimit)
+    }
+
+    /// Why the user's own dial can't be made now.
+    fn cannot_dial(&self, ix: Ix) -> Option<Reason> {
+        let peer = self.table.get(ix)?;
         if self.run == Run::Stopped {
             return Some(Reason::Stopped);
-        }
-        if !peer.pinned && self.pins.held.len() >= self.limits.pins() {
-            return Some(Reason::PinLimit);
         }
         if peer.link != Link::Idle {
             return None;
@@ -154,6 +137,9 @@ impl Manager {
         }
         if peer.routes.is_empty() {
             return Some(Reason::NoRoute);
+        }
+        if self.all_quarantined(peer) {
+            return Some(Reason::SubnetBanned);
         }
         (self.occupied() >= self.limits.hard()).then_some(Reason::LimitReached)
     }
@@ -175,6 +161,15 @@ impl Manager {
         // A ban outlasts it.
         if peer.banned().is_none() {
             self.set_bar(ix, Bar::HungUp);
+        }
+    }
+
+    /// Lets go of a peer that the user held or protected.
+    pub(super) fn let_go(&mut self, ix: Ix) {
+        self.unpin(ix);
+        self.pins.protected.remove(&ix);
+        if let Some(peer) = self.table.get_mut(ix) {
+            peer.tags.clear();
         }
     }
 

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use libp2p_identity::PeerId;
 
 use super::config::Config;
+use super::event::RequirementId;
 use super::peer::{Bar, Reach};
 use super::seed::Seed;
 use super::table::Ix;
@@ -38,6 +39,17 @@ pub(super) struct Charge {
     pub(super) flap: u8,
     pub(super) reach: Reach,
     pub(super) bar: Bar,
+    /// How it did at a requirement, when it was charged with a failure of that.
+    pub(super) service: Option<Judged>,
+}
+
+/// How a peer did at a requirement before it failed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Judged {
+    pub(super) requirement: RequirementId,
+    pub(super) quality: i16,
+    pub(super) broken_at: Option<u64>,
+    pub(super) broken_rounds: u8,
 }
 
 /// A loss, and who was lost.
@@ -111,6 +123,26 @@ impl Outage {
         suspect
     }
 
+    /// A requirement is gone: its place may be another's soon.
+    pub(super) fn forget_requirement(&mut self, id: RequirementId) {
+        self.charges
+            .retain(|charge| charge.service.is_none_or(|judged| judged.requirement != id));
+    }
+
+    /// A sign of life of somebody: our network works, and what failed before was the fault of those who did.
+    pub(super) fn heard(&mut self) {
+        if self.link == Link::Up {
+            self.clear();
+        }
+    }
+
+    /// Whether so much fails, and everywhere, that our own network may be to blame.
+    pub(super) fn doubts(&self, config: &Config, known_groups: usize) -> bool {
+        let wanted = config.suspect_failures as usize;
+        self.failures >= config.suspect_failures
+            && self.groups.len() >= wanted.min(known_groups.max(1))
+    }
+
     fn clear(&mut self) {
         self.failures = 0;
         self.groups.clear();
@@ -142,12 +174,7 @@ impl Outage {
         if self.groups.len() < wanted && !self.groups.contains(&group) {
             self.groups.push(group);
         }
-        let everywhere = self.groups.len() >= wanted.min(known_groups.max(1));
-        if self.link != Link::Up
-            || connected
-            || self.failures < config.suspect_failures
-            || !everywhere
-        {
+        if self.link != Link::Up || connected || !self.doubts(config, known_groups) {
             return None;
         }
         self.link = Link::Suspect {

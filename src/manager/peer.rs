@@ -7,8 +7,12 @@ use libp2p_identity::PeerId;
 
 use super::backoff::Standing;
 use super::event::{ConnId, Priority, RequirementId, Source};
+use super::hints::Hint;
 use super::reason::{Outcome, Reason};
 use super::route::Routes;
+use super::score::{
+    self, BEST, Faded, QUALITY_CONNECTED_HALF_LIFE_MS, QUALITY_STORED_HALF_LIFE_MS, WORST,
+};
 use super::services::{Cover, Services, UNKNOWN, WHOLE};
 use super::sort::sort_short_by_key;
 
@@ -72,8 +76,8 @@ pub(super) struct Rest {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Service {
     pub(super) requirement: RequirementId,
-    /// −1000 to 1000, 0 unknown (4.5). Tier 1 does not let it fade with time.
-    pub(super) quality: i16,
+    /// How well it served (4.5). It halves in the time that [`Peer::half_life`] says.
+    pub(super) quality: Faded,
     /// The last failure that was not answered by a success.
     pub(super) broken_at: Option<u64>,
     /// Rests in a row after [`Outcome::Broken`].
@@ -87,23 +91,12 @@ impl Service {
     fn new(requirement: RequirementId) -> Self {
         Self {
             requirement,
-            quality: 0,
+            quality: Faded::default(),
             broken_at: None,
             broken_rounds: 0,
             busy_rounds: 0,
             rest: None,
         }
-    }
-
-    /// Moves the quality toward a bound by 1/`part` of the way.
-    pub(super) fn toward(&mut self, bound: i16, part: i16) {
-        let way = i32::from(bound) - i32::from(self.quality);
-        let mut step = way / i32::from(part.max(1));
-        if step == 0 {
-            step = way.signum();
-        }
-        let moved = (i32::from(self.quality) + step).clamp(-1_000, 1_000);
-        self.quality = i16::try_from(moved).expect("clamped to the score's range");
     }
 }
 
@@ -124,6 +117,18 @@ impl Reach {
         self.ok += u8::from(success);
     }
 
+    /// So many successes among so many tries.
+    pub(super) fn of(ok: u8, tries: u8) -> Self {
+        let tries = tries.min(16);
+        let ok = ok.min(tries);
+        Self { ok, tries }
+    }
+
+    /// Successes and tries.
+    pub(super) fn parts(self) -> (u8, u8) {
+        (self.ok, self.tries)
+    }
+
     /// Laplace's estimate in 1/256.
     pub(super) fn estimate(self) -> u32 {
         (u32::from(self.ok) + 1) * 256 / (u32::from(self.tries) + 2)
@@ -137,7 +142,7 @@ pub(super) struct Rank {
     pub(super) band: Priority,
     /// Expected cover, times the chance to reach it.
     pub(super) value: u32,
-    /// Mean quality.
+    /// Its score when it was last placed: a stale one costs no more than a better choice.
     pub(super) quality: i16,
 }
 
@@ -149,6 +154,8 @@ pub(super) struct Peer {
     pub(super) salt: u64,
     /// Who told first.
     pub(super) source: Source,
+    /// The mark of who named it first.
+    pub(super) introducer: Option<u64>,
     pub(super) role: Role,
     pub(super) priority: Priority,
     pub(super) routes: Routes,
@@ -162,7 +169,11 @@ pub(super) struct Peer {
     pub(super) services: Vec<Service>,
     pub(super) link: Link,
     pub(super) bar: Bar,
+    /// As the table of bans says, which outlasts this record (4.16).
+    pub(super) ban: Option<Reason>,
     pub(super) pinned: bool,
+    /// Why the user wants its connection left alone: one tag for each wish (4.8).
+    pub(super) tags: Vec<String>,
     /// Heard of in an answer that is still coming in: it is weighed with the whole of it.
     pub(super) arriving: bool,
     pub(super) reach: Reach,
@@ -175,9 +186,14 @@ pub(super) struct Peer {
     /// It served once.
     pub(super) good: bool,
     pub(super) lost: Option<Lost>,
+    /// When it last served, wall clock.
+    pub(super) served_wall_ms: Option<u64>,
+    /// How well it behaved (4.5): only breaches of a protocol move it, and it stands still during a ban.
+    pub(super) behaviour: Faded,
+    /// What the user thinks of it, for a time.
+    pub(super) hints: Vec<Hint>,
     pub(super) faults: u8,
     pub(super) last_fault: u64,
-    pub(super) bans: u8,
     pub(super) shards: Option<Vec<u16>>,
     pub(super) agent: Option<String>,
     pub(super) rtt_ms: Option<u32>,
@@ -190,6 +206,7 @@ impl Peer {
             id,
             salt,
             source,
+            introducer: None,
             role: match source {
                 Source::Dns => Role::Bootstrap,
                 Source::Static => Role::Named,
@@ -203,7 +220,9 @@ impl Peer {
             services: Vec::new(),
             link: Link::Idle,
             bar: Bar::Open,
+            ban: None,
             pinned: false,
+            tags: Vec::new(),
             arriving: false,
             reach: Reach::default(),
             level: 0,
@@ -211,9 +230,11 @@ impl Peer {
             prunes: 0,
             good: false,
             lost: None,
+            served_wall_ms: None,
+            behaviour: Faded::default(),
+            hints: Vec::new(),
             faults: 0,
             last_fault: 0,
-            bans: 0,
             shards: None,
             agent: None,
             rtt_ms: None,
@@ -224,8 +245,8 @@ impl Peer {
     /// The first rule that forbids to dial it at all, the user's own dial excepted where the rule allows that.
     /// Parking is not among them: it binds needs, not the ladder.
     pub(super) fn forbidden(&self) -> Option<Reason> {
-        if self.priority == Priority::Banned {
-            return Some(Reason::BannedByUser);
+        if self.ban.is_some() {
+            return self.ban;
         }
         if self.link != Link::Idle {
             return Some(Reason::AlreadyConnected);
@@ -240,16 +261,17 @@ impl Peer {
 
     /// Banned, by whom.
     pub(super) fn banned(&self) -> Option<Reason> {
-        if self.priority == Priority::Banned {
-            return Some(Reason::BannedByUser);
-        }
-        match self.bar {
-            Bar::Until {
-                why: Reason::BannedForFaults,
-                ..
-            } => Some(Reason::BannedForFaults),
-            Bar::Open | Bar::Until { .. } | Bar::HungUp => None,
-        }
+        self.ban
+    }
+
+    /// Whether a tag of the user's protects its connection.
+    pub(super) fn protected(&self) -> bool {
+        !self.tags.is_empty()
+    }
+
+    /// Whether the user wants its connection at any cost: pinned or protected.
+    pub(super) fn held(&self) -> bool {
+        self.pinned || self.protected()
     }
 
     /// What rests.
@@ -369,29 +391,67 @@ impl Peer {
     }
 
     /// Its place among candidates before anything is known of the needs of the moment.
-    pub(super) fn rank(&self, all: Services, unverified_counted: usize) -> Rank {
+    pub(super) fn rank(&self, all: Services, unverified_counted: usize, now: u64) -> Rank {
         Rank {
             band: self.priority,
             value: self.value(all, unverified_counted, &|_| WHOLE),
-            quality: self.score(),
+            quality: self.score(now),
         }
     }
 
-    /// Mean quality over the requirements that were tried.
-    pub(super) fn score(&self) -> i16 {
-        let sum: i32 = self.services.iter().map(|s| i32::from(s.quality)).sum();
-        match i32::try_from(self.services.len()) {
-            Ok(0) | Err(_) => 0,
-            Ok(count) => i16::try_from(sum / count).expect("a mean of scores is a score"),
-        }
+    /// All that speaks for or against it: the mean quality over the requirements that were tried, its behaviour and the
+    /// user's hints.
+    pub(super) fn score(&self, now: u64) -> i16 {
+        let half_life = self.half_life();
+        let sum: i32 = self
+            .services
+            .iter()
+            .map(|service| i32::from(service.quality.at(now, half_life)))
+            .sum();
+        let count = i32::try_from(self.services.len()).unwrap_or(i32::MAX);
+        let mean = if count == 0 { 0 } else { sum / count };
+        let all = mean + i32::from(self.behaviour(now)) + i32::from(self.hinted(now));
+        let all = all.clamp(i32::from(WORST), i32::from(BEST));
+        i16::try_from(all).expect("clamped to the range of scores")
     }
 
     /// How it does at one requirement.
-    pub(super) fn quality(&self, requirement: RequirementId) -> i16 {
+    pub(super) fn quality(&self, requirement: RequirementId, now: u64) -> i16 {
         self.services
             .iter()
             .find(|service| service.requirement == requirement)
-            .map_or(0, |service| service.quality)
+            .map_or(0, |service| service.quality.at(now, self.half_life()))
+    }
+
+    /// How it behaved.
+    pub(super) fn behaviour(&self, now: u64) -> i16 {
+        self.behaviour.at(now, score::BEHAVIOUR_HALF_LIFE_MS)
+    }
+
+    /// How fast what is known of its quality loses its worth: we learn anew while we are in touch, and only then.
+    pub(super) fn half_life(&self) -> u64 {
+        match self.link {
+            Link::Connected(_) => QUALITY_CONNECTED_HALF_LIFE_MS,
+            Link::Idle | Link::Dialing => QUALITY_STORED_HALF_LIFE_MS,
+        }
+    }
+
+    /// Comes into touch, or out of it: its quality fades at another pace from now on.
+    pub(super) fn set_link(&mut self, link: Link, now: u64) {
+        let before = self.half_life();
+        self.link = link;
+        if self.half_life() != before {
+            for service in &mut self.services {
+                service.quality.rebase(now, before);
+            }
+        }
+    }
+
+    /// Moves its quality at one requirement 1/`part` of the way toward a bound.
+    pub(super) fn judge(&mut self, requirement: RequirementId, bound: i16, part: i16, now: u64) {
+        let half_life = self.half_life();
+        let service = self.service(requirement);
+        service.quality.toward(bound, part, now, half_life);
     }
 
     /// The record of one requirement, made when it is first needed.
@@ -421,19 +481,12 @@ impl Peer {
         }
     }
 
-    /// Whether the table may forget it: nothing that the user or a ban holds, nothing in use.
+    /// Whether the table may forget it: nothing that the user named or holds, nothing in use. A ban needs no record.
     pub(super) fn forgettable(&self) -> bool {
         self.link == Link::Idle
-            && !self.pinned
+            && !self.held()
             && self.role == Role::Ordinary
             && self.priority == Priority::Medium
-            && !matches!(
-                self.bar,
-                Bar::HungUp
-                    | Bar::Until {
-                        why: Reason::BannedForFaults,
-                        ..
-                    }
-            )
+            && self.bar != Bar::HungUp
     }
 }

@@ -19,6 +19,7 @@ impl Manager {
         open.heard_at = now;
         let ix = open.ix;
         self.deadlines.clear(Timer::Pong(conn));
+        self.outage.heard();
         if let Some(peer) = self.table.get_mut(ix) {
             peer.rtt_ms = Some(rtt_ms);
         }

@@ -9,23 +9,9 @@ use super::event::{ConnId, RequirementId};
 use super::ladder::{Situation, Step};
 use super::on_dial::Begun;
 use super::peer::{Bar, Link, Role};
-use super::reason::Reason;
 use super::services::{Services, WHOLE};
-use super::sort::sort_short_by_key;
 use super::table::Ix;
 use super::{Manager, Run};
-
-/// Somebody who could be dialed.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Choice {
-    pub(super) ix: Ix,
-    requirement: RequirementId,
-    /// Priority band and value: what must not be given up for variety.
-    worth: (super::Priority, u32),
-    quality: i16,
-    group: u64,
-    salt: u64,
-}
 
 impl Manager {
     pub(super) fn plan(&mut self) {
@@ -43,6 +29,7 @@ impl Manager {
             } else {
                 self.dial_pins(false, &mut wake);
                 if self.needs.short() {
+                    self.dial_anchors();
                     self.dial_needs(&mut wake);
                     self.redial_at_once();
                     self.ask_peers(&mut wake);
@@ -103,17 +90,36 @@ impl Manager {
 
     /// Peers for what is missing, few for much.
     fn dial_needs(&mut self, wake: &mut Wake) {
-        self.call_back();
-        while self.anything_missing() {
+        loop {
+            // Each dial takes a candidate away: whether others are called back is asked anew after every one, or else a
+            // later call of the plan would find something to do (D4).
+            self.call_back();
+            if !self.anything_missing() {
+                return;
+            }
             if !self.pace_admits(false) {
                 self.wait_for_token(wake);
                 return;
             }
-            let deficits: Vec<u32> = self.needs.ids().map(|id| self.needs.deficit(id)).collect();
-            let wants = |id: RequirementId| deficits[usize::from(id.0)];
+            let lacking = self.entitled();
             if self.occupied() >= self.limits.soft() {
+                if lacking.iter().any(|id| self.candidates.any(id)) {
+                    self.regulation.room_is_short = true;
+                }
                 return;
             }
+            if self.head_start_is_full(wake) {
+                return;
+            }
+            let deficit = |id| {
+                if lacking.contains(id) {
+                    self.needs.deficit(id)
+                } else {
+                    0
+                }
+            };
+            let deficits: Vec<u32> = self.needs.ids().map(deficit).collect();
+            let wants = |id: RequirementId| deficits[usize::from(id.0)];
             let drawn = self.seed.drawn();
             let Some(choice) = self.choose(&wants) else {
                 return;
@@ -134,87 +140,22 @@ impl Manager {
         }
     }
 
+    /// In the head start of rung 1 only a few are dialed at once: those who are known to serve come first.
+    fn head_start_is_full(&self, wake: &mut Wake) -> bool {
+        let ends = self
+            .ladder
+            .since()
+            .saturating_add(self.config.head_start_ms);
+        let full = self.dials.len() >= self.config.head_start_dials;
+        let head_start = full && self.now.mono_ms < ends && !self.anybody_serves();
+        if head_start {
+            wake.by(ends);
+        }
+        head_start
+    }
+
     fn anything_missing(&self) -> bool {
         self.needs.deficits().next().is_some()
-    }
-
-    /// The best candidates for these wants (in units of a provider): a few for each.
-    fn compare(&self, wants: &dyn Fn(RequirementId) -> u32) -> Vec<Choice> {
-        let all = self.all();
-        let wanted: Services = self.needs.ids().filter(|id| wants(*id) > 0).collect();
-        // No more guesses than places that are left: one of them may fill several.
-        let places: u32 = self.needs.ids().map(|id| wants(id).div_ceil(WHOLE)).sum();
-        let guesses = self.guesses_under_way(wanted);
-        let admit_unknown = guesses < self.config.unknown_in_flight && guesses < places as usize;
-        let usable = |ix: Ix| {
-            self.table.get(ix).is_some_and(|peer| {
-                let known = peer.known_for(wanted);
-                let legs = peer
-                    .routes
-                    .iter()
-                    .take(usize::from(self.config.routes_per_dial));
-                (known || admit_unknown) && legs.into_iter().any(|route| self.may_try(route))
-            })
-        };
-        let mut choices: Vec<Choice> = Vec::new();
-        for requirement in wanted.iter() {
-            let top = self
-                .candidates
-                .top(requirement, self.config.groups_compared, usable);
-            for (ix, entry) in top {
-                if choices.iter().any(|choice| choice.ix == ix) {
-                    continue;
-                }
-                let Some(peer) = self.table.get(ix) else {
-                    continue;
-                };
-                let value = peer.value(all, self.config.unverified_counted, wants);
-                choices.push(Choice {
-                    ix,
-                    requirement,
-                    worth: (peer.priority, value),
-                    quality: entry.rank.quality,
-                    group: entry.group,
-                    salt: entry.salt,
-                });
-            }
-        }
-        choices
-    }
-
-    /// The best of the candidates for these wants. One time in a few, any other of the same worth: so nobody starves,
-    /// and variety costs no connection.
-    pub(super) fn choose(&mut self, wants: &dyn Fn(RequirementId) -> u32) -> Option<Choice> {
-        let choices = self.compare(wants);
-        let best = *choices
-            .iter()
-            .max_by_key(|c| (c.worth, c.quality, c.group, c.salt, c.ix))?;
-        let compared = choices.len();
-        let choice = self.explore(choices, best);
-        self.ring
-            .chose(self.now, choice.ix, compared, choice.worth.1);
-        Some(choice)
-    }
-
-    /// One time in a few, any other of the same worth.
-    fn explore(&mut self, mut choices: Vec<Choice>, best: Choice) -> Choice {
-        if !self.seed.one_in(self.config.explore_one_in) {
-            return best;
-        }
-        choices.retain(|choice| choice.worth == best.worth);
-        sort_short_by_key(&mut choices, |c| (c.group, c.quality, c.salt, c.ix));
-        choices.dedup_by_key(|choice| choice.group);
-        let last = u64::try_from(choices.len()).unwrap_or(1).saturating_sub(1);
-        let place = usize::try_from(self.seed.between(0, last)).unwrap_or(0);
-        choices.get(place).copied().unwrap_or(best)
-    }
-
-    /// Peers that are being tried on nothing but hope.
-    fn guesses_under_way(&self, wanted: Services) -> usize {
-        let dials = self.dials.iter().map(|(_, job)| job.cover);
-        let open = self.connections.open().map(|(_, conn)| conn.cover);
-        let covers = dials.chain(open);
-        covers.filter(|cover| cover.is_guess(wanted)).count()
     }
 
     /// The sole candidate, lost alone in this input, is dialed without a wait.
@@ -236,6 +177,14 @@ impl Manager {
     /// Connected peers that can name others: once for each connection, and again when nobody is left to dial.
     fn ask_peers(&mut self, wake: &mut Wake) {
         let now = self.now.mono_ms;
+        // Who is given up may be asked again at once.
+        let (newcomers, _) = self.asking.overdue(&self.config, now);
+        if !newcomers.is_empty() {
+            for newcomer in newcomers {
+                self.arrived(newcomer);
+            }
+            self.dial_needs(wake);
+        }
         let exhausted = self.anything_missing() && !self.candidates_for_deficits();
         let may: Vec<(Ix, ConnId, MayAsk)> = self
             .connections
@@ -251,8 +200,8 @@ impl Manager {
                 MayAsk::First => {}
                 MayAsk::Again if exhausted => {}
                 MayAsk::Again => continue,
-                MayAsk::Later(at) => {
-                    if exhausted && at > now {
+                MayAsk::Later { at, first } => {
+                    if (exhausted || first) && at > now {
                         wake.by(at);
                     }
                     continue;
@@ -269,15 +218,9 @@ impl Manager {
                 count: self.config.exchange_count,
             });
         }
-        let (newcomers, next) = self.asking.overdue(&self.config, now);
+        let (_, next) = self.asking.overdue(&self.config, now);
         if let Some(at) = next {
             wake.by(at);
-        }
-        if !newcomers.is_empty() {
-            for newcomer in newcomers {
-                self.arrived(newcomer);
-            }
-            self.dial_needs(wake);
         }
     }
 
@@ -303,12 +246,12 @@ impl Manager {
             .since()
             .saturating_add(self.config.head_start_ms);
         let late = !self.asking.looked_up() && !s.serving;
-        if late && now < head_start_ends {
-            wake.by(head_start_ends);
-        }
         let at = self.asking.trees_at();
         let due = exhausted || (late && now >= head_start_ends);
         if !due {
+            if late {
+                wake.by(head_start_ends);
+            }
             return;
         }
         if now < at {
@@ -385,6 +328,7 @@ impl Manager {
                 return;
             }
             if self.occupied() >= self.limits.soft() {
+                self.regulation.room_is_short |= !self.entitled().is_empty();
                 return;
             }
             let Some(ix) = self.next_bootstrap(rung) else {
@@ -455,34 +399,6 @@ impl Manager {
         let choice = self.choose(&|id| if wanted.contains(id) { WHOLE } else { 0 });
         if let Some(choice) = choice {
             self.begin_dial(choice.ix, DialWhy::HandOff, false, false);
-        }
-    }
-
-    /// At the soft limit, something that is of no use makes room for what is missing.
-    fn make_room(&mut self) {
-        let full = self.occupied() >= self.limits.soft();
-        if !full || !self.anything_missing() || !self.pace_admits(false) {
-            return;
-        }
-        if self.connections.iter().any(|(_, conn)| !conn.is_open()) {
-            // Room is being made.
-            return;
-        }
-        let spare = self
-            .connections
-            .open()
-            .filter(|(id, conn)| {
-                let pinned = self.table.get(conn.ix).is_some_and(|peer| peer.pinned);
-                let needed = conn
-                    .serving
-                    .iter()
-                    .any(|id| !self.needs.met_without_one(id));
-                !pinned && !self.locked(*id) && !conn.verifying() && !needed
-            })
-            .min_by_key(|(id, conn)| (conn.serving.len(), *id))
-            .map(|(id, _)| id);
-        if let Some(conn) = spare {
-            self.close(conn, Reason::NotNeeded);
         }
     }
 }

@@ -6,9 +6,14 @@ use super::config::Config;
 const GREATEST: u64 = 1 << 42;
 
 /// Numbers that may be zero, which switches them off. With a zero anywhere else there would be no manager at all.
-const MAY_BE_ZERO: [usize; 2] = [
+const MAY_BE_ZERO: [usize; 7] = [
     Place::dial_overdraft as usize,
     Place::explore_one_in as usize,
+    Place::spike_connects as usize,
+    Place::failing_dials as usize,
+    Place::triggers_off as usize,
+    Place::lean_after_ms as usize,
+    Place::spare_connections as usize,
 ];
 
 macro_rules! numbers {
@@ -19,6 +24,9 @@ macro_rules! numbers {
         impl Config {
             /// The fields that are numbers, in their order. The npm API spells them in camelCase.
             pub const NUMBERS: &'static [&'static str] = &[$(stringify!($field)),+];
+
+            /// The same names in one text, for the mark of a log.
+            pub(super) const NUMBER_NAMES: &'static str = stringify!($($field)+);
 
             /// The number at a place of [`Self::NUMBERS`].
             pub fn number(&self, place: usize) -> Option<u64> {
@@ -35,6 +43,11 @@ macro_rules! numbers {
                 if value > GREATEST || (value == 0 && !MAY_BE_ZERO.contains(&place)) {
                     return false;
                 }
+                self.put_number(place, value)
+            }
+
+            /// The same without the bounds: a log holds what once was.
+            pub(super) fn put_number(&mut self, place: usize, value: u64) -> bool {
                 match place {
                     $(at if at == Place::$field as usize => narrow(&mut self.$field, value),)+
                     _ => false,
@@ -61,6 +74,9 @@ numbers! {
     hard_connections,
     max_peers,
     max_routes,
+    max_introduced,
+    max_per_netgroup,
+    small_network,
     dial_timeout_ms,
     routes_per_dial,
     dial_job_ms,
@@ -82,9 +98,11 @@ numbers! {
     healthy_ms,
     mass_loss_window_ms,
     mass_loss_spread_ms,
+    mass_loss_spread_other_ms,
     recover_spread_ms,
     recover_peers,
     suspect_failures,
+    suspect_silence_ms,
     charges_kept,
     probe_min_ms,
     probe_max_ms,
@@ -102,11 +120,21 @@ numbers! {
     unable_ms,
     fault_rest_ms,
     absent_ms,
+    fault_step,
+    behaviour_disconnect,
+    behaviour_ban,
     faults_to_ban,
     fault_memory_ms,
     ban_ms,
     ban_cap_ms,
+    ban_memory_ms,
+    max_bans,
+    max_user_bans,
+    subnet_bans,
+    subnet_window_ms,
+    subnet_hold_ms,
     verify_ms,
+    unverified_ms,
     identify_ms,
     rejected_ms,
     duplicate_grace_ms,
@@ -118,6 +146,7 @@ numbers! {
     resume_late_ms,
     resume_drift_ms,
     head_start_ms,
+    head_start_dials,
     bootstrap_hedge_ms,
     cold_start_ms,
     cold_start_dials,
@@ -142,6 +171,21 @@ numbers! {
     grace_identify_ms,
     drain_ms,
     prune_cap_ms,
+    round_every_ms,
+    round_timer_ms,
+    over_soft_ms,
+    spike_connects,
+    spike_window_ms,
+    failing_dials,
+    failing_percent,
+    failing_window_ms,
+    scores_ms,
+    triggers_off,
+    lean_after_ms,
+    spare_connections,
+    swap_every_ms,
+    swap_cap_ms,
+    epoch_ms,
 }
 
 #[cfg(test)]

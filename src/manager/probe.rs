@@ -116,6 +116,7 @@ impl Manager {
                 && peer.banned().is_none()
                 && open
                 && routes.any(|route| self.transport_admits(route.transport))
+                && !self.all_quarantined(peer)
         })
     }
 }

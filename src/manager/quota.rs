@@ -160,7 +160,7 @@ fn fill(bowl: &mut Bowl, count: u64, pool: &mut u64) {
         .saturating_add(u16::try_from(count).unwrap_or(u16::MAX));
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
     use proptest::prelude::*;
 
@@ -241,7 +241,7 @@ mod tests {
     fn slowly(requests: &[Request], soft: u16) -> Vec<Grant> {
         let mut levels = vec![0_u16; requests.len()];
         let mut pool = soft;
-        let mut fill = |pool: &mut u16, levels: &mut Vec<u16>, brim: &dyn Fn(&Request) -> u16| {
+        let fill = |pool: &mut u16, levels: &mut Vec<u16>, brim: &dyn Fn(&Request) -> u16| {
             while *pool > 0 {
                 let next = (0..requests.len())
                     .filter(|i| levels[*i] < brim(&requests[*i]))

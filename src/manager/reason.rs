@@ -119,6 +119,8 @@ closed_enum! {
         Paused = "paused",
         /// The peer behaved badly.
         BadBehaviour = "bad-behaviour",
+        /// Several peers of its subnet were banned a short time ago.
+        SubnetBanned = "subnet-banned",
         /// An enrollment of that name exists, or there are too many.
         NotEnrolled = "not-enrolled",
         /// There is no share left to grant.
@@ -177,7 +179,8 @@ closed_enum! {
         Unable = "unable",
         /// Error, reset or timeout: small penalty, replaced after the second within a minute.
         Broken = "broken",
-        /// It broke the protocol: strong penalty, banned at the limit.
+        /// It broke the protocol: strong penalty, sent away for a while after the second in a short time, banned at the
+        /// limit.
         Fault = "fault",
         /// State is gone: rebuild it on the same peer.
         Lost = "lost",

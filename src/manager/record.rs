@@ -13,7 +13,7 @@
 //! ```text
 //! log   = "lklog" format:u8 shape:u32le version:text seed config start:time step* end
 //! time  = monotonic:u64 wall:u64
-//! step  = 1 since event | 2 since query
+//! step  = 1 since event | 2 since query | 4 since snapshot
 //! since = monotonic:i64 wall:i64      what both clocks moved, the wall's beyond the monotonic one's
 //! end   = 0 (complete) | 3 (the bound was reached)
 //! ```
@@ -27,6 +27,8 @@ use super::command::Command;
 use super::config::Config;
 use super::event::{Event, GateQuery, Time};
 use super::reason::Reason;
+use super::saved::SnapshotError;
+use super::snapshot::Restored;
 use super::view::Decision;
 use super::wire::{Decode, Encode, Reader, SHAPE};
 
@@ -41,6 +43,7 @@ const END: u8 = 0;
 const EVENT: u8 = 1;
 const QUERY: u8 = 2;
 const FULL: u8 = 3;
+const RESTORE: u8 = 4;
 
 /// What both clocks moved since the step before. Exact for any two times, also when a clock went back.
 fn encode_since(last: Time, now: Time, out: &mut Vec<u8>) {
@@ -165,6 +168,17 @@ impl Recorded {
         self.manager.gate(now, query)
     }
 
+    /// As [`Manager::restore`].
+    ///
+    /// # Errors
+    ///
+    /// The bytes are no snapshot, or a damaged one.
+    pub fn restore(&mut self, now: Time, bytes: &[u8]) -> Result<Restored, SnapshotError> {
+        self.recorder
+            .step(now, RESTORE, |out| bytes.to_vec().encode(out));
+        self.manager.restore(bytes)
+    }
+
     /// As [`Manager::poll`].
     pub fn poll(&mut self) -> Option<Command> {
         self.manager.poll()
@@ -191,6 +205,8 @@ pub enum Input {
     Event(Event),
     /// [`Manager::gate`].
     Query(GateQuery),
+    /// [`Manager::restore`].
+    Restore(Vec<u8>),
 }
 
 /// A log that was read.
@@ -250,6 +266,7 @@ impl Log {
             let step = match kind {
                 EVENT => Input::Event(Decode::decode(&mut input)?),
                 QUERY => Input::Query(Decode::decode(&mut input)?),
+                RESTORE => Input::Restore(Decode::decode(&mut input)?),
                 _ => return Err(input.malformed()),
             };
             log.steps.push((last, step));
@@ -331,6 +348,11 @@ impl<'a> Iterator for Replay<'a> {
                 None
             }
             Input::Query(query) => Some(self.manager.gate(*at, query.clone())),
+            Input::Restore(bytes) => {
+                // What was refused then is refused again.
+                let _ = self.manager.restore(bytes);
+                None
+            }
         };
         let decided = self.manager.stats().decisions - before;
         Some(Turn {

@@ -88,6 +88,7 @@ impl Manager {
         for conn in self.connections.ids() {
             self.look_again(conn, id, protocols);
         }
+        self.recall(id);
         self.enrollments.sweep.left = self.table.len();
         self.place_peers();
         Some(id)
@@ -115,6 +116,7 @@ impl Manager {
         self.candidates.retire(id);
         self.dials.forget_requirement(id);
         self.connections.forget_requirement(id);
+        self.outage.forget_requirement(id);
         for ix in self.table.forget_requirement(id) {
             self.deadlines.clear(Timer::Rest(ix, id));
         }

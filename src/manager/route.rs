@@ -13,6 +13,15 @@ use super::transport;
 /// tries only the first few.
 const STALE_FAILURES: u8 = 3;
 
+/// Who told of an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Told {
+    /// The user.
+    Named,
+    /// Anybody else.
+    Claimed,
+}
+
 /// One address.
 #[derive(Debug, Clone)]
 pub(super) struct Route {
@@ -20,39 +29,64 @@ pub(super) struct Route {
     pub(super) address: Multiaddr,
     /// Host and port: one dial at a time (4.7).
     pub(super) endpoint: u64,
-    /// Who shares its fate and perhaps its owner (4.15).
+    /// Who shares its fate and perhaps its owner (4.15): /16, /32 or a domain.
     pub(super) group: u64,
+    /// Who most likely shares its owner: /24, /48 or a host.
+    pub(super) subnet: u64,
     pub(super) transport: Transport,
+    pub(super) told: Told,
     /// A connection to this peer once opened there.
     pub(super) verified: bool,
     /// Failures in a row.
     pub(super) failures: u8,
 }
 
-impl Route {
-    fn new(address: Multiaddr, seed: &Seed) -> Self {
-        let place = Place::of(&address);
+/// Where an address leads, in marks that only this node knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Marks {
+    pub(super) endpoint: u64,
+    pub(super) group: u64,
+    pub(super) subnet: u64,
+}
+
+impl Marks {
+    pub(super) fn of(address: &Multiaddr, seed: &Seed) -> Self {
+        let place = Place::of(address);
         let endpoint = seed.mark(Domain::Endpoint, &place.endpoint());
-        let group = match place.group() {
-            Some(bytes) => seed.mark(Domain::Group, &bytes),
+        let mark = |domain, bytes: Option<Vec<u8>>| match bytes {
+            Some(bytes) => seed.mark(domain, &bytes),
             None => endpoint,
         };
         Self {
+            endpoint,
+            group: mark(Domain::Group, place.group()),
+            subnet: mark(Domain::Subnet, place.subnet()),
+        }
+    }
+}
+
+impl Route {
+    fn new(address: Multiaddr, seed: &Seed) -> Self {
+        let marks = Marks::of(&address, seed);
+        Self {
             transport: transport::of(&address),
             address,
-            endpoint,
-            group,
+            endpoint: marks.endpoint,
+            group: marks.group,
+            subnet: marks.subnet,
+            told: Told::Claimed,
             verified: false,
             failures: 0,
         }
     }
 
-    /// Smaller is tried first (4.7): what worked and still does, then what failed least, so that every address has its
-    /// turn, then what costs the page least.
-    fn rank(&self) -> (bool, u8, u8, u64) {
+    /// Smaller is tried first (4.7): what the user named, or what worked and still does, then what failed least, so that
+    /// every address has its turn, then what costs the page least.
+    fn rank(&self) -> (bool, u8, Told, u8, u64) {
         let good = self.verified && self.failures < STALE_FAILURES;
+        let claim = self.told == Told::Claimed && !good;
         let preference = transport::preference(self.transport);
-        (!good, self.failures, preference, self.endpoint)
+        (claim, self.failures, self.told, preference, self.endpoint)
     }
 }
 
@@ -107,25 +141,40 @@ impl Place {
         bytes
     }
 
-    /// /16, /32, or the last two labels of a name. `None`: a group of its own, as on a loopback or private network,
-    /// which then behaves like a real one.
+    /// Whether it leads nowhere beyond this machine or network: then each host and port is a group of its own, and a
+    /// local network behaves like a real one.
+    fn is_local(&self) -> bool {
+        match &self.host {
+            Host::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
+            Host::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
+            Host::Name(name) => name == "localhost" || name.ends_with(".localhost"),
+            Host::Other(_) => true,
+        }
+    }
+
+    /// /16, /32, or the last two labels of a name. `None`: a group of its own.
     fn group(&self) -> Option<Vec<u8>> {
         match &self.host {
-            Host::V4(ip) if ip.is_loopback() || ip.is_private() || ip.is_link_local() => None,
+            _ if self.is_local() => None,
             Host::V4(ip) => Some(ip.octets()[..2].to_vec()),
-            Host::V6(ip)
-                if ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local() =>
-            {
-                None
-            }
             Host::V6(ip) => Some(ip.octets()[..4].to_vec()),
-            Host::Name(name) if name == "localhost" || name.ends_with(".localhost") => None,
             Host::Name(name) => {
                 let mut labels = name.rsplit('.').filter(|label| !label.is_empty());
                 let last = labels.next().unwrap_or_default();
                 let second = labels.next().unwrap_or_default();
-                Some(format!("{second}.{last}").into_bytes())
+                Some([second, last].join(".").into_bytes())
             }
+            Host::Other(_) => None,
+        }
+    }
+
+    /// /24, /48, or a name. `None`: one of its own.
+    fn subnet(&self) -> Option<Vec<u8>> {
+        match &self.host {
+            _ if self.is_local() => None,
+            Host::V4(ip) => Some(ip.octets()[..3].to_vec()),
+            Host::V6(ip) => Some(ip.octets()[..6].to_vec()),
+            Host::Name(name) => Some(name.as_bytes().to_vec()),
             Host::Other(_) => None,
         }
     }
@@ -149,7 +198,9 @@ impl Routes {
                 .list
                 .iter()
                 .enumerate()
-                .filter(|(_, route)| !route.verified && route.failures > 0)
+                .filter(|(_, route)| {
+                    !route.verified && route.told == Told::Claimed && route.failures > 0
+                })
                 .max_by_key(|(_, route)| route.failures)
                 .map(|(place, _)| place);
             match worst {
@@ -160,6 +211,32 @@ impl Routes {
         self.list.push(Route::new(address.clone(), seed));
         self.sort();
         true
+    }
+
+    /// Adds an address that the user names, at the cost of the worst that others claim.
+    pub(super) fn add_named(&mut self, address: &Multiaddr, limit: usize, seed: &Seed) {
+        if address.is_empty() {
+            return;
+        }
+        if self.find(address).is_none() {
+            if self.list.len() >= limit {
+                let claims = |route: &Route| route.told == Told::Claimed;
+                match self.list.iter().rposition(claims) {
+                    Some(worst) => self.list.remove(worst),
+                    None => return,
+                };
+            }
+            self.list.push(Route::new(address.clone(), seed));
+        }
+        if let Some(route) = self.find(address) {
+            route.told = Told::Named;
+        }
+        self.sort();
+    }
+
+    /// The user knows that an address is wrong.
+    pub(super) fn remove(&mut self, address: &Multiaddr) {
+        self.list.retain(|route| route.address != *address);
     }
 
     /// An address worked.

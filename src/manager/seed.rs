@@ -16,6 +16,10 @@ pub(super) enum Domain {
     Endpoint = 3,
     /// Decisions.
     Draw = 4,
+    /// A small group of addresses.
+    Subnet = 5,
+    /// Who told of others.
+    Introducer = 6,
 }
 
 /// The source of choices.
@@ -63,6 +67,11 @@ impl Seed {
         let span = u128::from(high.saturating_sub(low)) + 1;
         let offset = (u128::from(self.draw()) * span) >> 64;
         low.saturating_add(offset as u64)
+    }
+
+    /// About this much: up to a fifth less or more.
+    pub(super) fn about(&mut self, wait: u64) -> u64 {
+        self.between(wait - wait / 5, wait.saturating_add(wait / 5))
     }
 
     /// True once in `n` times; never for 0.

@@ -88,7 +88,7 @@ impl Manager {
         let conn = self.connections.get(id)?;
         let peer = self.table.get(conn.ix)?;
         let judged =
-            conn.is_open() && !conn.verifying() && !peer.pinned && peer.link == Link::Connected(id);
+            conn.is_open() && !conn.verifying() && !peer.held() && peer.link == Link::Connected(id);
         let judged = judged && !self.locked(id);
         judged.then_some((conn, peer))
     }
@@ -277,7 +277,7 @@ impl Manager {
                     && conn.serving.iter().all(|id| self.met_by_others(id));
                 let key = (
                     peer.priority,
-                    peer.quality(requirement),
+                    peer.quality(requirement, self.now.mono_ms),
                     core::cmp::Reverse(provider.conn),
                 );
                 dispensable.then_some((key, provider.conn))

@@ -1,9 +1,10 @@
 //! What can be read. Nothing here changes anything (D4).
 
 use libp2p_identity::PeerId;
+use litemap::LiteMap;
 
 use super::command::Health;
-use super::event::{ConnId, Direction, RequirementId};
+use super::event::{ConnId, Direction, RequirementId, Transport};
 use super::peer::{Bar, Link, Peer, Role};
 use super::reason::{HealthReason, Reason};
 use super::sort::sort_short_by_key;
@@ -107,7 +108,7 @@ impl Manager {
                     .get(provider.conn)
                     .and_then(|conn| self.table.get(conn.ix));
                 let (priority, quality) = peer.map_or_else(Default::default, |peer| {
-                    (peer.priority, peer.quality(requirement))
+                    (peer.priority, peer.quality(requirement, self.now.mono_ms))
                 });
                 (priority, quality, *provider)
             })
@@ -125,10 +126,13 @@ impl Manager {
     /// Gauges and counters.
     pub fn stats(&self) -> Stats {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        let inbound = self
-            .connections
-            .iter()
-            .filter(|(_, conn)| conn.direction == Direction::Inbound);
+        let mut inbound = 0;
+        let mut by_transport: LiteMap<Transport, u32> = LiteMap::new();
+        for (_, conn) in self.connections.iter() {
+            inbound += u32::from(conn.direction == Direction::Inbound);
+            let before = by_transport.get(&conn.transport).copied();
+            by_transport.insert(conn.transport, before.unwrap_or(0) + 1);
+        }
         Stats {
             known: count(self.table.len()),
             open: count(self.connections.len()),
@@ -137,7 +141,8 @@ impl Manager {
             hard: u16::try_from(self.limits.hard()).unwrap_or(u16::MAX),
             banned: count(self.bans.len()),
             locks: count(self.locks.len()),
-            inbound: count(inbound.count()),
+            inbound,
+            by_transport: by_transport.into_tuple_vec(),
             dial_tokens: self.dials.bucket.tokens(self.now.mono_ms),
             deadline_lag_ms: self.gauges.lag_ms,
             decisions: self.ring.pushed,
@@ -151,6 +156,7 @@ impl Manager {
             Link::Idle | Link::Dialing => None,
         };
         let next_try = match peer.bar {
+            _ if peer.ban.is_some() => self.bans.until(&peer.id).map(|at| self.wall_at(at)),
             Bar::Until { at, .. } => Some(self.wall_at(at)),
             Bar::Open | Bar::HungUp => None,
         };
@@ -168,7 +174,7 @@ impl Manager {
             agent: peer.agent.clone(),
             source: peer.source,
             priority: peer.priority,
-            score: peer.score(),
+            score: peer.score(self.now.mono_ms),
             rtt_ms: peer.rtt_ms,
             connected_at_wall_ms: conn.map(|(_, open)| open.opened_wall),
             last_reason: peer.last_reason,

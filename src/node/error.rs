@@ -1,5 +1,8 @@
 //! What a call of the npm API can fail with (`LightNodeError`).
 
+use std::borrow::Cow;
+use std::ops::Deref;
+
 use libp2p::PeerId;
 
 /// The closed list of codes (`ErrorCode`). The texts are part of the npm API.
@@ -48,59 +51,90 @@ impl ErrorCode {
     }
 }
 
-/// Why a call failed.
+/// Why a call failed. One pointer wide, because every result carries the room for it wherever it goes.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{message}")]
-pub struct NodeError {
+#[error("{}", .0.message)]
+pub struct NodeError(Box<Failure>);
+
+/// What a [`NodeError`] says.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Failure {
     /// The kind, for programs.
     pub code: ErrorCode,
     /// The rest, for people.
-    pub message: String,
+    pub message: Cow<'static, str>,
     /// The manager's reason, for what it denied: the text of a [`Reason`](crate::manager::Reason), a
     /// [`LockDenial`](crate::manager::LockDenial) or a [`Revocation`](crate::manager::Revocation).
     pub cause: Option<&'static str>,
-    /// Whom it concerns. Boxed, because a result carries the room for it wherever it goes.
-    pub peer: Option<Box<PeerId>>,
+    /// Whom it concerns.
+    pub peer: Option<PeerId>,
     /// Which address it concerns.
     pub address: Option<String>,
     /// Which option it concerns, as the user spells it.
-    pub option: Option<String>,
+    pub option: Option<Cow<'static, str>>,
+}
+
+impl Deref for NodeError {
+    type Target = Failure;
+
+    fn deref(&self) -> &Failure {
+        &self.0
+    }
 }
 
 impl NodeError {
     /// An error that concerns no one in particular.
-    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-            cause: None,
-            peer: None,
-            address: None,
-            option: None,
-        }
+    pub fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::make(code, message.into(), None)
     }
 
     /// An option or argument that is not what it should be.
-    pub fn option(option: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            option: Some(option.into()),
-            ..Self::new(ErrorCode::InvalidOptions, message)
-        }
+    pub fn option(
+        option: impl Into<Cow<'static, str>>,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self::make(
+            ErrorCode::InvalidOptions,
+            message.into(),
+            Some(option.into()),
+        )
+    }
+
+    fn make(
+        code: ErrorCode,
+        message: Cow<'static, str>,
+        option: Option<Cow<'static, str>>,
+    ) -> Self {
+        Self(Box::new(Failure {
+            code,
+            message,
+            cause: None,
+            peer: None,
+            address: None,
+            option,
+        }))
     }
 
     /// The same error, about this peer.
     #[must_use]
     pub fn about(mut self, peer: PeerId) -> Self {
-        self.peer = Some(Box::new(peer));
+        self.0.peer = Some(peer);
+        self
+    }
+
+    /// The same error, about this address.
+    #[must_use]
+    pub fn at(mut self, address: String) -> Self {
+        self.0.address = Some(address);
         self
     }
 
     /// What the manager denied, and why.
     pub(super) fn denied(what: impl std::fmt::Display, cause: &'static str) -> Self {
-        Self {
-            cause: Some(cause),
-            ..Self::new(ErrorCode::Denied, format!("{what}: {cause}"))
-        }
+        let mut denied = Self::new(ErrorCode::Denied, format!("{what}: {cause}"));
+        denied.0.cause = Some(cause);
+        denied
     }
 
     pub(super) fn closed() -> Self {

@@ -164,7 +164,7 @@ impl Node {
         let requirement = driver.requirement(name)?;
         if need.min > need.target || need.target > need.max {
             return Err(NodeError::option(
-                name,
+                name.to_owned(),
                 "a need should have min ≤ target ≤ max",
             ));
         }

@@ -30,7 +30,7 @@ pub use config::{
 #[cfg(target_arch = "wasm32")]
 pub(crate) use driver::within;
 pub use enrollment::Enrolled;
-pub use error::{ErrorCode, NodeError};
+pub use error::{ErrorCode, Failure, NodeError};
 pub use event::{
     GapCause, LogLevel, Named, NodeEvent, Received, SubscriptionId, SubscriptionState,
 };

@@ -88,14 +88,9 @@ impl Node {
                 PeerState::Dialing => None,
                 // Without a failure its turn is still to come.
                 _ => driver.dial_failures.get(&peer).map(|(address, failure)| {
-                    Err(NodeError {
-                        address: Some(address.clone()),
-                        ..NodeError::new(
-                            ErrorCode::DialFailed,
-                            format!("could not connect to {peer}: {failure}"),
-                        )
-                        .about(peer)
-                    })
+                    let message = format!("could not connect to {peer}: {failure}");
+                    let error = NodeError::new(ErrorCode::DialFailed, message);
+                    Err(error.about(peer).at(address.clone()))
                 }),
             }
         })
@@ -230,7 +225,7 @@ fn route_of(peer: PeerId, text: &str) -> Result<Multiaddr, NodeError> {
     }
 }
 
-fn label(option: &str, text: &str) -> Result<String, NodeError> {
+fn label(option: &'static str, text: &str) -> Result<String, NodeError> {
     if text.is_empty() || text.len() > MAX_TAG {
         let message = format!("should be a text of 1 to {MAX_TAG} bytes");
         return Err(NodeError::option(option, message));
@@ -241,8 +236,5 @@ fn label(option: &str, text: &str) -> Result<String, NodeError> {
 const NOT_DIALABLE: &str = "this page can't dial that address: it takes ws or wss, secure ones on a secure page, and private ones only with allowPrivateAddresses";
 
 fn not_dialable(target: &str) -> NodeError {
-    NodeError {
-        address: Some(target.to_owned()),
-        ..NodeError::new(ErrorCode::DialFailed, NOT_DIALABLE)
-    }
+    NodeError::new(ErrorCode::DialFailed, NOT_DIALABLE).at(target.to_owned())
 }

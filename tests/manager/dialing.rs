@@ -4,7 +4,7 @@ use lightkeeper::manager::{
     Command, ConnId, DialFailure, DialId, Event, GateQuery, Health, PeerState, Reason, Source,
 };
 
-use crate::world::{ALL, LIGHT_PUSH, Reachable, World, config, need};
+use crate::world::{ALL, FILTER, LIGHT_PUSH, Reachable, STORE, World, config, need};
 
 /// Many known peers that nobody reaches, and a need for all of them.
 fn hopeless(peers: usize, reachable: Reachable) -> World {
@@ -262,6 +262,8 @@ fn a_dial_that_our_own_side_refuses_charges_nobody() {
 fn needs_stop_at_the_soft_limit_and_everything_at_the_hard_one() {
     let mut world = World::offline_trees();
     world.set_need(LIGHT_PUSH, need(1, 40, 40));
+    world.set_need(FILTER, need(0, 0, 0));
+    world.set_need(STORE, need(0, 0, 0));
     for _ in 0..40 {
         let place = world.node(&[LIGHT_PUSH]);
         world.discovered(place, Source::PeerExchange);
@@ -272,7 +274,7 @@ fn needs_stop_at_the_soft_limit_and_everything_at_the_hard_one() {
     let pins: Vec<usize> = (0..5).map(|_| world.node(&[])).collect();
     for place in &pins {
         world.connect_now(*place);
-        world.run(2_000);
+        world.run(300);
     }
     assert_eq!(world.manager.stats().open, 20);
     assert_eq!(world.view(pins[4]).last_reason, Some(Reason::LimitReached));
@@ -280,6 +282,10 @@ fn needs_stop_at_the_soft_limit_and_everything_at_the_hard_one() {
     let mark = world.mark();
     world.connects_by_itself(foreign);
     assert_eq!(world.closes_since(mark), [Reason::NotAdmitted]);
+    // What the user holds stays; what exceeds its share makes the room.
+    world.run(10_000);
+    assert_eq!(world.manager.stats().open, 16);
+    assert!(pins[..4].iter().all(|place| world.connected(*place)));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use lightkeeper::manager::{
     Command, Event, GateQuery, LimitCause, Reason, Source, Transport, What,
 };
 
-use crate::world::{FILTER, LIGHT_PUSH, Reachable, World, need};
+use crate::world::{LIGHT_PUSH, Reachable, World, config, need};
 
 fn limits(world: &World) -> (u16, u16) {
     let stats = world.manager.stats();
@@ -21,7 +21,10 @@ fn cap(world: &mut World, transport: Transport, max: Option<u16>) {
 
 /// Forty providers of one thing, and a need for all of them.
 fn greedy() -> World {
-    let mut world = World::offline_trees();
+    let mut config = config(false);
+    // As many at once as the pacing allows, from the start.
+    config.head_start_dials = 6;
+    let mut world = World::with(config, 1);
     world.set_need(LIGHT_PUSH, need(1, 40, 40));
     for _ in 0..40 {
         let place = world.node(&[LIGHT_PUSH]);
@@ -108,11 +111,12 @@ fn needs_stop_at_the_soft_target_that_the_user_set_and_go_on_when_it_rises() {
 #[test]
 fn dials_beyond_a_lower_hard_cap_are_given_up_in_the_same_input() {
     let mut world = greedy();
-    assert_eq!(world.manager.stats().dialing, 6);
+    let dialing = world.manager.stats().dialing;
+    assert!(dialing > 2, "{dialing}");
     let mark = world.mark();
     set(&mut world, Some(2), Some(2));
     let cancelled = world.count(mark, |order| matches!(order, Command::CancelDial { .. }));
-    assert_eq!(cancelled, 4);
+    assert_eq!(cancelled as u32, dialing - 2);
     assert_eq!(world.manager.stats().dialing, 2);
 }
 

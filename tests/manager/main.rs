@@ -1,13 +1,16 @@
 //! Stories about the manager, under virtual time.
 
+mod bans;
 mod closing;
 #[cfg(not(target_arch = "wasm32"))]
 mod corpus;
 mod dialing;
+mod diversity;
 mod enrollment;
 mod environment;
 #[cfg(not(target_arch = "wasm32"))]
 mod events;
+mod guards;
 mod hand_off;
 mod limits;
 mod locks;
@@ -15,12 +18,17 @@ mod loss;
 mod modes;
 mod observe;
 mod outage;
+mod pacing;
 #[cfg(not(target_arch = "wasm32"))]
 mod properties;
 #[cfg(not(target_arch = "wasm32"))]
 mod record;
+mod regulation;
+mod scores;
 mod selection;
 mod service;
+mod snapshot;
 mod start_up;
 mod user;
+mod vocabulary;
 mod world;

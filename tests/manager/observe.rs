@@ -1,8 +1,8 @@
 //! What can be seen of the manager: decisions, explanations, gauges (4.19).
 
 use lightkeeper::manager::{
-    Decision, DialFailure, DialWhy, Direction, Event, GateQuery, Outcome, Priority, Reason, Source,
-    What,
+    Decision, DialFailure, DialWhy, Direction, Event, GateQuery, Guard, Outcome, Priority, Reason,
+    Source, Transport, What,
 };
 
 use crate::world::{ALL, FILTER, LIGHT_PUSH, Reachable, STORE, World, id, need};
@@ -176,6 +176,22 @@ fn an_explanation_names_the_first_rule_that_keeps_a_peer_from_being_dialed() {
 }
 
 #[test]
+fn a_paused_node_is_explained_as_paused_and_an_open_connection_by_who_uses_and_guards_it() {
+    let mut world = World::offline_trees();
+    let [held, other] = [world.node(&ALL), world.node(&ALL)];
+    world.start();
+    world.connect_now(held);
+    world.run(1_000);
+    world.tell(Event::Pause);
+    world.discovered(other, Source::PeerExchange);
+    assert_eq!(not_dialed(&world, other), Some(Reason::Paused));
+    let peer = world.nodes[held].id;
+    let explained = world.manager.explain(&peer).expect("known");
+    assert_eq!(explained.not_closed, Some(Guard::Pinned));
+    assert_eq!(explained.used_by, ["lightPush", "filter", "store"]);
+}
+
+#[test]
 fn a_peer_that_fills_nothing_is_explained_as_not_needed() {
     let (mut world, fleet) = World::fleet();
     world.start();
@@ -246,7 +262,7 @@ fn a_ring_of_decisions_keeps_the_last_thousand_or_so() {
 }
 
 #[test]
-fn gauges_tell_connections_by_direction_tokens_and_lag() {
+fn gauges_tell_connections_by_direction_and_transport_tokens_and_lag() {
     let mut world = World::offline_trees();
     let place = world.node(&ALL);
     world.named(place);
@@ -257,6 +273,7 @@ fn gauges_tell_connections_by_direction_tokens_and_lag() {
     world.tell(Event::Tick);
     let stats = world.manager.stats();
     assert_eq!((stats.open, stats.inbound, stats.dial_tokens), (1, 0, 8));
+    assert_eq!(stats.by_transport, [(Transport::Ws, 1)]);
     assert_eq!(stats.deadline_lag_ms, 0);
     let due = world.manager.next_deadline().expect("a ping");
     world.now = due + 70;
@@ -323,4 +340,17 @@ fn reading_changes_nothing() {
         world.orders
     };
     assert_eq!(run(false), run(true));
+}
+
+#[test]
+fn a_peer_whose_transport_is_full_is_explained_so() {
+    let mut world = World::offline_trees();
+    let place = world.node(&ALL);
+    world.tell(Event::SetMaxByTransport {
+        transport: Transport::Ws,
+        max: Some(0),
+    });
+    world.discovered(place, Source::PeerExchange);
+    world.start();
+    assert_eq!(not_dialed(&world, place), Some(Reason::TransportLimit));
 }

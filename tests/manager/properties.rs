@@ -117,6 +117,10 @@ fn transport() -> impl Strategy<Value = Transport> {
     prop::sample::select(vec![Transport::Ws, Transport::Wss])
 }
 
+fn tag() -> impl Strategy<Value = String> {
+    (0..20_u8).prop_map(|n| n.to_string())
+}
+
 fn event() -> impl Strategy<Value = Event> {
     let failures = DialFailure::ALL.to_vec();
     let outcomes = Outcome::ALL.to_vec();
@@ -156,8 +160,15 @@ fn event() -> impl Strategy<Value = Event> {
                 Priority::Banned, Priority::Low, Priority::Medium, Priority::High,
             ]))
             .prop_map(|(peer, priority)| Event::SetPriority { peer, priority }),
-        2 => (peer(), prop::collection::vec(route(), 0..2))
-            .prop_map(|(peer, routes)| Event::ConnectNow { peer, routes, permanent: false }),
+        2 => (peer(), prop::collection::vec(route(), 0..2), any::<bool>())
+            .prop_map(|(peer, routes, permanent)| Event::ConnectNow { peer, routes, permanent }),
+        1 => (peer(), route()).prop_map(|(peer, route)| Event::AddRoute { peer, route }),
+        1 => (peer(), route()).prop_map(|(peer, route)| Event::RemoveRoute { peer, route }),
+        1 => peer().prop_map(|peer| Event::Forget { peer }),
+        1 => (peer(), tag()).prop_map(|(peer, tag)| Event::Protect { peer, tag }),
+        1 => (peer(), tag()).prop_map(|(peer, tag)| Event::Unprotect { peer, tag }),
+        1 => (peer(), tag(), any::<i16>(), prop::option::of(0..100_000_u64))
+            .prop_map(|(peer, tag, value, ttl_ms)| Event::Hint { peer, tag, value, ttl_ms }),
         1 => peer().prop_map(|peer| Event::HangUp { peer }),
         4 => (conn(), peer(), any::<bool>(), route(), prop::option::of(dial()))
             .prop_map(|(conn, peer, out, route, dial)| Event::Connected {

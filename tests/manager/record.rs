@@ -20,6 +20,7 @@ fn input() -> impl Strategy<Value = Input> {
     prop_oneof![
         8 => event().prop_map(Input::Event),
         1 => query().prop_map(Input::Query),
+        1 => prop::collection::vec(any::<u8>(), 0..40).prop_map(Input::Restore),
     ]
 }
 
@@ -37,6 +38,7 @@ fn feed(manager: &mut Recorded, at: Time, input: &Input) -> Vec<Command> {
     match input {
         Input::Event(event) => manager.handle(at, event.clone()),
         Input::Query(query) => drop(manager.gate(at, query.clone())),
+        Input::Restore(bytes) => drop(manager.restore(at, bytes)),
     }
     std::iter::from_fn(|| manager.poll()).collect()
 }
@@ -69,7 +71,21 @@ proptest! {
         prop_assert_eq!(log.start, START);
         prop_assert_eq!(format!("{:?}", log.config), format!("{:?}", config(true)));
         prop_assert!(log.complete);
-        prop_assert_eq!(log.steps, steps);
+        // A restore has no time of its own: it comes at the last that the manager knew, where clocks never go back.
+        let mut known = START;
+        let expected: Vec<(Time, Input)> = steps
+            .into_iter()
+            .map(|(at, input)| match input {
+                Input::Restore(_) => (known, input),
+                Input::Event(_) => {
+                    known.mono_ms = known.mono_ms.max(at.mono_ms);
+                    known.wall_ms = known.wall_ms.max(at.wall_ms);
+                    (at, input)
+                }
+                Input::Query(_) => (at, input),
+            })
+            .collect();
+        prop_assert_eq!(log.steps, expected);
     }
 
     #[test]

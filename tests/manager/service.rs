@@ -248,11 +248,48 @@ fn an_absent_protocol_is_no_longer_among_a_peers_services() {
 }
 
 #[test]
-fn three_faults_ban_for_a_while_and_say_so() {
+fn a_second_fault_within_minutes_disconnects_for_a_while() {
+    let (mut world, first) = sole();
+    let mark = world.mark();
+    world.report(first, FILTER, Outcome::Fault);
+    assert_eq!(world.closes_since(mark), []);
+    world.run(5 * 60_000);
+    world.report(first, FILTER, Outcome::Fault);
+    assert_eq!(world.closes_since(mark), [Reason::BadBehaviour]);
+    world.run(100);
+    let told = world.disconnect_of(first).expect("it was told");
+    assert!(told.deliberate && !told.will_reconnect);
+    assert_eq!(world.view(first).state, PeerState::Cooling);
+    let mark = world.mark();
+    world.connects_by_itself(first);
+    assert_eq!(world.closes_since(mark), [Reason::BadBehaviour]);
+    world.run(9 * 60_000);
+    assert_eq!(world.view(first).state, PeerState::Cooling);
+    world.run(2 * 60_000);
+    assert!(world.connected(first), "nobody else serves");
+}
+
+#[test]
+fn a_held_peer_that_misbehaves_stays_until_it_is_banned() {
     let (mut world, [first, _], _) = three();
+    world.connect_now(first);
     let mark = world.mark();
     world.report(first, FILTER, Outcome::Fault);
     world.report(first, FILTER, Outcome::Fault);
+    assert_eq!(world.closes_since(mark), []);
+    world.report(first, FILTER, Outcome::Fault);
+    assert_eq!(world.closes_since(mark), [Reason::BannedForFaults]);
+    assert!(!world.view(first).pinned);
+}
+
+#[test]
+fn three_faults_ban_for_a_while_and_say_so() {
+    let (mut world, first) = sole();
+    let mark = world.mark();
+    world.report(first, FILTER, Outcome::Fault);
+    world.run(16 * 60_000);
+    world.report(first, FILTER, Outcome::Fault);
+    world.run(16 * 60_000);
     assert_eq!(world.closes_since(mark), []);
     world.report(first, FILTER, Outcome::Fault);
     assert_eq!(world.closes_since(mark), [Reason::BannedForFaults]);
@@ -273,7 +310,7 @@ fn three_faults_ban_for_a_while_and_say_so() {
     world.run(29 * 60_000);
     assert_eq!(world.view(first).state, PeerState::Banned);
     world.run(60_000);
-    assert_eq!(world.view(first).state, PeerState::Known);
+    assert!(world.connected(first), "nobody else serves");
 }
 
 #[test]

@@ -80,6 +80,7 @@ pub(crate) struct World {
     pub(crate) tree_ms: u64,
     /// Whether closes are confirmed.
     pub(crate) confirms_closes: bool,
+    wall_zero: u64,
     queue: BTreeMap<(u64, u64), Event>,
     queued: u64,
     conns: BTreeMap<ConnId, usize>,
@@ -138,11 +139,26 @@ impl World {
             tree: Vec::new(),
             tree_ms: STEP_MS,
             confirms_closes: true,
+            wall_zero: WALL_ZERO,
             queue: BTreeMap::new(),
             queued: 0,
             conns: BTreeMap::new(),
             named: 0,
         }
+    }
+
+    /// The same nodes and a new manager, at this time of the day.
+    pub(crate) fn restarted(&self, config: Config, seed: u8, wall_ms: u64) -> Self {
+        let mut world = Self::with(config.clone(), seed);
+        let time = Time {
+            mono_ms: 0,
+            wall_ms,
+        };
+        world.manager = Recorded::new(config, [seed; 32], time);
+        world.wall_zero = wall_ms;
+        world.nodes = self.nodes.clone();
+        world.tree = self.tree.clone();
+        world
     }
 
     /// Without trees: nobody is known but whom the test names.
@@ -209,7 +225,7 @@ impl World {
     pub(crate) fn time(&self) -> Time {
         Time {
             mono_ms: self.now,
-            wall_ms: WALL_ZERO + self.now,
+            wall_ms: self.wall_zero + self.now,
         }
     }
 

@@ -9,6 +9,7 @@ use futures::channel::mpsc;
 use futures::{StreamExt, future};
 use js_sys::{Function, JSON, Object, Reflect, Uint8Array};
 use lightkeeper::browser::{create, destroy, post, query};
+use lightkeeper::manager::Log;
 use lightkeeper::transport::open_sockets;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
@@ -161,6 +162,36 @@ impl Client {
     fn ask(&self, what: &str) -> JsValue {
         query(self.handle, what, None).unwrap()
     }
+
+    fn ask_of(&self, what: &str, argument: &str) -> JsValue {
+        query(self.handle, what, Some(argument.to_owned())).unwrap()
+    }
+
+    /// A node that serves a requirement now.
+    fn provider(&self, requirement: &str) -> String {
+        let requirements = get(&self.ask("health"), "requirements");
+        let found = js_sys::Array::from(&requirements)
+            .iter()
+            .find(|status| text(status, "name") == requirement)
+            .expect("the requirement is there");
+        let peers = js_sys::Array::from(&get(&found, "peers"));
+        peers.get(0).as_string().expect("somebody serves it")
+    }
+
+    /// Enrolls a protocol that every node of the fleet serves, and waits for its peers.
+    async fn enroll(&mut self) -> f64 {
+        let spec = json(
+            r#"{ "name": "mine", "protocols": ["/vac/waku/peer-exchange/2.0.0-alpha1"], "class": "critical",
+                 "min": 1, "max": "50%", "requirement": { "min": 1, "target": 1, "max": 2 }, "scores": true }"#,
+        );
+        let enrolled = self.call("enroll", spec).await.unwrap();
+        assert_eq!(text(&enrolled, "requirement"), "mine");
+        assert_eq!(get(&enrolled, "counter"), JsValue::FALSE);
+        assert!(get(&get(&enrolled, "granted"), "low").as_f64() >= Some(1.0));
+        let wanted = json(r#"{ "requirements": ["mine"] }"#);
+        self.call("ready", wanted).await.unwrap();
+        get(&enrolled, "enrollment").as_f64().unwrap()
+    }
 }
 
 impl Drop for Client {
@@ -307,6 +338,146 @@ async fn errors_are_plain_and_typed() {
     );
     let error = client.call("nonsense", json("{}")).await.unwrap_err();
     assert_eq!(text(&error, "code"), "unsupported");
+}
+
+#[wasm_bindgen_test]
+async fn the_log_of_a_page_repeats_what_the_manager_did_there() {
+    let mut client = Client::new().await;
+    client.start().await;
+    let bytes: Uint8Array = client.ask("record").dyn_into().expect("bytes");
+    let stats = client.ask("stats");
+    let log = Log::decode(&bytes.to_vec()).expect("a log of this build");
+    assert!(log.complete);
+    let mut replay = log.replay();
+    let orders: usize = replay.by_ref().map(|turn| turn.commands.len()).sum();
+    let repeated = replay.manager().stats();
+    assert!(orders > 0);
+    assert_eq!(get(&stats, "dials").as_f64(), Some(repeated.dials as f64));
+    assert_eq!(get(&stats, "inbound").as_f64(), Some(0.0));
+    assert!(get(&stats, "deadlineLagMs").as_f64().is_some());
+    let requirements = replay.manager().requirements();
+    assert!(
+        requirements
+            .iter()
+            .all(|view| view.first_met_after_ms.is_some())
+    );
+}
+
+#[wasm_bindgen_test]
+async fn limits_and_numbers_are_read_from_the_options() {
+    let options = options().await;
+    set(
+        &options,
+        "limits",
+        json(r#"{ "connections": 6, "hard": 7, "byTransport": { "ws": 6 } }"#),
+    );
+    let numbers = |first: f64| js_sys::Float64Array::from(&[first, f64::NAN, 100.0][..]);
+    set(&options, "policy", numbers(f64::NAN));
+    let client = Client::with(options.clone());
+    let stats = client.ask("stats");
+    assert_eq!(get(&stats, "soft").as_f64(), Some(6.0));
+    assert_eq!(get(&stats, "hard").as_f64(), Some(7.0));
+    set(&options, "policy", numbers(0.0));
+    let error = create(options, Function::new_no_args("")).unwrap_err();
+    assert_eq!(text(&error, "option"), "policy[0]");
+}
+
+#[wasm_bindgen_test]
+async fn every_order_is_taken() {
+    let mut client = Client::new().await;
+    client.start().await;
+    let peer = client.provider("store");
+    for (method, params) in [
+        ("addRoute", r#""address": "/ip4/127.0.0.1/tcp/9/ws""#),
+        ("removeRoute", r#""address": "/ip4/127.0.0.1/tcp/9/ws""#),
+        ("setPriority", r#""priority": "high""#),
+        ("protect", r#""tag": "mine""#),
+        ("unprotect", r#""tag": "mine""#),
+        ("tag", r#""name": "worth", "value": -5, "ttlMs": 60000"#),
+        ("keep", r#""more": true"#),
+        (
+            "setMaxByTransport",
+            r#""limits": { "ws": 12, "wss": null }"#,
+        ),
+        ("setLifetime", r#""ms": 3600000"#),
+        ("setLimits", r#""connections": 12"#),
+        ("connectionsPause", r#""more": true"#),
+        ("connectionsResume", r#""more": true"#),
+        ("initialSyncStart", r#""more": true"#),
+        ("initialSyncStop", r#""more": true"#),
+        ("connectionsStop", r#""more": true"#),
+        ("connectionsStart", r#""more": true"#),
+        ("forget", r#""more": true"#),
+    ] {
+        let params = json(&format!(r#"{{ "peer": "{peer}", {params} }}"#));
+        let answer = client.call(method, params).await;
+        assert!(answer.is_ok_and(|ok| ok.is_undefined()), "{method}");
+    }
+    client.call("ready", json("{}")).await.unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn an_enrolled_protocol_has_its_share_until_it_withdraws() {
+    let mut client = Client::new().await;
+    client.start().await;
+    let enrollment = client.enroll().await;
+    let named = |status: &JsValue| text(status, "name") == "mine";
+    let protocols = js_sys::Array::from(&client.ask("protocols"));
+    let share = protocols.iter().find(named).expect("it is listed");
+    assert_eq!(text(&share, "class"), "critical");
+    assert_eq!(text(&share, "requirement"), "mine");
+    assert!(get(&share, "connections").as_f64() >= Some(1.0));
+    let peer = client.provider("mine");
+    let params = json(&format!(
+        r#"{{ "enrollment": {enrollment}, "peer": "{peer}", "outcome": "success" }}"#
+    ));
+    client.call("report", params).await.unwrap();
+    let params = json(&format!(r#"{{ "enrollment": {enrollment} }}"#));
+    client.call("withdraw", params).await.unwrap();
+    let offer = client
+        .take(|message| text(message, "kind") == "offer")
+        .await;
+    assert_eq!(get(&offer, "ended"), JsValue::TRUE);
+}
+
+#[wasm_bindgen_test]
+async fn a_lock_is_granted_renewed_and_told_when_it_ends() {
+    let mut client = Client::new().await;
+    client.start().await;
+    let enrollment = client.enroll().await;
+    let peer = client.provider("mine");
+    let params = json(&format!(
+        r#"{{ "enrollment": {enrollment}, "peer": "{peer}", "ttlMs": 60000 }}"#
+    ));
+    let held = client.call("lock", params).await.unwrap();
+    let lock = get(&held, "lock").as_f64().unwrap();
+    let params = json(&format!(r#"{{ "lock": {lock}, "ttlMs": 120000 }}"#));
+    let renewed = client.call("extendLock", params.clone()).await.unwrap();
+    let until = |answer: &JsValue| get(answer, "expiresAt").as_f64().unwrap();
+    assert!(until(&renewed) > until(&held));
+    client.call("unlock", params.clone()).await.unwrap();
+    let told = client.take(|message| text(message, "kind") == "lock").await;
+    assert_eq!(text(&told, "state"), "ended");
+    let error = client.call("extendLock", params).await.unwrap_err();
+    assert_eq!(text(&error, "code"), "denied");
+    assert_eq!(text(&error, "cause"), "not-enrolled");
+}
+
+#[wasm_bindgen_test]
+async fn why_things_are_as_they_are_can_be_read() {
+    let mut client = Client::new().await;
+    client.start().await;
+    let peer = client.provider("store");
+    let explained = client.ask_of("explain", &peer);
+    assert_eq!(text(&get(&explained, "peer"), "peerId"), peer);
+    let decisions = js_sys::Array::from(&get(&explained, "decisions"));
+    assert_eq!(text(&decisions.get(0), "what"), "dialed");
+    assert_eq!(text(&decisions.get(0), "peer"), peer);
+    let last = js_sys::Array::from(&client.ask_of("decisions", "1"));
+    assert_eq!(last.length(), 1);
+    assert!(client.ask_of("explain", "nobody").is_undefined());
+    let log: Uint8Array = client.ask("record").dyn_into().unwrap();
+    assert!(log.length() > 0);
 }
 
 #[wasm_bindgen_test]

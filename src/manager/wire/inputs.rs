@@ -1,5 +1,7 @@
 //! What is recorded: inputs, questions at the gate, settings.
 
+use libp2p_identity::PeerId;
+
 use super::{
     Decode, Encode, Reader, WireError, encode_closed, encode_enum, encode_struct, shape,
     wire_closed, wire_enum, wire_struct,
@@ -117,27 +119,31 @@ wire_enum! {
     }
 }
 
-wire_struct! {
-    Config {
-        local, requirements, peer_exchange_protocol, has_dns,
-        soft_connections, hard_connections, max_peers, max_routes,
-        dial_timeout_ms, routes_per_dial, dial_job_ms, dials_in_flight, dial_tokens, dial_tokens_per_s, dial_overdraft,
-        unknown_in_flight, watchdog_ms, explore_one_in, groups_compared, unverified_counted,
-        backoff_good_ms, backoff_pinned_ms, backoff_unknown_ms,
-        backoff_good_cap_ms, backoff_pinned_cap_ms, backoff_unknown_cap_ms,
-        healthy_ms, mass_loss_window_ms, mass_loss_spread_ms, recover_spread_ms, recover_peers,
-        suspect_failures, charges_kept, probe_min_ms, probe_max_ms, probe_eager_ms, probe_cap_ms,
-        refused_wait_ms, other_network_ms, prune_wait_ms,
-        broken_window_ms, broken_rest_ms, broken_rest_cap_ms, busy_min_ms, busy_max_ms, busy_cap_ms,
-        unable_ms, fault_rest_ms, absent_ms, faults_to_ban, fault_memory_ms, ban_ms, ban_cap_ms,
-        verify_ms, identify_ms, rejected_ms, duplicate_grace_ms, close_ms,
-        ping_idle_ms, ping_timeout_ms, ping_resume_timeout_ms, ping_failures, resume_late_ms, resume_drift_ms,
-        head_start_ms, bootstrap_hedge_ms, cold_start_ms, cold_start_dials,
-        hand_off_after_ms, hand_off_min_ms, hand_off_max_ms, hand_off_retry_ms,
-        exchange_count, exchange_every_ms, exchange_patience_ms, exchange_timeout_ms,
-        discover_every_ms, discover_cap_ms, discover_timeout_ms,
-        surplus_grace_ms, useless_grace_ms,
-        offer_every_ms, lock_max_ms, lock_grace_ms, breach_ms,
-        grace_connect_ms, grace_identify_ms, drain_ms, prune_cap_ms,
+impl Encode for Config {
+    const SHAPE: u32 = shape(Self::NUMBER_NAMES);
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.local.encode(out);
+        self.requirements.encode(out);
+        self.peer_exchange_protocol.encode(out);
+        self.has_dns.encode(out);
+        for place in 0..Self::NUMBERS.len() {
+            self.number(place).unwrap_or_default().encode(out);
+        }
+    }
+}
+
+impl Decode for Config {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, WireError> {
+        let local = PeerId::decode(input)?;
+        let requirements = Vec::decode(input)?;
+        let exchange = String::decode(input)?;
+        let has_dns = bool::decode(input)?;
+        let mut config = Self::light_node(local, requirements, &exchange, has_dns);
+        for place in 0..Self::NUMBERS.len() {
+            if !config.put_number(place, u64::decode(input)?) {
+                return Err(input.malformed());
+            }
+        }
+        Ok(config)
     }
 }

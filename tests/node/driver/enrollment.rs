@@ -189,7 +189,7 @@ async fn a_lock_is_denied_with_its_reason() {
         let error = error.unwrap_err();
         assert_eq!(error.code, ErrorCode::Denied);
         assert_eq!(error.cause, Some(denial.as_str()));
-        assert_eq!(error.peer.as_deref(), Some(&peer));
+        assert_eq!(error.peer.as_ref(), Some(&peer));
     }
     world.close().await;
 }

@@ -207,7 +207,7 @@ async fn dialing_who_is_not_there_says_so() {
     let address = world.fleet.node("store-1").unwrap().address;
     let error = soon(world.node.dial(&address)).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::DialFailed);
-    assert_eq!(error.peer.as_deref(), Some(&world.peer_of("store-1")));
+    assert_eq!(error.peer.as_ref(), Some(&world.peer_of("store-1")));
     assert!(error.message.ends_with("unreachable"), "{error}");
     world.close().await;
 }

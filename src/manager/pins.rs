@@ -1,0 +1,30 @@
+//! Whom the user holds at any cost, and whose connection they want left alone (4.8).
+//!
+//! Owns both sets. Together they have one budget, so that needs keep the rest of the connections.
+
+use litemap::LiteMap;
+
+use super::table::Ix;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Pins {
+    pub(super) held: LiteMap<Ix, ()>,
+    /// Of these, whom the user waits for right now.
+    pub(super) urgent: LiteMap<Ix, ()>,
+    /// Whose connection a tag of the user's protects, held or not.
+    pub(super) protected: LiteMap<Ix, ()>,
+}
+
+impl Pins {
+    /// How many peers the budget of 4.8 counts.
+    pub(super) fn len(&self) -> usize {
+        let also = |ix: &&Ix| self.held.contains_key(ix);
+        self.held.len() + self.protected.len() - self.protected.keys().filter(also).count()
+    }
+
+    /// Whether a peer is counted.
+    pub(super) fn counts(&self, ix: Ix) -> bool {
+        self.held.contains_key(&ix) || self.protected.contains_key(&ix)
+    }
+}

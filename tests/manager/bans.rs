@@ -1,0 +1,233 @@
+//! Bans outlast everything but their own end and the user's word (4.16).
+
+use libp2p_identity::PeerId;
+use lightkeeper::manager::{
+    Command, Event, GateQuery, Notice, Outcome, PeerState, Priority, Reason, Source,
+};
+
+use crate::world::{ALL, FILTER, World, config, need};
+
+const MINUTE: u64 = 60_000;
+const HOUR: u64 = 60 * MINUTE;
+
+/// A world that wants nobody by itself.
+fn idle() -> World {
+    let mut world = World::offline_trees();
+    for id in ALL {
+        world.set_need(id, need(0, 0, 0));
+    }
+    world.start();
+    world
+}
+
+/// Three faults at once.
+fn misbehave(world: &mut World, place: usize) {
+    for _ in 0..3 {
+        world.report(place, FILTER, Outcome::Fault);
+    }
+}
+
+fn bans(world: &World) -> usize {
+    world.count(0, |o| matches!(o, Command::Notify(Notice::Banned { .. })))
+}
+
+/// A node at a public address.
+fn public(world: &mut World, address: &str) -> usize {
+    let place = world.node(&ALL);
+    world.nodes[place].address = address.parse().expect("an address");
+    world.discovered(place, Source::PeerExchange);
+    place
+}
+
+#[test]
+fn each_ban_is_longer_than_the_one_before_up_to_a_day() {
+    let mut world = idle();
+    let place = world.node(&ALL);
+    world.discovered(place, Source::PeerExchange);
+    for length in [30 * MINUTE, 4 * HOUR, 24 * HOUR, 24 * HOUR] {
+        misbehave(&mut world, place);
+        assert_eq!(world.view(place).state, PeerState::Banned);
+        let ends = world.view(place).next_try_at_wall_ms;
+        assert_eq!(ends, Some(world.time().wall_ms + length));
+        world.run(length - 1);
+        assert_eq!(world.view(place).state, PeerState::Banned);
+        world.run(1);
+        assert_eq!(world.view(place).state, PeerState::Known);
+    }
+}
+
+#[test]
+fn seven_clean_days_forget_earlier_bans() {
+    let mut world = idle();
+    let place = world.node(&ALL);
+    world.discovered(place, Source::PeerExchange);
+    misbehave(&mut world, place);
+    world.run(30 * MINUTE + 7 * 24 * HOUR);
+    misbehave(&mut world, place);
+    world.run(30 * MINUTE);
+    assert_eq!(world.view(place).state, PeerState::Known);
+    assert_eq!(world.manager.stats().banned, 0);
+}
+
+#[test]
+fn a_ban_outlasts_the_record_of_its_peer() {
+    let mut config = config(false);
+    config.max_peers = 2;
+    let mut world = World::with(config, 1);
+    let place = world.node(&ALL);
+    world.discovered(place, Source::PeerExchange);
+    misbehave(&mut world, place);
+    // Others displace its record at random, and then it is heard of again.
+    for _ in 0..40 {
+        let other = world.node(&ALL);
+        world.discovered(other, Source::PeerExchange);
+    }
+    assert!(world.manager.peer(&world.nodes[place].id).is_none());
+    assert_eq!(world.manager.stats().banned, 1);
+    world.discovered(place, Source::PeerExchange);
+    assert_eq!(world.view(place).state, PeerState::Banned);
+    let mark = world.mark();
+    world.connects_by_itself(place);
+    assert_eq!(world.closes_since(mark), [Reason::BannedForFaults]);
+    world.start();
+    // Forgetting it by hand does not help either.
+    let peer = world.nodes[place].id;
+    world.tell(Event::Forget { peer });
+    world.run(1_000);
+    world.connect_now(place);
+    assert_eq!(world.view(place).last_reason, Some(Reason::BannedForFaults));
+    assert!(!world.dialed().contains(&place));
+}
+
+#[test]
+fn a_ban_of_the_users_hides_an_automatic_one_and_lifting_it_lifts_both() {
+    let mut world = idle();
+    let place = world.node(&ALL);
+    world.discovered(place, Source::PeerExchange);
+    misbehave(&mut world, place);
+    world.set_priority(place, Priority::Banned);
+    assert_eq!(world.view(place).priority, Priority::Banned);
+    world.run(365 * 24 * HOUR);
+    assert_eq!(world.view(place).state, PeerState::Banned);
+    world.set_priority(place, Priority::High);
+    assert_eq!(world.view(place).state, PeerState::Known);
+    assert_eq!(world.view(place).priority, Priority::High);
+    // The next automatic one remembers the first.
+    misbehave(&mut world, place);
+    world.run(30 * MINUTE);
+    assert_eq!(world.view(place).state, PeerState::Banned);
+}
+
+#[test]
+fn the_user_is_told_when_too_many_are_banned() {
+    let mut config = config(false);
+    config.max_user_bans = 3;
+    let mut world = World::with(config, 1);
+    let places: Vec<usize> = (0..4).map(|_| world.node(&ALL)).collect();
+    for place in &places {
+        world.set_priority(*place, Priority::Banned);
+    }
+    let refused = world.view(places[3]);
+    assert_eq!(refused.last_reason, Some(Reason::LimitReached));
+    assert_eq!(refused.priority, Priority::Medium);
+    assert_eq!((world.manager.stats().banned, bans(&world)), (3, 3));
+    world.set_priority(places[0], Priority::Low);
+    world.set_priority(places[3], Priority::Banned);
+    assert_eq!(world.view(places[3]).state, PeerState::Banned);
+}
+
+#[test]
+fn a_flood_of_bans_displaces_only_automatic_ones_and_the_first_to_end_before_others() {
+    let mut config = config(false);
+    config.max_bans = 8;
+    let mut world = World::with(config, 1);
+    for id in ALL {
+        world.set_need(id, need(0, 0, 0));
+    }
+    let by_user = world.node(&ALL);
+    world.set_priority(by_user, Priority::Banned);
+    let mut automatic = Vec::new();
+    for _ in 0..12 {
+        let place = world.node(&ALL);
+        world.discovered(place, Source::PeerExchange);
+        misbehave(&mut world, place);
+        automatic.push(place);
+        world.run(1_000);
+    }
+    assert_eq!(world.manager.stats().banned, 8);
+    assert_eq!(world.view(by_user).state, PeerState::Banned);
+    for (age, place) in automatic.iter().enumerate() {
+        let banned = world.view(*place).state == PeerState::Banned;
+        assert_eq!(banned, age >= 5, "{age}");
+    }
+}
+
+#[test]
+fn five_bans_in_one_subnet_refuse_it_for_an_hour() {
+    let mut world = idle();
+    let old = public(&mut world, "/ip4/198.51.100.9/tcp/443/wss");
+    world.connect_now(old);
+    world.run(1_000);
+    for host in 1..=5 {
+        let place = public(&mut world, &format!("/ip4/198.51.100.1{host}/tcp/443/wss"));
+        misbehave(&mut world, place);
+    }
+    let here = public(&mut world, "/ip4/198.51.100.77/tcp/443/wss");
+    let elsewhere = public(&mut world, "/ip4/198.51.101.77/tcp/443/wss");
+    let peer = |world: &World, place: usize| Some(world.nodes[place].id);
+    let asked = |world: &mut World, peer: Option<PeerId>| {
+        let now = world.time();
+        world.manager.gate(now, GateQuery::Outbound { peer })
+    };
+    let wanted = peer(&world, here);
+    assert_eq!(asked(&mut world, wanted), Err(Reason::SubnetBanned));
+    let wanted = peer(&world, elsewhere);
+    assert_eq!(asked(&mut world, wanted), Ok(()));
+    for id in ALL {
+        world.set_need(id, need(1, 2, 4));
+    }
+    world.run(30 * MINUTE);
+    world.connect_now(here);
+    assert_eq!(world.view(here).last_reason, Some(Reason::SubnetBanned));
+    let mark = world.mark();
+    world.connects_by_itself(here);
+    assert_eq!(world.closes_since(mark), [Reason::SubnetBanned]);
+    assert!(!world.dialed().contains(&here));
+    assert!(world.connected(elsewhere));
+    assert!(world.connected(old), "what is open stays");
+    world.stop_node(elsewhere);
+    world.run(31 * MINUTE);
+    assert!(world.connected(here), "the hour is over");
+}
+
+#[test]
+fn bans_at_home_refuse_no_subnet() {
+    let mut world = idle();
+    for _ in 0..6 {
+        let place = world.node(&ALL);
+        world.discovered(place, Source::PeerExchange);
+        misbehave(&mut world, place);
+    }
+    let next = world.node(&ALL);
+    world.connect_now(next);
+    world.run(1_000);
+    assert!(world.connected(next));
+}
+
+#[test]
+fn behaviour_stands_still_during_a_ban() {
+    let mut world = idle();
+    let place = world.node(&ALL);
+    world.discovered(place, Source::PeerExchange);
+    misbehave(&mut world, place);
+    let score = |world: &mut World| {
+        world.tell(Event::Tick);
+        world.view(place).score
+    };
+    let before = score(&mut world);
+    world.run(29 * MINUTE);
+    // Only its quality fades, a little: it is not connected.
+    assert!((score(&mut world) - before).abs() <= 10);
+    world.run(61 * MINUTE);
+    assert!(score(&mut world) > before + 300);
+}

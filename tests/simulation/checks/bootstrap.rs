@@ -1,0 +1,105 @@
+//! S4: few bootstrap peers, and only those that the ladder released.
+
+use lightkeeper::manager::{Command, DialWhy};
+
+use super::{Invariant, Scene, Verdict, ensure};
+use crate::view::Input;
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Few {
+    /// Since when several have been held although one would do.
+    spare_since: Option<u64>,
+}
+
+/// How long a bootstrap peer whose work others do may stay: it is watched, leaves at a time of its own, and the
+/// watch may begin anew while peers come and go.
+fn patience(scene: &Scene<'_>) -> u64 {
+    scene.config.hand_off_after_ms + scene.config.hand_off_max_ms + 60_000
+}
+
+impl Invariant for Few {
+    fn id(&self) -> &'static str {
+        "S4"
+    }
+
+    fn ordered(&mut self, command: &Command, scene: &Scene<'_>) -> Verdict {
+        let Command::Dial { peer, why, .. } = command else {
+            return Ok(());
+        };
+        let ledger = scene.ledger;
+        if !ledger.peer(peer).is_bootstrap() {
+            return Ok(());
+        }
+        let ours = |peer| ledger.peer(peer).is_bootstrap();
+        let dials = ledger.dials.values();
+        let dialing = dials
+            .filter(|dial| ours(&dial.peer) && matches!(dial.why, DialWhy::Bootstrap(_)))
+            .count();
+        let connected = ledger.open().filter(|(_, conn)| ours(&conn.peer)).count();
+        let short = scene
+            .view
+            .requirements
+            .iter()
+            .any(|view| view.have < view.target);
+        match why {
+            DialWhy::Bootstrap(rung @ (2 | 3)) => {
+                ensure!(connected == 0, "rung {rung} with {connected} connected");
+                ensure!(dialing <= 1, "rung {rung} with {dialing} being dialed");
+            }
+            DialWhy::Bootstrap(4) => {
+                ensure!(short, "rung 4 although nothing is missing");
+                ensure!(dialing == 0, "rung 4 with {dialing} being dialed");
+            }
+            DialWhy::Bootstrap(5) => {
+                ensure!(ledger.open().count() == 0, "rung 5 with a connection");
+                let lonely = ledger.now - ledger.lonely_since;
+                let early = lonely < scene.config.cold_start_ms;
+                ensure!(!early, "rung 5 after {lonely} ms without a connection");
+                ensure!(dialing <= 2, "rung 5 with {dialing} being dialed");
+            }
+            DialWhy::Bootstrap(rung) => return Err(format!("there is no rung {rung}")),
+            // The user's wish, a probe under suspicion, and the only one who could serve.
+            DialWhy::Requested | DialWhy::Probe | DialWhy::Redial => {}
+            DialWhy::Need(_) | DialWhy::HandOff => {
+                return Err(format!("{peer} is parked and was dialed for {why:?}"));
+            }
+            #[allow(unreachable_patterns, reason = "the list of reasons grows")]
+            _ => return Err(format!("{peer} is parked and was dialed for {why:?}")),
+        }
+        Ok(())
+    }
+
+    fn after(&mut self, scene: &Scene<'_>) -> Verdict {
+        if !matches!(scene.input, Some(Input::Event(_))) {
+            return Ok(());
+        }
+        let ledger = scene.ledger;
+        let held: Vec<_> = ledger
+            .open()
+            .filter(|(_, conn)| {
+                let record = ledger.peer(&conn.peer);
+                record.is_bootstrap() && !record.requested
+            })
+            .map(|(_, conn)| conn.peer)
+            .collect();
+        // One is kept in any case; more only when somebody's work is nobody else's.
+        let done_by_others = scene.view.requirements.iter().all(|view| {
+            let others = view.peers.iter().filter(|peer| !held.contains(peer));
+            others.count() >= usize::from(view.target)
+        });
+        let spare = held.len() > 1 && done_by_others && !ledger.offline && scene.truth.network;
+        if !spare {
+            self.spare_since = None;
+            return Ok(());
+        }
+        let since = *self.spare_since.get_or_insert(ledger.now);
+        let slept = scene.truth.hidden || ledger.now - since > 4 * patience(scene);
+        ensure!(
+            slept || ledger.now - since <= patience(scene),
+            "{} bootstrap peers are held since {since} though others do their work",
+            held.len()
+        );
+        Ok(())
+    }
+}

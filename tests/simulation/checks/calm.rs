@@ -1,0 +1,106 @@
+//! E1: where nothing happens, nothing is done.
+
+use lightkeeper::manager::{Command, DialWhy, Event, Outcome, Reason};
+
+use super::{Invariant, Scene, Verdict, ensure};
+use crate::view::Input;
+
+/// After this long without news everything that follows from the last has been done: hand-offs, rests, their watches.
+const SETTLED_MS: u64 = 15 * 60_000;
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Quiet {
+    quiet_since: Option<u64>,
+    last_hand_off: Option<u64>,
+    /// Until then somebody may rest, and serve again without anybody saying so.
+    resting_until: u64,
+}
+
+/// Whether an event is no news.
+fn is_routine(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Tick
+            | Event::Pong { .. }
+            | Event::PeerExchangeDone { .. }
+            | Event::DnsFinished { .. }
+            | Event::Report {
+                outcome: Outcome::Success | Outcome::Ours,
+                ..
+            }
+    )
+}
+
+impl Invariant for Quiet {
+    fn id(&self) -> &'static str {
+        "E1"
+    }
+
+    fn told(&mut self, scene: &Scene<'_>) -> Verdict {
+        let Some(Input::Event(event)) = scene.input else {
+            return Ok(());
+        };
+        let settled = scene.before.targets_hold() && scene.view.targets_hold();
+        // After a sleep every connection has to prove that it lives.
+        let late = scene
+            .before
+            .next_deadline
+            .is_some_and(|due| scene.now() >= due + scene.config.resume_late_ms);
+        if let Event::Report {
+            outcome:
+                Outcome::Busy | Outcome::Unable | Outcome::Broken | Outcome::Fault | Outcome::Absent,
+            ..
+        } = event
+        {
+            self.resting_until = scene.now() + scene.config.busy_cap_ms;
+        }
+        let resting = scene.now() < self.resting_until;
+        if !settled || resting || !is_routine(event) || late {
+            self.quiet_since = None;
+        } else {
+            self.quiet_since.get_or_insert(scene.now());
+        }
+        Ok(())
+    }
+
+    fn ordered(&mut self, command: &Command, scene: &Scene<'_>) -> Verdict {
+        let now = scene.now();
+        let done = match command {
+            Command::Dial { why, .. } => {
+                let wanted = scene.ledger.needs.iter().any(|need| need.target > 0);
+                let wished = matches!(why, DialWhy::Requested | DialWhy::Probe);
+                ensure!(
+                    wanted || wished,
+                    "a dial ({why:?}) though nothing is wanted"
+                );
+                if *why == DialWhy::HandOff {
+                    let last = self.last_hand_off.replace(now);
+                    let every = scene.config.hand_off_retry_ms;
+                    let often = last.is_some_and(|at| now < at + every);
+                    // One for each bootstrap peer that is held.
+                    let held = scene.ledger.open();
+                    let held = held.filter(|(_, c)| scene.ledger.peer(&c.peer).is_bootstrap());
+                    if !often || held.count() > 1 {
+                        return Ok(());
+                    }
+                }
+                !wished
+            }
+            // Silence is news too.
+            Command::Close { reason, .. } => {
+                !matches!(reason, Reason::HandedOff | Reason::PingTimeout)
+            }
+            _ => false,
+        };
+        let quiet = self
+            .quiet_since
+            .is_some_and(|since| now - since >= SETTLED_MS);
+        ensure!(
+            !done || !quiet,
+            "{command:?} though nothing has happened since {:?}",
+            self.quiet_since
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,184 @@
+//! S5, E4, E2: what a close of ours may cost.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use libp2p_identity::PeerId;
+use lightkeeper::manager::{Command, DialWhy, Event, Notice, Outcome, Reason, RequirementId};
+
+use super::{Invariant, Scene, Verdict, ensure};
+use crate::view::Input;
+
+/// Whether nobody but the manager wanted this close.
+fn voluntary(reason: Reason) -> bool {
+    replaces(reason) || matches!(reason, Reason::NotNeeded | Reason::LimitReached)
+}
+
+/// Whether somebody else is there instead.
+fn replaces(reason: Reason) -> bool {
+    matches!(reason, Reason::HandedOff | Reason::FailedService)
+}
+
+/// What a peer served before the input, and did not just fail at.
+pub(super) fn served(scene: &Scene<'_>, peer: &PeerId) -> Vec<RequirementId> {
+    let failed = |id| {
+        matches!(
+            scene.input,
+            Some(Input::Event(Event::Report { peer: of, requirement, .. }))
+                if of == peer && *requirement == id
+        )
+    };
+    let all = scene.before.requirements.iter();
+    all.filter(|view| view.peers.contains(peer) && !failed(view.id))
+        .map(|view| view.id)
+        .collect()
+}
+
+/// Whose connection an order closes, and why.
+fn closed(command: &Command, scene: &Scene<'_>) -> Option<(PeerId, Reason)> {
+    let Command::Close { conn, reason } = command else {
+        return None;
+    };
+    let conn = scene.ledger.conns.get(conn)?;
+    // A second connection serves nothing: the first does.
+    let only = scene.ledger.conns_of(&conn.peer).len() == 1;
+    only.then_some((conn.peer, *reason))
+}
+
+/// S5: no voluntary close takes a requirement below its minimum, nor below its target.
+pub(crate) struct Minima;
+
+impl Invariant for Minima {
+    fn id(&self) -> &'static str {
+        "S5"
+    }
+
+    fn ordered(&mut self, command: &Command, scene: &Scene<'_>) -> Verdict {
+        let Some((peer, reason)) = closed(command, scene) else {
+            return Ok(());
+        };
+        if !voluntary(reason) || replaces(reason) {
+            return Ok(());
+        }
+        for id in served(scene, &peer) {
+            let after = &scene.view.requirements[usize::from(id.0)];
+            ensure!(
+                after.have >= after.target,
+                "{peer} closed as {reason}: {id:?} has {} of {}",
+                after.have,
+                after.target
+            );
+        }
+        Ok(())
+    }
+}
+
+/// E4: a replacement never lowers what is covered, and comes when what failed is covered again.
+#[derive(Default)]
+pub(crate) struct MakeBeforeBreak {
+    failed: BTreeMap<PeerId, BTreeSet<RequirementId>>,
+}
+
+impl Invariant for MakeBeforeBreak {
+    fn id(&self) -> &'static str {
+        "E4"
+    }
+
+    fn told(&mut self, scene: &Scene<'_>) -> Verdict {
+        match scene.input {
+            Some(Input::Event(Event::Report {
+                peer,
+                requirement,
+                outcome,
+            })) => {
+                let failed = self.failed.entry(*peer).or_default();
+                match outcome {
+                    Outcome::Success => failed.remove(requirement),
+                    Outcome::Broken | Outcome::Fault => failed.insert(*requirement),
+                    _ => false,
+                };
+            }
+            Some(Input::Event(Event::Connected { peer, .. })) => {
+                self.failed.remove(peer);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn ordered(&mut self, command: &Command, scene: &Scene<'_>) -> Verdict {
+        let Some((peer, reason)) = closed(command, scene) else {
+            return Ok(());
+        };
+        if !replaces(reason) {
+            return Ok(());
+        }
+        let mut touched: BTreeSet<_> = served(scene, &peer).into_iter().collect();
+        if reason == Reason::FailedService {
+            touched.extend(self.failed.get(&peer).into_iter().flatten());
+        }
+        for id in touched {
+            let Some(after) = scene.view.requirements.get(usize::from(id.0)) else {
+                continue;
+            };
+            ensure!(
+                after.have >= after.target,
+                "{peer} closed as {reason}: {id:?} has {} of {}",
+                after.have,
+                after.target
+            );
+        }
+        Ok(())
+    }
+}
+
+/// E2: whom we let go we do not call back at once, unless a minimum is missed.
+#[derive(Default)]
+pub(crate) struct NoFlapping {
+    let_go: BTreeMap<PeerId, (u64, Reason)>,
+}
+
+impl Invariant for NoFlapping {
+    fn id(&self) -> &'static str {
+        "E2"
+    }
+
+    fn told(&mut self, scene: &Scene<'_>) -> Verdict {
+        match scene.input {
+            // The user's word changes what is wanted.
+            Some(Input::Event(Event::Start | Event::SetNeed { .. })) => self.let_go.clear(),
+            // The user, or the peer itself, wants it otherwise.
+            Some(Input::Event(Event::ConnectNow { peer, .. } | Event::Connected { peer, .. })) => {
+                self.let_go.remove(peer);
+            }
+            _ => {}
+        }
+        if !scene.before.minima_hold() || !scene.view.minima_hold() {
+            self.let_go.clear();
+        }
+        Ok(())
+    }
+
+    fn ordered(&mut self, command: &Command, scene: &Scene<'_>) -> Verdict {
+        let now = scene.now();
+        // Who was forgotten is a stranger.
+        if let Command::Notify(Notice::Discovered { peer, .. }) = command {
+            self.let_go.remove(peer);
+        }
+        if let Some((peer, reason)) = closed(command, scene)
+            && voluntary(reason)
+        {
+            self.let_go.insert(peer, (now, reason));
+        }
+        if let Command::Dial { peer, why, .. } = command
+            && let Some((at, reason)) = self.let_go.get(peer)
+        {
+            let wished = matches!(why, DialWhy::Requested | DialWhy::Probe);
+            let early = now < at + scene.config.prune_wait_ms;
+            ensure!(
+                !early || wished,
+                "{peer} was closed as {reason} at {at} and is dialed again"
+            );
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,70 @@
+//! S19, denials: every refusal of the gate has a reason that the facts bear out.
+
+use lightkeeper::manager::{GateQuery, Reason};
+
+use super::dialing::concerns_peer;
+use super::{Invariant, Scene, Verdict, ensure};
+use crate::ledger::Wait;
+use crate::view::Input;
+
+/// See the module.
+pub(crate) struct Plausible;
+
+impl Invariant for Plausible {
+    fn id(&self) -> &'static str {
+        "S19"
+    }
+
+    fn told(&mut self, scene: &Scene<'_>) -> Verdict {
+        let Some(Input::Gate(query, Err(reason))) = scene.input else {
+            return Ok(());
+        };
+        let ledger = scene.ledger;
+        let (GateQuery::Outbound { peer } | GateQuery::Inbound { peer }) = query;
+        let outbound = matches!(query, GateQuery::Outbound { .. });
+        let record = peer.as_ref().map(|peer| ledger.peer(peer));
+        let occupied = ledger.conns.len() + ledger.dials.len();
+        let said_of_peer = concerns_peer(*reason);
+        ensure!(
+            !said_of_peer || record.is_some(),
+            "{reason} of nobody in particular"
+        );
+        let record = record.unwrap_or_default();
+        let right = match reason {
+            Reason::Stopped => !ledger.running,
+            Reason::Offline => ledger.offline,
+            Reason::OurOwnId => *peer == Some(scene.config.local),
+            Reason::BannedByUser => record.banned_by_user,
+            Reason::BannedForFaults => record.banned_until.is_some_and(|until| ledger.now < until),
+            Reason::HungUp => record.hung_up,
+            Reason::AlreadyConnected => {
+                let peer = peer.as_ref().expect("asked of a peer");
+                let dialing = ledger.dials.values().any(|dial| dial.peer == *peer);
+                // A peer whose next address waits its turn is being dialed too.
+                dialing || !ledger.conns_of(peer).is_empty() || scene.view.stats.dialing > 0
+            }
+            // What was lost, or failed, waits; the ledger does not know every wait.
+            Reason::BackingOff => {
+                outbound && record.last_dial.is_some() || record.last_lost.is_some()
+            }
+            Reason::OtherNetwork => matches!(record.wait, Some((_, Wait::Network))),
+            Reason::FailedService => matches!(record.wait, Some((_, Wait::Replaced))),
+            Reason::NotNeeded | Reason::HandedOff => {
+                let closed = record.last_closed.filter(|(_, why)| why == reason);
+                // The cool-down begins when the close is confirmed.
+                let cool = scene.config.prune_wait_ms + scene.config.close_ms;
+                outbound && closed.is_some_and(|(at, _)| ledger.now < at + cool)
+            }
+            Reason::Parked => outbound && record.is_bootstrap(),
+            Reason::LimitReached => {
+                // Jobs between two addresses hold their place.
+                let counted = scene.view.stats.open + scene.view.stats.dialing;
+                occupied.max(counted as usize) >= usize::from(scene.config.hard_connections)
+            }
+            Reason::OverBudget => outbound,
+            _ => false,
+        };
+        ensure!(right, "{query:?} denied as {reason}");
+        Ok(())
+    }
+}

@@ -1,0 +1,123 @@
+//! The invariants of section 5, each a check of its own that names its id.
+//!
+//! A check sees every input with the orders that followed and what can be read afterwards, and the ledger at the moment
+//! of each. Those that need many runs (frequencies, percentiles, replays) are tests beside this.
+
+mod bans;
+mod bootstrap;
+mod bounds;
+mod calm;
+mod closing;
+mod denials;
+mod dialing;
+#[cfg(test)]
+mod doctored;
+mod liveness;
+mod pacing;
+mod reasons;
+mod routes;
+mod stale;
+mod stuck;
+
+use lightkeeper::manager::{Command, Config};
+
+use crate::judge::Truth;
+use crate::ledger::Ledger;
+use crate::view::{Input, View};
+
+/// Well, or what is wrong.
+pub(crate) type Verdict = Result<(), String>;
+
+/// Fails a check unless something holds.
+macro_rules! ensure {
+    ($condition:expr, $($said:tt)+) => {
+        if !$condition {
+            return Err(format!($($said)+));
+        }
+    };
+}
+pub(crate) use ensure;
+pub(crate) use liveness::RECOVERY_MS;
+
+/// What a check sees.
+pub(crate) struct Scene<'a> {
+    pub(crate) truth: &'a Truth,
+    pub(crate) config: &'a Config,
+    /// `None` at the end of the script.
+    pub(crate) input: Option<&'a Input>,
+    /// All orders of this input.
+    pub(crate) commands: &'a [Command],
+    /// What could be read before the input.
+    pub(crate) before: &'a View,
+    /// What can be read after all of it.
+    pub(crate) view: &'a View,
+    /// As it is at this moment.
+    pub(crate) ledger: &'a Ledger,
+}
+
+impl Scene<'_> {
+    pub(crate) fn now(&self) -> u64 {
+        self.ledger.now
+    }
+
+    /// Whether a deadline may have fired with this input.
+    pub(crate) fn deadline_passed(&self, now: u64) -> bool {
+        self.before.next_deadline.is_some_and(|due| due <= now)
+    }
+}
+
+/// One invariant.
+pub(crate) trait Invariant {
+    /// Its id in section 5 of the specification.
+    fn id(&self) -> &'static str;
+
+    /// The ledger does not know the input yet.
+    fn before(&mut self, _scene: &Scene<'_>) -> Verdict {
+        Ok(())
+    }
+
+    /// The ledger knows the input and none of the orders.
+    fn told(&mut self, _scene: &Scene<'_>) -> Verdict {
+        Ok(())
+    }
+
+    /// The ledger knows the orders before this one.
+    fn ordered(&mut self, _command: &Command, _scene: &Scene<'_>) -> Verdict {
+        Ok(())
+    }
+
+    /// The ledger knows everything.
+    fn after(&mut self, _scene: &Scene<'_>) -> Verdict {
+        Ok(())
+    }
+
+    /// The script is over.
+    fn end(&mut self, _scene: &Scene<'_>) -> Verdict {
+        Ok(())
+    }
+}
+
+/// Every check, new.
+pub(crate) fn all() -> Vec<Box<dyn Invariant>> {
+    vec![
+        Box::new(bounds::Hard),
+        Box::new(dialing::Allowed),
+        Box::new(bans::Final),
+        Box::new(bootstrap::Few::default()),
+        Box::new(closing::Minima),
+        Box::new(closing::MakeBeforeBreak::default()),
+        Box::new(closing::NoFlapping::default()),
+        Box::new(bounds::OneForEachPeer),
+        Box::new(pacing::Paced::default()),
+        Box::new(routes::Kept),
+        Box::new(reasons::Plausible::default()),
+        Box::new(denials::Plausible),
+        Box::new(bounds::Tables),
+        Box::new(stale::Ignored::default()),
+        Box::new(stale::IdleTicks::default()),
+        Box::new(calm::Quiet::default()),
+        Box::new(stuck::Slots::default()),
+        Box::new(stuck::TriedAgain::default()),
+        Box::new(liveness::Met::default()),
+    ]
+}

@@ -1,0 +1,180 @@
+//! S19, closes: every one has a reason that the facts bear out.
+
+use std::collections::BTreeMap;
+
+use libp2p_identity::PeerId;
+use lightkeeper::manager::{
+    CloseCause, Command, ConnId, DialFailure, Event, Metadata, Notice, Reason,
+};
+
+use super::closing::served;
+use super::{Invariant, Scene, Verdict, ensure};
+use crate::ledger::ConnRecord;
+use crate::view::Input;
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Plausible {
+    /// The connection that ended with this input, and what the shell saw.
+    ended: Option<(ConnRecord, CloseCause)>,
+    ended_conn: Option<ConnId>,
+    /// Who turned out to be of another network, by the last word on it.
+    strangers: BTreeMap<PeerId, u64>,
+}
+
+impl Plausible {
+    fn closes(&self, conn: ConnId, record: &ConnRecord, reason: Reason, scene: &Scene<'_>) -> bool {
+        let (ledger, config) = (scene.ledger, scene.config);
+        let peer = ledger.peer(&record.peer);
+        let age = ledger.now - record.opened_at;
+        let targets = scene.view.targets_hold();
+        let others = ledger.conns_of(&record.peer).len() > 1;
+        match reason {
+            Reason::HungUp => peer.hung_up,
+            Reason::Stopped => !ledger.running,
+            Reason::BannedByUser => peer.banned_by_user,
+            // The news of the ban may come after the close.
+            Reason::BannedForFaults => {
+                let news = Notice::Banned {
+                    peer: record.peer,
+                    reason,
+                };
+                peer.banned(ledger.now) || scene.commands.contains(&Command::Notify(news))
+            }
+            Reason::OtherNetwork => {
+                record.metadata == Some(Metadata::OtherNetwork)
+                    || self.strangers.contains_key(&record.peer)
+            }
+            Reason::HandedOff => peer.is_bootstrap() && targets,
+            Reason::NotNeeded => others || !self.serves_alone(&record.peer, scene),
+            Reason::FailedService => !scene
+                .view
+                .requirements
+                .iter()
+                .any(|view| view.peers.contains(&record.peer)),
+            Reason::Duplicate => others && age >= config.duplicate_grace_ms,
+            Reason::NotAdmitted => {
+                !record.admitted || scene.view.stats.known as usize >= config.max_peers
+            }
+            Reason::PingTimeout => record.unanswered >= u32::from(config.ping_failures),
+            Reason::IdentifyFailed => {
+                let silent = !record.identified && age >= config.identify_ms;
+                let unverified = config.verify_ms + config.unverified_ms;
+                silent || (record.metadata.is_none() && age >= unverified)
+            }
+            Reason::OurOwnId => record.peer == config.local,
+            Reason::LimitReached => {
+                ledger.conns.len() + ledger.dials.len() >= usize::from(config.soft_connections)
+            }
+            _ => {
+                let _ = conn;
+                false
+            }
+        }
+    }
+
+    fn serves_alone(&self, peer: &PeerId, scene: &Scene<'_>) -> bool {
+        served(scene, peer).iter().any(|id| {
+            let after = &scene.view.requirements[usize::from(id.0)];
+            after.have < after.target
+        })
+    }
+}
+
+impl Invariant for Plausible {
+    fn id(&self) -> &'static str {
+        "S19"
+    }
+
+    fn before(&mut self, scene: &Scene<'_>) -> Verdict {
+        self.ended = match scene.input {
+            Some(Input::Event(Event::Closed { conn, cause })) => {
+                self.ended_conn = Some(*conn);
+                let record = scene.ledger.conns.get(conn);
+                record.map(|record| (record.clone(), *cause))
+            }
+            Some(Input::Event(Event::Metadata {
+                conn,
+                metadata: Metadata::OtherNetwork,
+            })) => {
+                if let Some(record) = scene.ledger.conns.get(conn) {
+                    self.strangers.insert(record.peer, scene.now());
+                }
+                None
+            }
+            _ => None,
+        };
+        Ok(())
+    }
+
+    fn ordered(&mut self, command: &Command, scene: &Scene<'_>) -> Verdict {
+        match command {
+            Command::Close { conn, reason } => {
+                let Some(record) = scene.ledger.conns.get(conn) else {
+                    return Ok(());
+                };
+                ensure!(
+                    self.closes(*conn, record, *reason, scene),
+                    "{conn:?} of {} closed as {reason}: {record:?}",
+                    record.peer
+                );
+            }
+            Command::Notify(Notice::Disconnected { peer, reason, .. }) => {
+                let Some((record, cause)) = &self.ended else {
+                    return Ok(());
+                };
+                if record.peer != *peer {
+                    return Ok(());
+                }
+                // A deadline may have closed it with this very input.
+                let just_now = scene.commands.iter().any(|command| {
+                    matches!(command, Command::Close { conn, reason: why }
+                        if Some(*conn) == self.ended_conn && why == reason)
+                });
+                let right = just_now
+                    || match (record.closing, cause) {
+                        (Some((_, why)), _) => *reason == why,
+                        (None, CloseCause::Ordered) => *reason == Reason::Stopped,
+                        (None, CloseCause::RemoteClean) => {
+                            matches!(reason, Reason::RemoteClosed | Reason::RejectedByRemote)
+                        }
+                        (None, CloseCause::Broken) => matches!(
+                            reason,
+                            Reason::ConnectionLost | Reason::RejectedByRemote | Reason::NetworkLost
+                        ),
+                        (None, CloseCause::TimedOut) => *reason == Reason::PingTimeout,
+                        (None, CloseCause::IdentifyFailed) => *reason == Reason::IdentifyFailed,
+                    };
+                ensure!(
+                    right,
+                    "{peer} said to be gone as {reason}: {cause:?}, {record:?}"
+                );
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn after(&mut self, scene: &Scene<'_>) -> Verdict {
+        let (Some(Input::Event(Event::DialFailed { failure, .. })), Some(view)) =
+            (scene.input, &scene.view.subject)
+        else {
+            return Ok(());
+        };
+        let wanted = match failure {
+            DialFailure::Unreachable => Reason::Unreachable,
+            DialFailure::Timeout => Reason::DialTimeout,
+            DialFailure::Handshake => Reason::HandshakeFailed,
+            DialFailure::WrongId => Reason::WrongId,
+            DialFailure::NotAllowed => Reason::NotAllowed,
+            DialFailure::Cancelled => return Ok(()),
+        };
+        ensure!(
+            view.last_reason == Some(wanted),
+            "{}: {failure}, and the reason is {:?}",
+            view.peer,
+            view.last_reason
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,196 @@
+//! L4 and L5: nothing stays as it is for ever.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use libp2p_identity::PeerId;
+use lightkeeper::manager::{Command, Event, Outcome, RequirementId};
+
+use super::{Invariant, Scene, Verdict, ensure};
+use crate::ledger::{PeerRecord, Wait};
+use crate::network::PROTOCOLS;
+use crate::view::Input;
+
+/// L4: dials and closes leave their slots within their deadlines, whatever the shell loses.
+#[derive(Default)]
+pub(crate) struct Slots {
+    /// Since when dials are counted though none is under way.
+    idle_since: Option<u64>,
+}
+
+impl Invariant for Slots {
+    fn id(&self) -> &'static str {
+        "L4"
+    }
+
+    fn after(&mut self, scene: &Scene<'_>) -> Verdict {
+        let (now, ledger, config) = (scene.now(), scene.ledger, scene.config);
+        // What was too much for one input follows with the next.
+        let more = scene.view.next_deadline.is_some_and(|due| due <= now);
+        if !matches!(scene.input, Some(Input::Event(_))) || more {
+            return Ok(());
+        }
+        for (id, dial) in &ledger.dials {
+            let until = dial.at + u64::from(dial.timeout_ms) + config.watchdog_ms;
+            ensure!(now < until, "{id:?} has been under way since {}", dial.at);
+        }
+        let stats = &scene.view.stats;
+        ensure!(
+            stats.open as usize <= ledger.conns.len(),
+            "{} connections are counted, there are {}",
+            stats.open,
+            ledger.conns.len()
+        );
+        if stats.dialing == 0 || !ledger.dials.is_empty() {
+            self.idle_since = None;
+            return Ok(());
+        }
+        let since = *self.idle_since.get_or_insert(now);
+        // A job may wait for its endpoint, at most as long as it lasts; only inputs end it.
+        let most = config.dial_job_ms + u64::from(config.dial_timeout_ms) + config.watchdog_ms;
+        let timers = !scene.truth.hidden && now - since < 4 * most;
+        ensure!(
+            now - since <= most || !timers,
+            "{} dials are counted since {since}, none is under way",
+            stats.dialing
+        );
+        Ok(())
+    }
+}
+
+/// L5: what is missing is tried for again and again, as long as there is a candidate.
+#[derive(Default)]
+pub(crate) struct TriedAgain {
+    /// Time that the manager could have used since it last tried or had what it wants.
+    idle_ms: BTreeMap<RequirementId, u64>,
+    last: Option<u64>,
+    /// What peers turned out not to serve, or fail at.
+    excluded: BTreeMap<PeerId, BTreeSet<RequirementId>>,
+}
+
+/// The longest backoff, and room for a job and a late timer.
+fn patience(scene: &Scene<'_>) -> u64 {
+    scene.config.backoff_unknown_cap_ms + 5 * 60_000
+}
+
+impl TriedAgain {
+    fn is_candidate(
+        &self,
+        peer: &PeerId,
+        record: &PeerRecord,
+        requirement: RequirementId,
+        now: u64,
+    ) -> bool {
+        let claimed = record.claims.is_empty() || record.claims.contains(&requirement);
+        let excluded = self.excluded.get(peer);
+        let stranger = matches!(record.wait, Some((_, Wait::Network)));
+        claimed
+            && !record.routes.is_empty()
+            && !record.banned(now)
+            && !record.hung_up
+            && !stranger
+            && !excluded.is_some_and(|set| set.contains(&requirement))
+    }
+
+    fn learn(&mut self, event: &Event, scene: &Scene<'_>) {
+        match event {
+            Event::Report {
+                peer,
+                requirement,
+                outcome,
+            } => {
+                let excluded = self.excluded.entry(*peer).or_default();
+                if *outcome == Outcome::Success {
+                    excluded.remove(requirement);
+                } else {
+                    excluded.insert(*requirement);
+                }
+            }
+            Event::Identified {
+                conn, protocols, ..
+            } => {
+                let Some(conn) = scene.ledger.conns.get(conn) else {
+                    return;
+                };
+                let excluded = self.excluded.entry(conn.peer).or_default();
+                for (n, protocol) in (0..).zip(PROTOCOLS) {
+                    if !protocols.iter().any(|spoken| spoken == protocol) {
+                        excluded.insert(RequirementId(n));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Invariant for TriedAgain {
+    fn id(&self) -> &'static str {
+        "L5"
+    }
+
+    fn told(&mut self, scene: &Scene<'_>) -> Verdict {
+        let Some(Input::Event(event)) = scene.input else {
+            return Ok(());
+        };
+        self.learn(event, scene);
+        let now = scene.now();
+        let passed = self.last.replace(now).map_or(0, |last| now - last);
+        // While it slept it could not try; when it wanted no wake-up it had all the time.
+        let due = scene.before.next_deadline;
+        let usable = match due {
+            Some(due) => passed.saturating_sub(now.saturating_sub(due)),
+            None => passed,
+        };
+        for idle in self.idle_ms.values_mut() {
+            *idle += usable;
+        }
+        Ok(())
+    }
+
+    fn ordered(&mut self, command: &Command, _scene: &Scene<'_>) -> Verdict {
+        if matches!(command, Command::Dial { .. }) {
+            self.idle_ms.clear();
+        }
+        Ok(())
+    }
+
+    fn after(&mut self, scene: &Scene<'_>) -> Verdict {
+        let ledger = scene.ledger;
+        for view in &scene.view.requirements {
+            let full = ledger.open().count() >= usize::from(scene.config.soft_connections);
+            let wants = ledger.running && !ledger.offline && !full && view.have < view.target;
+            if !wants {
+                self.idle_ms.remove(&view.id);
+                continue;
+            }
+            let idle = *self.idle_ms.entry(view.id).or_insert(0);
+            if idle <= patience(scene) {
+                continue;
+            }
+            let ledger_peers = ledger.peers.iter();
+            let mut candidates = ledger_peers
+                .filter(|(peer, record)| self.is_candidate(peer, record, view.id, ledger.now))
+                .filter(|(peer, _)| ledger.conns_of(peer).is_empty());
+            if let Some((peer, _)) = candidates.next() {
+                return Err(format!(
+                    "{:?} is below its target, nobody was dialed for {idle} ms, and {peer} could be",
+                    view.id
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, scene: &Scene<'_>) -> Verdict {
+        // A manager that wants no wake-up is never told anything: its time counts too.
+        let now = crate::environment::MONO_ZERO + scene.truth.t;
+        if scene.view.next_deadline.is_none() && scene.truth.awake {
+            let passed = self.last.map_or(0, |last| now.saturating_sub(last));
+            for idle in self.idle_ms.values_mut() {
+                *idle += passed;
+            }
+            return self.after(scene);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,200 @@
+//! One page: a manager, and everything around it that belongs to this page alone.
+
+use std::collections::BTreeMap;
+
+use libp2p_identity::PeerId;
+use lightkeeper::manager::{
+    Command, Config, ConnId, DialFailure, DialId, DialWhy, Event, Manager, Reason, Time,
+};
+use multiaddr::Multiaddr;
+
+use crate::browser::Browser;
+use crate::environment::Environment;
+use crate::judge::Judge;
+use crate::network::Answer;
+use crate::rng::Rng;
+use crate::script::Script;
+use crate::view::Input;
+
+/// A dial that the shell carries out.
+#[derive(Debug, Clone)]
+pub(crate) struct Dialing {
+    pub(crate) peer: PeerId,
+    pub(crate) route: Multiaddr,
+    pub(crate) endpoint: String,
+    pub(crate) asked_at: u64,
+    /// When the browser let it go; `None` while it holds it back.
+    pub(crate) left_at: Option<u64>,
+    /// Another socket to its endpoint is connecting.
+    pub(crate) waits: bool,
+}
+
+/// A connection as it really is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Link {
+    pub(crate) place: usize,
+}
+
+/// Something that will happen to one client.
+#[derive(Debug, Clone)]
+pub(crate) enum What {
+    /// The manager's timer.
+    Timer,
+    /// A callback of the shell, or a word of the user.
+    Tell(Event),
+    /// The browser lets a socket go.
+    Leaves(DialId),
+    /// The network answers a dial.
+    Lands(DialId, Answer),
+    /// The shell's own patience with a dial ends.
+    GivesUp(DialId),
+    /// Said on a connection, if it still is one.
+    Says(ConnId, Event),
+    /// A connection ends from the other side.
+    Breaks(ConnId, lightkeeper::manager::CloseCause),
+    /// It ends if the network is still gone.
+    BreaksIfCut(ConnId),
+    /// The application uses what is served.
+    Works,
+    /// A request comes to its end.
+    Answers(ConnId, Event),
+}
+
+/// One input and the orders that followed.
+#[derive(Debug, Clone)]
+pub(crate) struct Step {
+    pub(crate) time: Time,
+    pub(crate) input: Input,
+    pub(crate) commands: Vec<Command>,
+}
+
+/// What a run leaves behind.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    /// Every input, when asked for.
+    pub(crate) steps: Option<Vec<Step>>,
+    /// When minima or targets began or ceased to hold: (time, minima, targets).
+    pub(crate) held: Vec<(u64, bool, bool)>,
+    pub(crate) dials: Vec<(u64, PeerId, DialWhy)>,
+    pub(crate) closes: Vec<(u64, Reason)>,
+    /// What the browser added to dials that succeeded, in milliseconds.
+    pub(crate) throttled: Vec<u64>,
+}
+
+impl Log {
+    /// How long after `from` the minima held (again).
+    pub(crate) fn minima_after(&self, from: u64) -> Option<u64> {
+        let mut holds = None;
+        for (t, minima, _) in &self.held {
+            if *t <= from {
+                holds = minima.then_some(from);
+            } else if holds.is_none() && *minima {
+                holds = Some(*t);
+            }
+        }
+        holds.map(|t| t - from)
+    }
+
+    /// How long after `from` the targets held (again).
+    pub(crate) fn targets_after(&self, from: u64) -> Option<u64> {
+        let mut holds = None;
+        for (t, _, targets) in &self.held {
+            if *t <= from {
+                holds = targets.then_some(from);
+            } else if holds.is_none() && *targets {
+                holds = Some(*t);
+            }
+        }
+        holds.map(|t| t - from)
+    }
+}
+
+/// See the module.
+pub(crate) struct Client {
+    pub(crate) manager: Manager,
+    pub(crate) config: Config,
+    /// What the manager was made with.
+    pub(crate) seed: [u8; 32],
+    pub(crate) environment: Environment,
+    pub(crate) browser: Browser,
+    pub(crate) rng: Rng,
+    pub(crate) dials: BTreeMap<DialId, Dialing>,
+    pub(crate) links: BTreeMap<ConnId, Link>,
+    pub(crate) named: u64,
+    /// When the timer that counts is to fire.
+    pub(crate) armed: Option<u64>,
+    /// What waits for the machine to wake.
+    pub(crate) deferred: Vec<What>,
+    /// When the last callback about the same thing was delivered.
+    pub(crate) heard: BTreeMap<(u8, u64), u64>,
+    pub(crate) works_every: u32,
+    pub(crate) working: bool,
+    pub(crate) judge: Option<Judge>,
+    pub(crate) log: Log,
+}
+
+impl Client {
+    pub(crate) fn new(script: &Script, rng: &mut Rng) -> Self {
+        let mut rng = rng.fork(1);
+        let config = script.tuning.config();
+        let environment = Environment::new();
+        let seed = rng.seed();
+        Self {
+            manager: Manager::new(config.clone(), seed, environment.time(0)),
+            config,
+            seed,
+            environment,
+            browser: Browser::new(script.brand),
+            rng,
+            dials: BTreeMap::new(),
+            links: BTreeMap::new(),
+            named: 0,
+            armed: None,
+            deferred: Vec::new(),
+            heard: BTreeMap::new(),
+            works_every: 0,
+            working: false,
+            judge: None,
+            log: Log::default(),
+        }
+    }
+
+    /// The connections to a place.
+    pub(crate) fn links_to(&self, place: usize) -> Vec<ConnId> {
+        let links = self.links.iter();
+        links
+            .filter(|(_, link)| link.place == place)
+            .map(|(conn, _)| *conn)
+            .collect()
+    }
+
+    /// Notes what an input led to.
+    pub(crate) fn note(&mut self, t: u64, time: Time, input: &Input, commands: &[Command]) {
+        for command in commands {
+            match command {
+                Command::Dial { peer, why, .. } => self.log.dials.push((t, *peer, *why)),
+                Command::Close { reason, .. } => self.log.closes.push((t, *reason)),
+                _ => {}
+            }
+        }
+        let requirements = self.manager.requirements();
+        let minima = requirements.iter().all(|view| view.have >= view.min);
+        let targets = requirements.iter().all(|view| view.have >= view.target);
+        let last = self.log.held.last();
+        if last.is_none_or(|(_, min, target)| (*min, *target) != (minima, targets)) {
+            self.log.held.push((t, minima, targets));
+        }
+        if let Some(steps) = &mut self.log.steps {
+            steps.push(Step {
+                time,
+                input: input.clone(),
+                commands: commands.to_vec(),
+            });
+        }
+    }
+}
+
+/// A dial's end as the manager hears it.
+pub(crate) fn failed(dial: DialId, failure: DialFailure) -> Event {
+    Event::DialFailed { dial, failure }
+}

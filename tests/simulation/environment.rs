@@ -1,0 +1,143 @@
+//! The machine that a client runs on: its network, its clocks, its page's visibility.
+
+use lightkeeper::manager::{Event, Time};
+
+/// Wall clock at the beginning of every world.
+pub(crate) const WALL_ZERO: u64 = 1_700_000_000_000;
+/// Monotonic clocks begin somewhere.
+pub(crate) const MONO_ZERO: u64 = 10_000;
+
+/// What befalls the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Weather {
+    /// No network. `noticed`: the browser says so.
+    NetworkGone {
+        noticed: bool,
+    },
+    /// There is one again; the browser says so if it noticed.
+    NetworkBack,
+    /// Another network: what was connected is gone.
+    NetworkChanged,
+    /// Suspended. `mono`: the monotonic clock goes on.
+    Sleep {
+        mono: bool,
+    },
+    Wake,
+    Hide,
+    Show,
+    /// Percent of the memory that the page may use.
+    Memory {
+        percent: u8,
+    },
+    /// The user, or the network, sets the clock.
+    WallShift {
+        ms: i64,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Power {
+    Awake,
+    Asleep { since: u64, mono: bool },
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Environment {
+    power: Power,
+    /// Packets get through.
+    pub(crate) network: bool,
+    /// What the browser says.
+    pub(crate) online: bool,
+    /// What the manager was told last.
+    told_online: bool,
+    pub(crate) hidden_since: Option<u64>,
+    mono_lost: u64,
+    wall_shift: i64,
+}
+
+impl Environment {
+    pub(crate) fn new() -> Self {
+        Self {
+            power: Power::Awake,
+            network: true,
+            online: true,
+            told_online: true,
+            hidden_since: None,
+            mono_lost: 0,
+            wall_shift: 0,
+        }
+    }
+
+    /// What the machine's clocks show.
+    pub(crate) fn time(&self, t: u64) -> Time {
+        Time {
+            mono_ms: MONO_ZERO + t - self.mono_lost,
+            wall_ms: (WALL_ZERO + t).saturating_add_signed(self.wall_shift),
+        }
+    }
+
+    /// When the monotonic clock will show this, if the machine stays awake.
+    pub(crate) fn when(&self, mono: u64) -> u64 {
+        (mono + self.mono_lost).saturating_sub(MONO_ZERO)
+    }
+
+    pub(crate) fn awake(&self) -> bool {
+        self.power == Power::Awake
+    }
+
+    /// How long it slept, if it slept until now.
+    pub(crate) fn slept(&self, t: u64) -> Option<u64> {
+        match self.power {
+            Power::Asleep { since, .. } => Some(t - since),
+            Power::Awake => None,
+        }
+    }
+
+    /// Takes the change, and returns what the shell tells the manager of it. Whoever gives the manager an event for
+    /// one of these adds it here, and nowhere else.
+    pub(crate) fn befall(&mut self, weather: Weather, t: u64) -> Vec<Event> {
+        match weather {
+            Weather::NetworkGone { noticed } => {
+                self.network = false;
+                self.online &= !noticed;
+            }
+            Weather::NetworkBack => {
+                self.network = true;
+                self.online = true;
+            }
+            Weather::Sleep { mono } => {
+                if self.awake() {
+                    self.power = Power::Asleep { since: t, mono };
+                }
+            }
+            Weather::Wake => {
+                if let Power::Asleep { since, mono: false } = self.power {
+                    self.mono_lost += t - since;
+                }
+                self.power = Power::Awake;
+            }
+            Weather::Hide => {
+                self.hidden_since.get_or_insert(t);
+            }
+            Weather::Show => self.hidden_since = None,
+            Weather::WallShift { ms } => self.wall_shift = self.wall_shift.saturating_add(ms),
+            // Not told to the manager yet.
+            Weather::NetworkChanged | Weather::Memory { .. } => {}
+        }
+        self.news()
+    }
+
+    /// What the browser tells, as soon as it runs.
+    fn news(&mut self) -> Vec<Event> {
+        if !self.awake() || self.online == self.told_online {
+            return Vec::new();
+        }
+        self.told_online = self.online;
+        vec![if self.online {
+            Event::Online
+        } else {
+            Event::Offline
+        }]
+    }
+}

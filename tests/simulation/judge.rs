@@ -1,0 +1,257 @@
+//! Watches one manager: keeps the ledger, shows every input to every check, and stops at the first that fails.
+
+use std::fmt;
+
+use lightkeeper::manager::{Command, Config, Event, GateQuery, Manager, Time};
+
+use crate::checks::{self, Invariant, Scene};
+use crate::environment::{MONO_ZERO, WALL_ZERO};
+use crate::ledger::Ledger;
+use crate::names::named;
+use crate::view::{Input, View};
+use crate::world::Options;
+
+/// Indexes are recounted after so many inputs (R4).
+const RECOUNT_EVERY: u64 = 64;
+
+/// A broken invariant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Violation {
+    /// Its id in the specification, section 5.
+    pub(crate) id: &'static str,
+    /// World time.
+    pub(crate) at: u64,
+    pub(crate) what: String,
+}
+
+impl Violation {
+    pub(crate) fn new(id: &'static str, at: u64, what: impl Into<String>) -> Self {
+        Self {
+            id,
+            at,
+            what: what.into(),
+        }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = named(&self.what);
+        write!(f, "{} broken at {} ms: {what}", self.id, self.at)
+    }
+}
+
+/// What is really the case, whatever the manager believes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Truth {
+    pub(crate) t: u64,
+    pub(crate) network: bool,
+    pub(crate) awake: bool,
+    pub(crate) hidden: bool,
+    /// Every callback comes, once, in its order.
+    pub(crate) honest_shell: bool,
+    /// A client that is left alone must get what it wants.
+    pub(crate) viable: bool,
+    pub(crate) healed_at: Option<u64>,
+}
+
+/// See the module.
+pub(crate) struct Judge {
+    ledger: Ledger,
+    checks: Vec<Box<dyn Invariant>>,
+    view: View,
+    inputs: u64,
+    story: bool,
+    judging: bool,
+    /// A panic now is one of the manager's own recount.
+    pub(crate) recounting: bool,
+}
+
+impl Judge {
+    pub(crate) fn new(manager: &Manager, config: &Config, options: Options) -> Self {
+        let zero = Time {
+            mono_ms: MONO_ZERO,
+            wall_ms: WALL_ZERO,
+        };
+        Self {
+            ledger: Ledger::new(config, zero),
+            checks: checks::all(),
+            view: View::of(manager, None),
+            inputs: 0,
+            story: options.story,
+            judging: options.judge,
+            recounting: false,
+        }
+    }
+
+    /// Takes an input with what it led to.
+    pub(crate) fn observe(
+        &mut self,
+        manager: &Manager,
+        config: &Config,
+        truth: &Truth,
+        time: Time,
+        input: &Input,
+        commands: &[Command],
+    ) -> Option<Violation> {
+        self.inputs += 1;
+        if self.inputs.is_multiple_of(RECOUNT_EVERY) {
+            self.recount(manager);
+        }
+        let subject = match input {
+            Input::Event(event) => self.ledger.subject(event),
+            Input::Gate(GateQuery::Outbound { peer } | GateQuery::Inbound { peer }, _) => *peer,
+        };
+        let view = View::of(manager, subject);
+        if self.story {
+            self.tell(truth.t, input, commands, &view);
+        }
+        let violation = self.judge(config, truth, time, input, commands, &view);
+        self.view = view;
+        violation.filter(|_| self.judging)
+    }
+
+    fn recount(&mut self, manager: &Manager) {
+        self.recounting = true;
+        manager.check();
+        self.recounting = false;
+    }
+
+    /// The same on values alone.
+    pub(crate) fn judge(
+        &mut self,
+        config: &Config,
+        truth: &Truth,
+        time: Time,
+        input: &Input,
+        commands: &[Command],
+        view: &View,
+    ) -> Option<Violation> {
+        let Self {
+            ledger,
+            checks,
+            view: before,
+            ..
+        } = self;
+        macro_rules! scene {
+            () => {
+                Scene {
+                    truth,
+                    config,
+                    input: Some(input),
+                    commands,
+                    before,
+                    view,
+                    ledger,
+                }
+            };
+        }
+        let verdict = |id, verdict: checks::Verdict| {
+            verdict.err().map(|what| Violation::new(id, truth.t, what))
+        };
+        for check in checks.iter_mut() {
+            if let Some(broken) = verdict(check.id(), check.before(&scene!())) {
+                return Some(broken);
+            }
+        }
+        ledger.told(time, input, before, view);
+        for check in checks.iter_mut() {
+            if let Some(broken) = verdict(check.id(), check.told(&scene!())) {
+                return Some(broken);
+            }
+        }
+        for command in commands {
+            for check in checks.iter_mut() {
+                if let Some(broken) = verdict(check.id(), check.ordered(command, &scene!())) {
+                    return Some(broken);
+                }
+            }
+            ledger.ordered(command);
+        }
+        for check in checks.iter_mut() {
+            if let Some(broken) = verdict(check.id(), check.after(&scene!())) {
+                return Some(broken);
+            }
+        }
+        None
+    }
+
+    /// The script is over.
+    pub(crate) fn end(
+        &mut self,
+        manager: &Manager,
+        config: &Config,
+        truth: &Truth,
+    ) -> Option<Violation> {
+        self.recount(manager);
+        let view = View::of(manager, None);
+        self.finish(config, truth, &view).filter(|_| self.judging)
+    }
+
+    pub(crate) fn finish(
+        &mut self,
+        config: &Config,
+        truth: &Truth,
+        view: &View,
+    ) -> Option<Violation> {
+        for check in &mut self.checks {
+            let scene = Scene {
+                truth,
+                config,
+                input: None,
+                commands: &[],
+                before: &self.view,
+                view,
+                ledger: &self.ledger,
+            };
+            if let Err(what) = check.end(&scene) {
+                return Some(Violation::new(check.id(), truth.t, what));
+            }
+        }
+        None
+    }
+
+    /// For doctored traces: a judge that has seen nothing.
+    #[cfg(test)]
+    pub(crate) fn of_values(config: &Config, view: View) -> Self {
+        let zero = Time {
+            mono_ms: MONO_ZERO,
+            wall_ms: WALL_ZERO,
+        };
+        Self {
+            ledger: Ledger::new(config, zero),
+            checks: checks::all(),
+            view,
+            inputs: 0,
+            story: false,
+            judging: true,
+            recounting: false,
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn seen(&mut self, view: View) {
+        self.view = view;
+    }
+
+    // --- the story ------------------------------------------------------------------------------------------------
+
+    fn tell(&self, t: u64, input: &Input, commands: &[Command], view: &View) {
+        if *input == Input::Event(Event::Tick) && commands.is_empty() {
+            return;
+        }
+        let said = named(&format!("{input:?}"));
+        println!("{:>9}.{:03} {said}", t / 1_000, t % 1_000);
+        for command in commands {
+            let said = named(&format!("{command:?}"));
+            println!("{:>13} > {said}", "");
+        }
+        let counts = |view: &View| -> Vec<(u8, u8, u8)> {
+            let all = view.requirements.iter();
+            all.map(|need| (need.have, need.min, need.target)).collect()
+        };
+        if counts(view) != counts(&self.view) || view.health != self.view.health {
+            println!("{:>13} = {:?} {:?}", "", counts(view), view.health);
+        }
+    }
+}

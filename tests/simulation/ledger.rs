@@ -1,0 +1,497 @@
+//! The slow and obvious bookkeeping of what a manager was told and what it ordered. Knows nothing of its insides.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use libp2p_identity::PeerId;
+use lightkeeper::manager::{
+    Command, Config, ConnId, DialFailure, DialId, DialWhy, Direction, Event, Failed, GateQuery,
+    HealthReason, Metadata, Need, Notice, Priority, Reason, RequirementId, Source, Time,
+};
+use multiaddr::{Multiaddr, Protocol};
+
+use crate::view::{Input, View};
+
+/// A dial under way.
+#[derive(Debug, Clone)]
+pub(crate) struct DialRecord {
+    pub(crate) peer: PeerId,
+    pub(crate) route: Multiaddr,
+    pub(crate) at: u64,
+    pub(crate) timeout_ms: u32,
+    pub(crate) why: DialWhy,
+}
+
+/// A connection that was told of and is not over.
+#[derive(Debug, Clone)]
+pub(crate) struct ConnRecord {
+    pub(crate) peer: PeerId,
+    pub(crate) opened_at: u64,
+    /// It completes a dial that was under way, or the gate admitted it.
+    pub(crate) admitted: bool,
+    /// Ordered closed: when, and why.
+    pub(crate) closing: Option<(u64, Reason)>,
+    pub(crate) identified: bool,
+    pub(crate) metadata: Option<Metadata>,
+    /// Pings without a sign of life since.
+    pub(crate) unanswered: u32,
+}
+
+/// Why a peer is to be left alone for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// It failed.
+    Backoff,
+    /// It stopped serving, and we closed it.
+    Replaced,
+    /// Nobody needed it, and we closed it. Yields to a minimum.
+    Spare,
+    /// Another network.
+    Network,
+}
+
+/// What is known of a peer.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PeerRecord {
+    pub(crate) in_tree: bool,
+    pub(crate) named: bool,
+    pub(crate) claims: BTreeSet<RequirementId>,
+    pub(crate) banned_by_user: bool,
+    pub(crate) banned_until: Option<u64>,
+    pub(crate) bans: u32,
+    pub(crate) hung_up: bool,
+    /// The user asked for it, and has not taken that back.
+    pub(crate) requested: bool,
+    pub(crate) routes: BTreeSet<Multiaddr>,
+    pub(crate) verified: BTreeSet<Multiaddr>,
+    pub(crate) wait: Option<(u64, Wait)>,
+    pub(crate) last_dial: Option<u64>,
+    pub(crate) last_closed: Option<(u64, Reason)>,
+    pub(crate) last_lost: Option<u64>,
+}
+
+impl PeerRecord {
+    pub(crate) fn banned(&self, now: u64) -> bool {
+        self.banned_by_user || self.banned_until.is_some_and(|until| now < until)
+    }
+
+    /// Only the start-up ladder may release it.
+    pub(crate) fn is_bootstrap(&self) -> bool {
+        self.in_tree && !self.named
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    pub(crate) now: u64,
+    pub(crate) running: bool,
+    pub(crate) offline: bool,
+    pub(crate) needs: Vec<Need>,
+    pub(crate) dials: BTreeMap<DialId, DialRecord>,
+    pub(crate) conns: BTreeMap<ConnId, ConnRecord>,
+    pub(crate) peers: BTreeMap<PeerId, PeerRecord>,
+    /// When there were none.
+    pub(crate) lonely_since: u64,
+    pub(crate) wall: u64,
+    /// The machine slept before this input.
+    resumed: bool,
+    /// A minimum is missed around this input.
+    missed: bool,
+    /// Whom the gate let in just now.
+    at_the_gate: Option<PeerId>,
+    close_ms: u64,
+    ban_ms: u64,
+    ban_cap_ms: u64,
+    other_network_ms: u64,
+    prune_wait_ms: u64,
+    resume_late_ms: u64,
+    resume_drift_ms: u64,
+}
+
+impl Ledger {
+    pub(crate) fn new(config: &Config, now: Time) -> Self {
+        Self {
+            now: now.mono_ms,
+            running: false,
+            offline: false,
+            needs: config.requirements.iter().map(|spec| spec.need).collect(),
+            dials: BTreeMap::new(),
+            conns: BTreeMap::new(),
+            peers: BTreeMap::new(),
+            lonely_since: now.mono_ms,
+            wall: now.wall_ms,
+            resumed: false,
+            missed: false,
+            at_the_gate: None,
+            close_ms: config.close_ms,
+            ban_ms: config.ban_ms,
+            ban_cap_ms: config.ban_cap_ms,
+            other_network_ms: config.other_network_ms,
+            prune_wait_ms: config.prune_wait_ms,
+            resume_late_ms: config.resume_late_ms,
+            resume_drift_ms: config.resume_drift_ms,
+        }
+    }
+
+    pub(crate) fn peer(&self, peer: &PeerId) -> PeerRecord {
+        self.peers.get(peer).cloned().unwrap_or_default()
+    }
+
+    /// Connections that are not ordered closed.
+    pub(crate) fn open(&self) -> impl Iterator<Item = (ConnId, &ConnRecord)> {
+        let open = self.conns.iter();
+        open.filter(|(_, conn)| conn.closing.is_none())
+            .map(|(id, conn)| (*id, conn))
+    }
+
+    pub(crate) fn conns_of(&self, peer: &PeerId) -> Vec<(ConnId, &ConnRecord)> {
+        let all = self.conns.iter();
+        all.filter(|(_, conn)| conn.peer == *peer)
+            .map(|(id, conn)| (*id, conn))
+            .collect()
+    }
+
+    /// Whom an event is about.
+    pub(crate) fn subject(&self, event: &Event) -> Option<PeerId> {
+        match event {
+            Event::Discovered { peer, .. }
+            | Event::PeerExchangeDone { peer, .. }
+            | Event::SetPriority { peer, .. }
+            | Event::ConnectNow { peer, .. }
+            | Event::HangUp { peer }
+            | Event::Connected { peer, .. }
+            | Event::Report { peer, .. } => Some(*peer),
+            Event::Identified { conn, .. }
+            | Event::Metadata { conn, .. }
+            | Event::Closed { conn, .. }
+            | Event::Pong { conn, .. }
+            | Event::PingFailed { conn } => self.conns.get(conn).map(|conn| conn.peer),
+            Event::DialFailed { dial, .. } => self.dials.get(dial).map(|dial| dial.peer),
+            _ => None,
+        }
+    }
+
+    /// Takes an input, before the orders that it led to.
+    pub(crate) fn told(&mut self, time: Time, input: &Input, before: &View, after: &View) {
+        let mono = time.mono_ms.max(self.now);
+        let wall = time.wall_ms.max(self.wall);
+        let late = before
+            .next_deadline
+            .is_some_and(|due| mono.saturating_sub(due) >= self.resume_late_ms);
+        let drift = (wall - self.wall).saturating_sub(mono - self.now);
+        self.now = mono;
+        self.wall = wall;
+        self.resumed = late || drift > self.resume_drift_ms;
+        if self.resumed {
+            self.lonely_since = mono;
+        }
+        let suspect = HealthReason::SuspectOffline;
+        if late
+            || drift > self.resume_drift_ms
+            || before.health.1 == suspect
+            || after.health.1 == suspect
+        {
+            self.void_backoffs();
+        }
+        self.missed = !before.minima_hold() || !after.minima_hold();
+        if self.missed {
+            // The cool-down of those who were not needed yields to a minimum.
+            for peer in self.peers.values_mut() {
+                peer.wait.take_if(|(_, kind)| *kind == Wait::Spare);
+            }
+        }
+        // Closes that nobody confirmed are over by themselves.
+        let close_ms = self.close_ms;
+        self.conns
+            .retain(|_, conn| conn.closing.is_none_or(|(at, _)| mono < at + close_ms));
+        match input {
+            Input::Event(event) => {
+                self.event(event);
+                self.at_the_gate = None;
+            }
+            Input::Gate(GateQuery::Inbound { peer }, Ok(())) => self.at_the_gate = *peer,
+            Input::Gate(..) => {}
+        }
+        self.alone();
+    }
+
+    fn void_backoffs(&mut self) {
+        for peer in self.peers.values_mut() {
+            peer.wait.take_if(|(_, kind)| *kind == Wait::Backoff);
+        }
+    }
+
+    fn event(&mut self, event: &Event) {
+        let now = self.now;
+        match event {
+            Event::Start if !self.running => {
+                self.running = true;
+                self.lonely_since = now;
+                for peer in self.peers.values_mut() {
+                    peer.hung_up = false;
+                }
+            }
+            Event::Stop => self.running = false,
+            Event::Online => {
+                self.offline = false;
+                self.lonely_since = now;
+                self.void_backoffs();
+            }
+            Event::Offline => self.offline = true,
+            Event::SetNeed { requirement, need } => {
+                if let Some(old) = self.needs.get_mut(usize::from(requirement.0)) {
+                    *old = *need;
+                }
+                for peer in self.peers.values_mut() {
+                    peer.wait.take_if(|(_, kind)| *kind == Wait::Spare);
+                }
+            }
+            Event::Discovered {
+                peer,
+                routes,
+                claims,
+                source,
+                ..
+            } => {
+                let record = self.peers.entry(*peer).or_default();
+                record.routes.extend(routes.iter().cloned());
+                record.claims.extend(claims.iter().copied());
+                record.in_tree |= *source == Source::Dns;
+                record.named |= *source == Source::Static;
+            }
+            Event::SetPriority { peer, priority } => {
+                let new = !self.peers.contains_key(peer);
+                let record = self.peers.entry(*peer).or_default();
+                record.named |= new;
+                record.banned_by_user = *priority == Priority::Banned;
+                if record.banned_by_user {
+                    record.requested = false;
+                } else {
+                    record.banned_until = None;
+                    record.hung_up = false;
+                }
+            }
+            Event::ConnectNow { peer, routes, .. } => {
+                let new = !self.peers.contains_key(peer);
+                let running = self.running;
+                let record = self.peers.entry(*peer).or_default();
+                record.named |= new;
+                record.routes.extend(routes.iter().cloned());
+                if running && !record.banned(now) {
+                    record.requested = true;
+                    record.hung_up = false;
+                    record.wait = None;
+                }
+            }
+            Event::HangUp { peer } => {
+                if let Some(record) = self.peers.get_mut(peer) {
+                    record.requested = false;
+                    if !record.banned(now) {
+                        record.hung_up = true;
+                        record.wait = None;
+                    }
+                }
+            }
+            Event::Connected {
+                conn,
+                peer,
+                direction,
+                route,
+                dial,
+            } => {
+                if self.conns.contains_key(conn) {
+                    return;
+                }
+                let ordered = dial
+                    .and_then(|dial| self.dials.get(&dial))
+                    .is_some_and(|dial| dial.peer == *peer);
+                if ordered && let Some(dial) = dial {
+                    self.dials.remove(dial);
+                }
+                let record = self.peers.entry(*peer).or_default();
+                if *direction == Direction::Outbound {
+                    record.routes.insert(route.clone());
+                    record.verified.insert(route.clone());
+                }
+                record.wait.take_if(|(_, kind)| *kind != Wait::Network);
+                self.conns.insert(
+                    *conn,
+                    ConnRecord {
+                        peer: *peer,
+                        opened_at: now,
+                        admitted: ordered || self.at_the_gate == Some(*peer),
+                        closing: None,
+                        identified: false,
+                        metadata: None,
+                        unanswered: 0,
+                    },
+                );
+            }
+            Event::Identified { conn, .. } => {
+                if let Some(conn) = self.conns.get_mut(conn) {
+                    conn.identified = true;
+                }
+            }
+            Event::Metadata { conn, metadata } => {
+                if let Some(conn) = self.conns.get_mut(conn) {
+                    conn.metadata = Some(metadata.clone());
+                }
+            }
+            Event::Pong { conn, .. } => {
+                if let Some(conn) = self.conns.get_mut(conn) {
+                    conn.unanswered = 0;
+                }
+            }
+            Event::Closed { conn, .. } => {
+                if let Some(gone) = self.conns.remove(conn)
+                    && gone.closing.is_none()
+                {
+                    self.lost(&gone.peer);
+                }
+            }
+            Event::DialFailed { dial, failure } => {
+                let elsewhere = matches!(failure, DialFailure::WrongId | DialFailure::NotAllowed);
+                if let Some(dial) = self.dials.remove(dial)
+                    && elsewhere
+                    && let Some(record) = self.peers.get_mut(&dial.peer)
+                {
+                    // It leads elsewhere: a proof, not a failure (4.8).
+                    record.verified.remove(&dial.route);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Those who were lost together come back at times of their own, whatever they waited for.
+    fn lost(&mut self, peer: &PeerId) {
+        const TOGETHER_MS: u64 = 3_000;
+        let now = self.now;
+        if let Some(record) = self.peers.get_mut(peer) {
+            record.last_lost = Some(now);
+        }
+        for record in self.peers.values_mut() {
+            if record.last_lost.is_some_and(|at| now <= at + TOGETHER_MS) {
+                record.wait.take_if(|(_, kind)| *kind == Wait::Backoff);
+            }
+        }
+    }
+
+    fn alone(&mut self) {
+        if self.open().next().is_some() {
+            self.lonely_since = self.now;
+        }
+    }
+
+    /// Takes an order.
+    pub(crate) fn ordered(&mut self, command: &Command) {
+        self.alone();
+        let now = self.now;
+        match command {
+            Command::Dial {
+                dial,
+                peer,
+                route,
+                timeout_ms,
+                why,
+            } => {
+                let record = self.peers.entry(*peer).or_default();
+                record.last_dial = Some(now);
+                record.wait = None;
+                self.dials.insert(
+                    *dial,
+                    DialRecord {
+                        peer: *peer,
+                        route: route.clone(),
+                        at: now,
+                        timeout_ms: *timeout_ms,
+                        why: *why,
+                    },
+                );
+            }
+            Command::CancelDial { dial } => {
+                self.dials.remove(dial);
+            }
+            Command::Close { conn, reason } => {
+                if let Some(conn) = self.conns.get_mut(conn) {
+                    conn.closing.get_or_insert((now, *reason));
+                    let record = self.peers.entry(conn.peer).or_default();
+                    record.last_closed = Some((now, *reason));
+                }
+            }
+            Command::Ping { conn, .. } => {
+                if let Some(conn) = self.conns.get_mut(conn) {
+                    conn.unanswered += 1;
+                }
+            }
+            Command::Notify(notice) => self.notice(notice),
+            _ => {}
+        }
+    }
+
+    fn notice(&mut self, notice: &Notice) {
+        let now = self.now;
+        match notice {
+            // It had been forgotten, and with it what it waited for.
+            Notice::Discovered { peer, .. } => {
+                if let Some(record) = self.peers.get_mut(peer) {
+                    record.wait = None;
+                    record.verified.clear();
+                }
+            }
+            Notice::Failed {
+                peer,
+                failed: Failed::Dial { .. },
+                retry_at_wall_ms: Some(at),
+            } if !self.resumed => {
+                let ahead = at.saturating_sub(self.wall);
+                if let Some(record) = self.peers.get_mut(peer) {
+                    record.wait = Some((now + ahead, Wait::Backoff));
+                }
+            }
+            Notice::Disconnected { peer, reason, .. } => {
+                let wait = match reason {
+                    Reason::OtherNetwork => (now + self.other_network_ms, Wait::Network),
+                    Reason::FailedService => (now + self.prune_wait_ms, Wait::Replaced),
+                    Reason::NotNeeded | Reason::HandedOff if !self.missed => {
+                        (now + self.prune_wait_ms, Wait::Spare)
+                    }
+                    _ => return,
+                };
+                if let Some(record) = self.peers.get_mut(peer) {
+                    record.wait = Some(wait);
+                }
+            }
+            Notice::Banned {
+                peer,
+                reason: Reason::BannedForFaults,
+            } => {
+                let (first, cap) = (self.ban_ms, self.ban_cap_ms);
+                let record = self.peers.entry(*peer).or_default();
+                // 30 minutes, 4 hours, 24 hours (4.16).
+                let hold = first
+                    .saturating_mul(8_u64.saturating_pow(record.bans))
+                    .min(cap);
+                record.bans += 1;
+                record.banned_until = Some(now + hold);
+                record.requested = false;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Host and port of an address.
+pub(crate) fn endpoint(route: &Multiaddr) -> String {
+    let mut host = String::new();
+    let mut port = 0;
+    for protocol in route {
+        match protocol {
+            Protocol::Ip4(ip) => host = ip.to_string(),
+            Protocol::Ip6(ip) => host = ip.to_string(),
+            Protocol::Tcp(number) => port = number,
+            _ => {}
+        }
+    }
+    format!("{host}:{port}")
+}

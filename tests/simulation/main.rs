@@ -1,0 +1,34 @@
+//! A simulated world for the manager: networks, browsers and shells that misbehave, under virtual time and from one
+//! seed (section 5.6 of the specification).
+//!
+//! - `SIM_SEED=123 cargo test --no-default-features --test simulation -- one_seed --nocapture` tells one run's story.
+//! - `SIM_SEEDS=0..5000 cargo test … --test simulation -- every_seed` runs as many as one likes.
+//! - `--profile sim` makes it several times faster.
+//!
+//! | module | is |
+//! |---|---|
+//! | `script`, `generate` | what happens in a run, as a value, written by hand or from a seed |
+//! | `network`, `browser`, `environment` | the world as it is |
+//! | `shell`, `acts`, `client`, `world` | how orders are carried out, and what comes back |
+//! | `ledger`, `view`, `judge`, `checks` | the slow and obvious bookkeeping, and the invariants of section 5 |
+//! | `replay` | a record played again, exactly or with its clocks changed |
+#![cfg(not(target_arch = "wasm32"))]
+
+mod acts;
+mod browser;
+mod checks;
+mod client;
+mod environment;
+mod generate;
+mod judge;
+mod ledger;
+mod names;
+mod network;
+mod replay;
+mod rng;
+mod runner;
+mod script;
+mod seeds;
+mod shell;
+mod view;
+mod world;

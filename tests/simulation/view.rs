@@ -1,0 +1,58 @@
+//! What can be read of a manager after an input, as a plain value: checks judge these, so that a doctored one can be
+//! put in its place.
+
+use libp2p_identity::PeerId;
+use lightkeeper::manager::{
+    Event, GateQuery, Health, HealthReason, Manager, PeerView, Reason, RequirementView, Stats,
+};
+
+/// What a manager was told or asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Input {
+    Event(Event),
+    Gate(GateQuery, Result<(), Reason>),
+}
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub(crate) struct View {
+    pub(crate) requirements: Vec<RequirementView>,
+    pub(crate) stats: Stats,
+    pub(crate) health: (Health, HealthReason),
+    pub(crate) next_deadline: Option<u64>,
+    /// The peer that the input was about.
+    pub(crate) subject: Option<PeerView>,
+}
+
+impl View {
+    pub(crate) fn of(manager: &Manager, subject: Option<PeerId>) -> Self {
+        Self {
+            requirements: manager.requirements(),
+            stats: manager.stats(),
+            health: manager.health(),
+            next_deadline: manager.next_deadline(),
+            subject: subject.and_then(|peer| manager.peer(&peer)),
+        }
+    }
+
+    pub(crate) fn minima_hold(&self) -> bool {
+        self.requirements.iter().all(|view| view.have >= view.min)
+    }
+
+    pub(crate) fn targets_hold(&self) -> bool {
+        let mut all = self.requirements.iter();
+        all.all(|view| view.have >= view.target)
+    }
+
+    /// Whether two views differ in nothing but the number of inputs.
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        let stats = Stats {
+            events: other.stats.events,
+            ..self.stats.clone()
+        };
+        self.requirements == other.requirements
+            && stats == other.stats
+            && self.health == other.health
+            && self.next_deadline == other.next_deadline
+    }
+}

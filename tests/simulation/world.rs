@@ -1,0 +1,231 @@
+//! Virtual time: the queue of what will happen, and the way of each happening to its client.
+
+use std::collections::BTreeMap;
+
+use lightkeeper::manager::{Command, Event, GateQuery};
+
+use crate::browser;
+use crate::client::{Client, What};
+use crate::judge::{Judge, Truth, Violation};
+use crate::network::Network;
+use crate::rng::Rng;
+use crate::script::Script;
+use crate::view::Input;
+
+/// Inputs at one moment after which a client is said to spin.
+const SPINS: u32 = 5_000;
+
+/// What a run does besides running.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Options {
+    /// Judges the first client by every invariant.
+    pub(crate) judge: bool,
+    /// Keeps every input of the first client.
+    pub(crate) record: bool,
+    /// Prints the first client's story.
+    pub(crate) story: bool,
+}
+
+/// See the module.
+pub(crate) struct World {
+    pub(crate) t: u64,
+    pub(crate) script: Script,
+    pub(crate) network: Network,
+    pub(crate) clients: Vec<Client>,
+    pub(crate) violation: Option<Violation>,
+    pub(crate) viable: bool,
+    pub(crate) healed_at: Option<u64>,
+    queue: BTreeMap<(u64, u64), (usize, What)>,
+    queued: u64,
+    same_moment: u32,
+}
+
+impl World {
+    pub(crate) fn new(script: &Script, options: Options) -> Self {
+        let mut rng = Rng::new(script.seed);
+        let mut clients: Vec<Client> = (0..script.clients)
+            .map(|_| Client::new(script, &mut rng))
+            .collect();
+        if let Some(first) = clients.first_mut() {
+            if options.judge || options.story {
+                first.judge = Some(Judge::new(&first.manager, &first.config, options));
+            }
+            if options.record {
+                first.log.steps = Some(Vec::new());
+            }
+        }
+        Self {
+            t: 0,
+            network: Network::new(script.network.clone()),
+            clients,
+            violation: None,
+            viable: script.viable(),
+            healed_at: None,
+            queue: BTreeMap::new(),
+            queued: 0,
+            same_moment: 0,
+            script: script.clone(),
+        }
+    }
+
+    /// Runs the whole script.
+    pub(crate) fn run(&mut self) {
+        let mut acts = self.script.acts.clone();
+        acts.sort_by_key(|(t, _)| *t);
+        let mut acts = acts.into_iter().peekable();
+        loop {
+            let act_at = acts.peek().map(|(t, _)| *t);
+            let next_at = self.queue.keys().next().map(|(t, _)| *t);
+            let (Some(at), true) = (
+                [act_at, next_at].into_iter().flatten().min(),
+                self.violation.is_none(),
+            ) else {
+                break;
+            };
+            if at > self.script.horizon_ms {
+                break;
+            }
+            self.same_moment = if at > self.t { 0 } else { self.same_moment + 1 };
+            self.t = self.t.max(at);
+            if self.same_moment > SPINS {
+                self.violation = Some(Violation::new("L4", self.t, "it spins without end"));
+                break;
+            }
+            if act_at == Some(at) {
+                let (_, act) = acts.next().expect("it was there");
+                self.act(&act);
+            } else {
+                let (_, (client, what)) = self.queue.pop_first().expect("it is not empty");
+                self.happen(client, what);
+            }
+        }
+        self.t = self.script.horizon_ms;
+        self.end();
+    }
+
+    fn end(&mut self) {
+        if self.violation.is_some() {
+            return;
+        }
+        for c in 0..self.clients.len() {
+            let truth = self.truth(c);
+            let client = &mut self.clients[c];
+            if let Some(judge) = &mut client.judge {
+                self.violation = judge.end(&client.manager, &client.config, &truth);
+            }
+        }
+    }
+
+    pub(crate) fn after(&mut self, client: usize, ms: u64, what: What) {
+        self.at(client, self.t + ms, what);
+    }
+
+    pub(crate) fn at(&mut self, client: usize, t: u64, what: What) {
+        self.queued += 1;
+        self.queue.insert((t, self.queued), (client, what));
+    }
+
+    fn happen(&mut self, c: usize, what: What) {
+        let client = &mut self.clients[c];
+        if !client.environment.awake() {
+            if !matches!(what, What::Timer) {
+                client.deferred.push(what);
+            }
+            return;
+        }
+        match what {
+            What::Timer => {
+                if client.armed == Some(self.t) {
+                    client.armed = None;
+                    self.tell(c, Event::Tick);
+                }
+            }
+            What::Tell(event) => self.tell(c, event),
+            What::Leaves(dial) => self.leaves(c, dial),
+            What::Lands(dial, answer) => self.lands(c, dial, answer),
+            What::GivesUp(dial) => self.gives_up(c, dial),
+            What::Says(conn, event) => self.says(c, conn, event),
+            What::Breaks(conn, cause) => self.breaks(c, conn, cause),
+            What::BreaksIfCut(conn) => {
+                if !self.clients[c].environment.network {
+                    self.breaks(c, conn, lightkeeper::manager::CloseCause::Broken);
+                }
+            }
+            What::Works => self.works(c),
+            What::Answers(conn, event) => self.answered(c, conn, event),
+        }
+    }
+
+    /// Gives the manager an input, and carries out what it orders.
+    pub(crate) fn tell(&mut self, c: usize, event: Event) {
+        let time = self.clients[c].environment.time(self.t);
+        let client = &mut self.clients[c];
+        client.manager.handle(time, event.clone());
+        let mut commands = Vec::new();
+        while let Some(command) = client.manager.poll() {
+            commands.push(command);
+        }
+        self.witness(c, &Input::Event(event), &commands);
+        for command in commands {
+            self.obey(c, command);
+        }
+        self.arm(c);
+    }
+
+    /// Asks the gate.
+    pub(crate) fn ask(&mut self, c: usize, query: GateQuery) -> bool {
+        let time = self.clients[c].environment.time(self.t);
+        let verdict = self.clients[c].manager.gate(time, query.clone());
+        self.witness(c, &Input::Gate(query, verdict), &[]);
+        self.arm(c);
+        verdict.is_ok()
+    }
+
+    fn witness(&mut self, c: usize, input: &Input, commands: &[Command]) {
+        let time = self.clients[c].environment.time(self.t);
+        let truth = self.truth(c);
+        let client = &mut self.clients[c];
+        client.note(self.t, time, input, commands);
+        if self.violation.is_none()
+            && let Some(judge) = &mut client.judge
+        {
+            self.violation = judge.observe(
+                &client.manager,
+                &client.config,
+                &truth,
+                time,
+                input,
+                commands,
+            );
+        }
+    }
+
+    /// What is really the case.
+    pub(crate) fn truth(&self, c: usize) -> Truth {
+        let environment = &self.clients[c].environment;
+        Truth {
+            t: self.t,
+            network: environment.network,
+            awake: environment.awake(),
+            hidden: environment.hidden_since.is_some(),
+            honest_shell: self.script.faults.honest(),
+            viable: self.viable,
+            healed_at: self.healed_at,
+        }
+    }
+
+    /// Sets the one timer that the shell has.
+    pub(crate) fn arm(&mut self, c: usize) {
+        let client = &mut self.clients[c];
+        let Some(due) = client.manager.next_deadline() else {
+            client.armed = None;
+            return;
+        };
+        let due = client.environment.when(due).max(self.t);
+        let at = browser::timer_fires(due, client.environment.hidden_since);
+        if client.armed != Some(at) {
+            client.armed = Some(at);
+            self.at(c, at, What::Timer);
+        }
+    }
+}
