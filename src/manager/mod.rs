@@ -245,11 +245,12 @@ impl Manager {
     /// Requirements beyond the 64th are ignored.
     pub fn new(mut config: Config, seed: [u8; 32], now: Time) -> Self {
         config.requirements.truncate(Services::CAPACITY);
+        let seed = Seed::new(seed);
         let mut manager = Self {
             now,
             run: Run::Stopped,
-            seed: Seed::new(seed),
-            table: Table::default(),
+            table: Table::new(seed.mark(Domain::Id, &[])),
+            seed,
             candidates: Candidates::new(config.requirements.len()),
             ladder: Ladder::new(),
             needs: Needs::new(config.requirements.iter().map(|spec| spec.need)),

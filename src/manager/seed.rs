@@ -20,6 +20,8 @@ pub(super) enum Domain {
     Subnet = 5,
     /// Who told of others.
     Introducer = 6,
+    /// Finding records.
+    Id = 7,
 }
 
 /// The source of choices.

@@ -75,7 +75,8 @@ impl Manager {
             let top = self
                 .candidates
                 .top(requirement, self.config.groups_compared, usable);
-            for (ix, entry) in top {
+            for candidate in top {
+                let ix = candidate.ix;
                 if choices.iter().any(|choice| choice.ix == ix) {
                     continue;
                 }
@@ -87,9 +88,9 @@ impl Manager {
                     ix,
                     requirement,
                     worth: (peer.priority, value),
-                    quality: entry.rank.quality,
-                    group: entry.group,
-                    salt: entry.salt,
+                    quality: candidate.quality,
+                    group: candidate.group,
+                    salt: candidate.salt,
                 });
             }
         }

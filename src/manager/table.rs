@@ -7,7 +7,7 @@
 //! ordered sets.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use libp2p_identity::PeerId;
 
@@ -34,11 +34,16 @@ impl Ix {
         generation: u32::MAX,
     };
 
-    fn packed(self) -> u64 {
+    /// Its place among the records.
+    pub(super) fn place(self) -> usize {
+        self.slot as usize
+    }
+
+    pub(super) fn packed(self) -> u64 {
         u64::from(self.slot) << 32 | u64::from(self.generation)
     }
 
-    fn unpacked(packed: u64) -> Self {
+    pub(super) fn unpacked(packed: u64) -> Self {
         Self {
             slot: (packed >> 32) as u32,
             generation: packed as u32,
@@ -47,7 +52,7 @@ impl Ix {
 }
 
 /// One of the ordered sets: all are of the same type, because each type is kilobytes of code.
-type Set = BTreeSet<[u64; 3]>;
+pub(super) type Set = BTreeSet<[u64; 3]>;
 
 /// How many of the first records in line are looked at for one that may be forgotten.
 const EVICTION_TRIES: usize = 32;
@@ -71,10 +76,10 @@ struct Slot {
     peer: Option<Peer>,
     /// When it was reached last, in the table's own time; 0: never.
     reached_at: u64,
-    /// The netgroup under which it is listed among the new that may be forgotten.
-    listed: Option<u64>,
-    /// The netgroup under which it is counted.
-    group: Option<u64>,
+    /// The netgroup under which it is counted; 0: none, which is a group like others for those without any address.
+    group: u64,
+    /// Whether it is listed among the new that may be forgotten.
+    listed: bool,
 }
 
 /// The table.
@@ -82,7 +87,10 @@ struct Slot {
 pub(super) struct Table {
     slots: Vec<Slot>,
     free: Vec<u32>,
-    by_id: BTreeMap<PeerId, Ix>,
+    /// The key of [`Self::mark`].
+    key: u64,
+    /// (mark of an id, who, 0). Ids themselves would weigh four times as much.
+    by_id: Set,
     /// (when, 0, who): the reached.
     reached: Set,
     /// (netgroup, introducer and salt, who): the new ones that may be forgotten.
@@ -99,12 +107,32 @@ pub(super) struct Table {
 }
 
 impl Table {
+    /// An empty one. Whoever does not know the key can't make ids that are slow to tell apart.
+    pub(super) fn new(key: u64) -> Self {
+        Self {
+            key,
+            ..Self::default()
+        }
+    }
+
+    /// Only for finding: no decision depends on it, so that the hash may change with the compiler.
+    fn mark(&self, id: &PeerId) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.key.hash(&mut hasher);
+        id.hash(&mut hasher);
+        hasher.finish()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.by_id.len()
     }
 
     pub(super) fn find(&self, id: &PeerId) -> Option<Ix> {
-        self.by_id.get(id).copied()
+        let mark = self.mark(id);
+        self.by_id
+            .range([mark, 0, 0]..=[mark, u64::MAX, 0])
+            .map(|key| Ix::unpacked(key[1]))
+            .find(|ix| self.get(*ix).is_some_and(|peer| peer.id == *id))
     }
 
     pub(super) fn get(&self, ix: Ix) -> Option<&Peer> {
@@ -123,11 +151,15 @@ impl Table {
         (slot.generation == ix.generation && slot.peer.is_some()).then_some(slot)
     }
 
-    /// Every peer, in the order of their ids.
+    /// Every peer, in the order of their records.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Ix, &Peer)> {
-        self.by_id
-            .values()
-            .filter_map(|ix| self.get(*ix).map(|peer| (*ix, peer)))
+        (0..).zip(&self.slots).filter_map(|(place, slot)| {
+            let ix = Ix {
+                slot: place,
+                generation: slot.generation,
+            };
+            slot.peer.as_ref().map(|peer| (ix, peer))
+        })
     }
 
     /// A requirement is gone, for everybody. Returns who had a record of it.
@@ -152,17 +184,18 @@ impl Table {
         had
     }
 
-    /// The next peers after this one in the order of ids, around the end; for rotations.
-    pub(super) fn after(&self, id: Option<&PeerId>, limit: usize) -> Vec<Ix> {
-        let start = match id {
-            Some(id) => Bound::Excluded(*id),
-            None => Bound::Unbounded,
-        };
-        let later = self.by_id.range((start, Bound::Unbounded));
-        let earlier = id.into_iter().flat_map(|id| self.by_id.range(..=*id));
+    /// The next peers after this one in the order of their records, around the end; for rotations.
+    pub(super) fn after(&self, ix: Option<Ix>, limit: usize) -> Vec<Ix> {
+        let next = ix.map_or(0, |ix| ix.slot as usize + 1);
+        let (earlier, later) = self.slots.split_at(next.min(self.slots.len()));
+        let later = (earlier.len()..).zip(later);
         later
-            .chain(earlier)
-            .map(|(_, ix)| *ix)
+            .chain((0..).zip(earlier))
+            .filter(|(_, slot)| slot.peer.is_some())
+            .map(|(place, slot)| Ix {
+                slot: u32::try_from(place).expect("the table is bounded"),
+                generation: slot.generation,
+            })
             .take(limit)
             .collect()
     }
@@ -251,8 +284,8 @@ impl Table {
             generation: 0,
             peer: Some(peer),
             reached_at: 0,
-            listed: None,
-            group: None,
+            group: 0,
+            listed: false,
         };
         let ix = match self.free.pop() {
             Some(free) => {
@@ -278,7 +311,7 @@ impl Table {
                 }
             }
         };
-        self.by_id.insert(id, ix);
+        self.by_id.insert([self.mark(&id), ix.packed(), 0]);
         if let Some(introducer) = introducer {
             self.count(Label::Introducer(introducer), true);
             self.count(Label::New(introducer), true);
@@ -291,15 +324,15 @@ impl Table {
             let slot = self.slot(ix)?;
             (slot.reached_at, slot.group)
         };
-        self.relist(ix, None);
+        self.relist(ix, false);
         self.reached.remove(&[reached_at, 0, ix.packed()]);
         let slot = &mut self.slots[ix.slot as usize];
         let peer = slot.peer.take()?;
         slot.generation = slot.generation.wrapping_add(1);
-        slot.group = None;
+        slot.group = 0;
         self.free.push(ix.slot);
-        self.by_id.remove(&peer.id);
-        if let Some(group) = group {
+        self.by_id.remove(&[self.mark(&peer.id), ix.packed(), 0]);
+        if group != 0 {
             self.count(Label::Group(group), false);
         }
         if let Some(introducer) = peer.introducer {
@@ -340,13 +373,15 @@ impl Table {
         let Some(peer) = self.get(ix) else {
             return;
         };
-        let new = peer.routes.best().map(|route| route.group);
-        let old = core::mem::replace(&mut self.slots[ix.slot as usize].group, new);
+        let new = peer.routes.best().map_or(0, |route| route.group);
+        let old = self.slots[ix.slot as usize].group;
         if old == new {
             return;
         }
+        self.relist(ix, false);
+        self.slots[ix.slot as usize].group = new;
         for (group, comes) in [(new, true), (old, false)] {
-            if let Some(group) = group {
+            if group != 0 {
                 self.count(Label::Group(group), comes);
             }
         }
@@ -359,44 +394,36 @@ impl Table {
             return;
         };
         let may_go = slot.reached_at == 0 && slot.peer.as_ref().is_some_and(Peer::forgettable);
-        // Those without any address are a network of their own.
-        let group = slot.group.unwrap_or_default();
-        self.relist(ix, may_go.then_some(group));
+        self.relist(ix, may_go);
     }
 
-    fn relist(&mut self, ix: Ix, group: Option<u64>) {
+    fn relist(&mut self, ix: Ix, comes: bool) {
         let Some(slot) = self.slots.get_mut(ix.slot as usize) else {
             return;
         };
         let Some(peer) = &slot.peer else {
             return;
         };
-        let old = core::mem::replace(&mut slot.listed, group);
-        if old == group {
+        if core::mem::replace(&mut slot.listed, comes) == comes {
             return;
         }
-        let (salt, introducer, teller) = (peer.salt, peer.introducer, teller(peer));
-        let packed = ix.packed();
-        for (group, comes) in [(old, false), (group, true)] {
-            let Some(group) = group else {
-                continue;
-            };
-            change(
-                &mut self.by_group,
-                [group, teller << 32 | salt >> 32, packed],
-                comes,
-            );
-            if let Some(introducer) = introducer {
-                change(&mut self.by_introducer, [introducer, salt, packed], comes);
-            }
-            let label = Label::Cell(group, teller as u32);
-            let before = self.count_of(label) as u64;
-            self.count(label, comes);
-            self.cells.remove(&[before, group, teller]);
-            let after = self.count_of(label) as u64;
-            if after > 0 {
-                self.cells.insert([after, group, teller]);
-            }
+        let (group, packed, teller) = (slot.group, ix.packed(), teller(peer));
+        let (salt, introducer) = (peer.salt, peer.introducer);
+        change(
+            &mut self.by_group,
+            [group, teller << 32 | salt >> 32, packed],
+            comes,
+        );
+        if let Some(introducer) = introducer {
+            change(&mut self.by_introducer, [introducer, salt, packed], comes);
+        }
+        let label = Label::Cell(group, teller as u32);
+        let before = self.count_of(label) as u64;
+        self.count(label, comes);
+        self.cells.remove(&[before, group, teller]);
+        let after = self.count_of(label) as u64;
+        if after > 0 {
+            self.cells.insert([after, group, teller]);
         }
     }
 
@@ -430,13 +457,12 @@ impl Table {
         let mut counts: BTreeMap<Label, u32> = BTreeMap::new();
         let mut add = |label| *counts.entry(label).or_insert(0) += 1;
         let (mut reached, mut listed, mut introduced) = (0, 0, 0);
-        for (id, ix) in &self.by_id {
-            let slot = self.slot(*ix).expect("every id leads to a record");
-            let peer = self.get(*ix).expect("every id leads to a record");
-            assert_eq!(peer.id, *id);
-            let best = peer.routes.best().map(|route| route.group);
-            assert_eq!(slot.group, best);
-            if let Some(group) = best {
+        for (ix, peer) in self.iter() {
+            let slot = self.slot(ix).expect("it has a record");
+            assert_eq!(self.find(&peer.id), Some(ix));
+            let group = peer.routes.best().map_or(0, |route| route.group);
+            assert_eq!(slot.group, group);
+            if group != 0 {
                 add(Label::Group(group));
             }
             if let Some(introducer) = peer.introducer {
@@ -449,20 +475,19 @@ impl Table {
                 reached += 1;
                 assert!(self.reached.contains(&[slot.reached_at, 0, ix.packed()]));
             }
-            if let Some(group) = slot.listed {
+            if slot.listed {
+                listed += 1;
                 let teller = teller(peer);
                 let key = [group, teller << 32 | peer.salt >> 32, ix.packed()];
                 assert!(self.by_group.contains(&key));
-                assert_eq!(group, best.unwrap_or_default());
                 add(Label::Cell(group, teller as u32));
-                listed += 1;
                 if let Some(introducer) = peer.introducer {
                     introduced += 1;
                     let key = [introducer, peer.salt, ix.packed()];
                     assert!(self.by_introducer.contains(&key));
                 }
             } else if slot.reached_at == 0 {
-                assert!(!peer.forgettable(), "{id} can be forgotten");
+                assert!(!peer.forgettable(), "{} can be forgotten", peer.id);
             }
         }
         assert_eq!(counts, self.counts);
@@ -493,7 +518,7 @@ fn teller(peer: &Peer) -> u64 {
         .map_or(peer.source as u64, |mark| mark >> 32)
 }
 
-fn change(set: &mut Set, key: [u64; 3], comes: bool) {
+pub(super) fn change(set: &mut Set, key: [u64; 3], comes: bool) {
     if comes {
         set.insert(key);
     } else {
