@@ -560,6 +560,8 @@ export interface Stats {
   readonly locks: number;
   /** Of the open connections, those that the peer opened, now. */
   readonly inbound: number;
+  /** The open connections by what carries them (`ws`, `wss`), now; what carries none is left out. */
+  readonly byTransport: Readonly<Record<string, number>>;
   /** Dials that the pacing admits, now; negative when your own dials overdrew it. */
   readonly dialTokens: number;
   /** The longest that a deadline was missed by, in milliseconds; sleep does not count. */

@@ -3,13 +3,13 @@
 use std::future::Future;
 use std::time::Duration;
 
+use js_sys::Array;
 use libp2p::PeerId;
-use serde::Serialize;
 use wasm_bindgen::JsValue;
 
-use super::object::{Object, needed};
+use super::object::{Object, Plain, list, needed};
 use super::options::need;
-use super::values::{self, Names, PeerInfo, to_js};
+use super::values::{self, Names, peer_ids, peer_info};
 use super::{enrolling, manage};
 use crate::node::{
     ErrorCode, Named, Node, NodeError, Outgoing, ReadyLevel, StoreQuery, SubscriptionId,
@@ -55,30 +55,6 @@ pub(super) fn peer(params: &Object) -> Result<PeerId, NodeError> {
         .map_err(|_| NodeError::option("peer", format!("{text:?} is not a peer id")))
 }
 
-#[derive(Serialize)]
-struct SendReport {
-    hash: String,
-    accepted: Vec<String>,
-    failed: [(); 0],
-    attempts: u32,
-    ms: f64,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Subscribed {
-    subscription: u32,
-    peers: [String; 1],
-    content_topics: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct Page {
-    messages: Vec<values::Message>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cursor: Option<String>,
-}
-
 /// Carries out one method.
 pub(super) async fn call(node: Node, method: String, params: Object) -> Result<Reply, NodeError> {
     match method.as_str() {
@@ -93,7 +69,7 @@ pub(super) async fn call(node: Node, method: String, params: Object) -> Result<R
             let dial = node.dial(&target);
             let view = limited(params.number("timeoutMs")?, "dial", dial).await?;
             let names = Names::of(&node);
-            Ok(to_js(&PeerInfo::new(view, &names)).into())
+            Ok(JsValue::from(peer_info(view, &names)).into())
         }
         "hangUp" => {
             let peer = peer(&params)?;
@@ -123,11 +99,10 @@ pub(super) async fn call(node: Node, method: String, params: Object) -> Result<R
             let subscribed = node
                 .subscribe(content_topics.clone(), shard, timeout)
                 .await?;
-            let value = to_js(&Subscribed {
-                subscription: subscribed.id.0,
-                peers: [subscribed.peer.to_string()],
-                content_topics,
-            });
+            let value = Plain::new()
+                .with("subscription", subscribed.id.0)
+                .with("peers", peer_ids(&[subscribed.peer]))
+                .with("contentTopics", list(content_topics));
             Ok(Reply::naming(value, Named::Subscription(subscribed.id)))
         }
         "unsubscribe" => {
@@ -154,14 +129,13 @@ async fn send(node: Node, params: Object) -> Result<Reply, NodeError> {
         shard: params.integer("shard")?,
     };
     let report = node.light_push(outgoing, timeout).await?;
-    Ok(to_js(&SendReport {
-        hash: values::hash(&report.hash),
-        accepted: report.accepted.iter().map(ToString::to_string).collect(),
-        failed: [],
-        attempts: report.attempts,
-        ms: report.elapsed.as_secs_f64() * 1e3,
-    })
-    .into())
+    let report = Plain::new()
+        .with("hash", values::hash(&report.hash))
+        .with("accepted", peer_ids(&report.accepted))
+        .with("failed", Array::new())
+        .with("attempts", report.attempts)
+        .with("ms", report.elapsed.as_secs_f64() * 1e3);
+    Ok(JsValue::from(report).into())
 }
 
 async fn query(node: Node, params: Object) -> Result<Reply, NodeError> {
@@ -191,13 +165,13 @@ async fn query(node: Node, params: Object) -> Result<Reply, NodeError> {
     };
     let page = node.query(query, timeout).await?;
     let peer = page.peer;
-    Ok(to_js(&Page {
-        messages: page.messages.into_iter().map(Into::into).collect(),
-        cursor: page
-            .cursor
-            .map(|at| format!("{}@{peer}", values::hash(&at))),
-    })
-    .into())
+    let cursor = page.cursor;
+    let messages = list(page.messages.into_iter().map(values::message));
+    let page = Plain::new().with("messages", messages).maybe(
+        "cursor",
+        cursor.map(|at| format!("{}@{peer}", values::hash(&at))),
+    );
+    Ok(JsValue::from(page).into())
 }
 
 /// Ends with `timeout` after so many milliseconds, if a number is given.

@@ -3,22 +3,22 @@
 use wasm_bindgen::JsValue;
 
 use super::object::{self, Plain};
-use super::values::{Names, PeerInfo, grant, to_js};
+use super::values::{Names, grant, peer_info};
 use crate::manager::{Class, Decision, DialWhy, Explanation, ProtocolView, What};
 
 /// `Explanation`.
 pub(super) fn explanation(explained: Explanation, names: &Names) -> JsValue {
-    let quality = Plain::new();
-    for (requirement, score) in &explained.parts.quality {
-        quality.set(names.one(*requirement), &JsValue::from(*score));
-    }
+    let scores = explained.parts.quality.iter();
+    let quality = scores.fold(Plain::new(), |quality, (requirement, score)| {
+        quality.named(names.one(*requirement), *score)
+    });
     let parts = Plain::new()
         .with("quality", quality)
         .with("behaviour", explained.parts.behaviour)
         .with("hints", explained.parts.hints)
         .with("reach", f64::from(explained.parts.reach) / 256.0);
     Plain::new()
-        .with("peer", to_js(&PeerInfo::new(explained.view, names)))
+        .with("peer", peer_info(explained.view, names))
         .maybe("notDialed", explained.not_dialed.map(|why| why.as_str()))
         .maybe("notClosed", explained.not_closed.map(|why| why.as_str()))
         .with("usedBy", object::list(explained.used_by))
@@ -63,7 +63,7 @@ fn decision(decision: Decision, names: &Names) -> Plain {
     let what = decision.what;
     let peer = what.peer().map(|peer| peer.to_string());
     let taken = Plain::new()
-        .with("at", decision.at_wall_ms as f64)
+        .count("at", decision.at_wall_ms)
         .with("what", kind(&what))
         .maybe("peer", peer);
     match what {
@@ -97,7 +97,7 @@ fn decision(decision: Decision, names: &Names) -> Plain {
             trigger,
             closed,
         } => taken
-            .with("round", round as f64)
+            .count("round", round)
             .with("trigger", trigger.as_str())
             .with("closed", closed),
         What::Overcommitted { held_by } => {
@@ -114,14 +114,12 @@ fn decision(decision: Decision, names: &Names) -> Plain {
         } => taken
             .with("protocol", protocol)
             .with("grant", grant(Plain::new(), share)),
-        What::Locked { lock, .. } => taken.with("lock", lock.0 as f64),
-        What::Revoked { lock, reason } => taken
-            .with("lock", lock.0 as f64)
-            .with("reason", reason.as_str()),
-        What::BurstOpened { burst, slots } => {
-            taken.with("burst", burst.0 as f64).with("slots", slots)
+        What::Locked { lock, .. } => taken.count("lock", lock.0),
+        What::Revoked { lock, reason } => {
+            taken.count("lock", lock.0).with("reason", reason.as_str())
         }
-        What::BurstClosed { burst } => taken.with("burst", burst.0 as f64),
+        What::BurstOpened { burst, slots } => taken.count("burst", burst.0).with("slots", slots),
+        What::BurstClosed { burst } => taken.count("burst", burst.0),
         What::Limits { soft, hard, why } => taken
             .with("soft", soft)
             .with("hard", hard)

@@ -22,7 +22,7 @@ pub(super) async fn call(node: Node, method: String, params: Object) -> Result<R
             let requirement = spec.need.is_some().then(|| spec.name.clone());
             let enrolled = node.enroll(spec).await?;
             let value = Plain::new()
-                .with("enrollment", enrolled.id.0 as f64)
+                .count("enrollment", enrolled.id.0)
                 .with("granted", grant(Plain::new(), enrolled.granted))
                 .with("counter", enrolled.answer_ms.is_some())
                 .maybe("answerMs", enrolled.answer_ms.map(|ms| ms as f64))
@@ -35,14 +35,14 @@ pub(super) async fn call(node: Node, method: String, params: Object) -> Result<R
                 .lock_peer(enrollment(&params)?, peer(&params)?, ttl_ms)
                 .await?;
             let value = Plain::new()
-                .with("lock", locked.id.0 as f64)
-                .with("expiresAt", locked.expires_at_wall_ms as f64);
+                .count("lock", locked.id.0)
+                .count("expiresAt", locked.expires_at_wall_ms);
             Ok(Reply::naming(value, Named::Asked(locked.id.0)))
         }
         "extendLock" => {
             let lock = LockId(needed_id(&params, "lock")?);
             let expires_at = node.extend_lock(lock, needed_id(&params, "ttlMs")?).await?;
-            let value = Plain::new().with("expiresAt", expires_at as f64);
+            let value = Plain::new().count("expiresAt", expires_at);
             Ok(JsValue::from(value).into())
         }
         "burstOpen" => {
@@ -50,7 +50,7 @@ pub(super) async fn call(node: Node, method: String, params: Object) -> Result<R
             let max_ms = needed_id(&params, "ms")?;
             let burst = node.open_burst(enrollment(&params)?, slots, max_ms).await?;
             let value = Plain::new()
-                .with("burst", burst.id.0 as f64)
+                .count("burst", burst.id.0)
                 .with("slots", burst.slots);
             Ok(Reply::naming(value, Named::Asked(burst.id.0)))
         }

@@ -1,11 +1,10 @@
 //! The node's events as the messages that the sink gets (api.md, "Events").
 
-use serde::Serialize;
 use wasm_bindgen::JsValue;
 
 use super::object::{Plain, list};
 use super::values::{
-    self, Names, PeerInfo, address, direction, grant, health, source, to_js, transport,
+    self, Names, address, direction, grant, health, peer_ids, peer_info, source, transport,
 };
 use crate::manager::{
     BurstAnswer, BurstId, EnrollmentId, Failed, Grant, LockAnswer, LockId, Notice, Offer,
@@ -13,148 +12,42 @@ use crate::manager::{
 use crate::node::{Node, NodeEvent, SubscriptionState};
 
 /// `{ kind: "event", type, detail }`.
-#[derive(Serialize)]
-struct EventMessage<T: Serialize> {
-    kind: &'static str,
-    r#type: &'static str,
-    detail: T,
-}
-
-fn event(r#type: &'static str, detail: impl Serialize) -> JsValue {
-    to_js(&EventMessage {
-        kind: "event",
-        r#type,
-        detail,
-    })
-}
-
-/// All details in one struct of optional fields: a type for each event would cost the wasm more than it is worth.
-#[derive(Serialize, Default)]
-#[serde(rename_all = "camelCase")]
-struct Detail {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    peer_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    address: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    transport: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    direction: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    claims: Option<Vec<String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    protocols: Option<Vec<String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    agent: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cause: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    state: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    deliberate: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    uptime_ms: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    will_reconnect: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    down_ms: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    attempts: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    lost: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    gained: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    requirement: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    gap_ms: Option<f64>,
-    #[serde(rename = "kind", skip_serializing_if = "Option::is_none")]
-    fail_kind: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    protocol: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    will_retry_at: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    have: Option<u8>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    min: Option<u8>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    target: Option<u8>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    crossed: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    old: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    new: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    content_topics: Option<Vec<String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    from: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    to: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    filled: Option<bool>,
-}
-
-/// `{ kind: "message", subscription, message }`.
-#[derive(Serialize)]
-struct MessageMessage {
-    kind: &'static str,
-    subscription: u32,
-    message: values::Message,
-}
-
-/// `{ kind: "subscription", subscription, state, peers, reason? }`.
-#[derive(Serialize)]
-struct SubscriptionMessage {
-    kind: &'static str,
-    subscription: u32,
-    state: &'static str,
-    peers: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
-}
-
-/// `{ kind: "log", level, target, message }`.
-#[derive(Serialize)]
-struct LogMessage {
-    kind: &'static str,
-    level: &'static str,
-    target: &'static str,
-    message: String,
+fn event(name: &str, detail: Plain) -> JsValue {
+    Plain::new()
+        .with("kind", "event")
+        .with("type", name)
+        .with("detail", detail)
+        .into()
 }
 
 /// The message for an event. The node is asked for what an event leaves out (a peer's address).
 pub(super) fn to_message(node: &Node, happened: NodeEvent) -> JsValue {
     match happened {
         NodeEvent::Manager(notice) => notice_message(node, notice),
-        NodeEvent::Message(subscription, received) => to_js(&MessageMessage {
-            kind: "message",
-            subscription: subscription.0,
-            message: (*received).into(),
-        }),
+        NodeEvent::Message(subscription, received) => Plain::new()
+            .with("kind", "message")
+            .with("subscription", subscription.0)
+            .with("message", values::message(*received))
+            .into(),
         NodeEvent::Subscription {
             id,
             state,
             peers,
             reason,
-        } => to_js(&SubscriptionMessage {
-            kind: "subscription",
-            subscription: id.0,
-            state: match state {
-                SubscriptionState::Active => "active",
-                SubscriptionState::Moving => "moving",
-                SubscriptionState::Closed => "closed",
-            },
-            peers: peers.iter().map(ToString::to_string).collect(),
-            reason: reason.map(|reason| reason.as_str()),
-        }),
+        } => Plain::new()
+            .with("kind", "subscription")
+            .with("subscription", id.0)
+            .with(
+                "state",
+                match state {
+                    SubscriptionState::Active => "active",
+                    SubscriptionState::Moving => "moving",
+                    SubscriptionState::Closed => "closed",
+                },
+            )
+            .with("peers", peer_ids(&peers))
+            .maybe("reason", reason.map(|reason| reason.as_str()))
+            .into(),
         NodeEvent::Gap {
             content_topics,
             from_ms,
@@ -162,14 +55,12 @@ pub(super) fn to_message(node: &Node, happened: NodeEvent) -> JsValue {
             cause,
         } => event(
             "filter:gap",
-            Detail {
-                content_topics: Some(content_topics),
-                from: Some(from_ms as f64),
-                to: Some(to_ms as f64),
-                cause: Some(cause.as_str()),
-                filled: Some(false),
-                ..Detail::default()
-            },
+            Plain::new()
+                .with("contentTopics", list(content_topics))
+                .count("from", from_ms)
+                .count("to", to_ms)
+                .with("cause", cause.as_str())
+                .with("filled", false),
         ),
         NodeEvent::Offer(enrollment, offer) => offer_message(enrollment, offer),
         NodeEvent::Lock(lock, answer) => lock_message(lock, answer),
@@ -184,21 +75,18 @@ pub(super) fn to_message(node: &Node, happened: NodeEvent) -> JsValue {
             let peers = peers.into_iter();
             Plain::new()
                 .with("kind", "scores")
-                .with("enrollment", enrollment.0 as f64)
-                .with("round", round as f64)
-                .with(
-                    "peers",
-                    list(peers.map(|view| to_js(&PeerInfo::new(view, &names)))),
-                )
+                .count("enrollment", enrollment.0)
+                .count("round", round)
+                .with("peers", list(peers.map(|view| peer_info(view, &names))))
                 .with("deadlineMs", deadline_ms)
                 .into()
         }
-        NodeEvent::Log(level, target, message) => to_js(&LogMessage {
-            kind: "log",
-            level: level.as_str(),
-            target,
-            message,
-        }),
+        NodeEvent::Log(level, target, message) => Plain::new()
+            .with("kind", "log")
+            .with("level", level.as_str())
+            .with("target", target)
+            .with("message", message)
+            .into(),
     }
 }
 
@@ -206,7 +94,7 @@ pub(super) fn to_message(node: &Node, happened: NodeEvent) -> JsValue {
 fn offer_message(enrollment: EnrollmentId, offer: Offer) -> JsValue {
     let message = Plain::new()
         .with("kind", "offer")
-        .with("enrollment", enrollment.0 as f64);
+        .count("enrollment", enrollment.0);
     let (share, counter) = match offer {
         // What is left of a grant holds already: there is nothing to answer.
         Offer::Granted(grant)
@@ -230,15 +118,13 @@ fn offer_message(enrollment: EnrollmentId, offer: Offer) -> JsValue {
 
 /// `{ kind: "lock", lock, state, reason?, graceMs? }`.
 fn lock_message(lock: LockId, answer: LockAnswer) -> JsValue {
-    let message = Plain::new()
-        .with("kind", "lock")
-        .with("lock", lock.0 as f64);
+    let message = Plain::new().with("kind", "lock").count("lock", lock.0);
     match answer {
         LockAnswer::Granted { .. } => message.with("state", "granted"),
         LockAnswer::Revoked { reason, grace_ms } => message
             .with("state", "revoked")
             .with("reason", reason.as_str())
-            .with("graceMs", grace_ms as f64),
+            .count("graceMs", grace_ms),
         LockAnswer::Denied(_) | LockAnswer::Ended => message.with("state", "ended"),
     }
     .into()
@@ -246,9 +132,7 @@ fn lock_message(lock: LockId, answer: LockAnswer) -> JsValue {
 
 /// `{ kind: "burst", burst, state, slots? }`.
 fn burst_message(burst: BurstId, answer: BurstAnswer) -> JsValue {
-    let message = Plain::new()
-        .with("kind", "burst")
-        .with("burst", burst.0 as f64);
+    let message = Plain::new().with("kind", "burst").count("burst", burst.0);
     match answer {
         BurstAnswer::Granted { slots } => message.with("state", "granted").with("slots", slots),
         BurstAnswer::Denied(_) | BurstAnswer::Closed => message.with("state", "closed"),
@@ -258,10 +142,7 @@ fn burst_message(burst: BurstId, answer: BurstAnswer) -> JsValue {
 
 fn notice_message(node: &Node, notice: Notice) -> JsValue {
     let names = Names::of(node);
-    let about = |peer: &libp2p::PeerId| Detail {
-        peer_id: Some(peer.to_string()),
-        ..Detail::default()
-    };
+    let about = |peer: &libp2p::PeerId| Plain::new().with("peerId", peer.to_string());
     match notice {
         Notice::Discovered {
             peer,
@@ -269,11 +150,9 @@ fn notice_message(node: &Node, notice: Notice) -> JsValue {
             claims,
         } => event(
             "peer:discovery",
-            Detail {
-                source: Some(source(from)),
-                claims: Some(names.all(&claims)),
-                ..about(&peer)
-            },
+            about(&peer)
+                .with("source", source(from))
+                .with("claims", names.all(&claims)),
         ),
         Notice::Connected {
             peer,
@@ -281,12 +160,10 @@ fn notice_message(node: &Node, notice: Notice) -> JsValue {
             direction: opened_by,
         } => event(
             "peer:connect",
-            Detail {
-                address: Some(address(&route, peer)),
-                transport: Some(transport(&route)),
-                direction: Some(direction(opened_by)),
-                ..about(&peer)
-            },
+            about(&peer)
+                .with("address", address(&route, peer))
+                .with("transport", transport(&route))
+                .with("direction", direction(opened_by)),
         ),
         Notice::Identified {
             peer,
@@ -297,14 +174,15 @@ fn notice_message(node: &Node, notice: Notice) -> JsValue {
             let route = view.as_ref().and_then(|view| view.route.as_ref());
             event(
                 "peer:identify",
-                Detail {
-                    address: route.map(|route| address(route, peer)),
-                    transport: route.map(transport),
-                    direction: view.as_ref().and_then(|view| view.direction).map(direction),
-                    protocols: Some(protocols),
-                    agent: Some(agent),
-                    ..about(&peer)
-                },
+                about(&peer)
+                    .maybe("address", route.map(|route| address(route, peer)))
+                    .maybe("transport", route.map(transport))
+                    .maybe(
+                        "direction",
+                        view.as_ref().and_then(|view| view.direction).map(direction),
+                    )
+                    .with("protocols", list(protocols))
+                    .with("agent", agent),
             )
         }
         Notice::Disconnected {
@@ -316,14 +194,12 @@ fn notice_message(node: &Node, notice: Notice) -> JsValue {
             will_reconnect,
         } => event(
             "peer:disconnect",
-            Detail {
-                cause: Some(cause.as_str()),
-                reason: Some(reason.as_str()),
-                deliberate: Some(deliberate),
-                uptime_ms: Some(uptime_ms as f64),
-                will_reconnect: Some(will_reconnect),
-                ..about(&peer)
-            },
+            about(&peer)
+                .with("cause", cause.as_str())
+                .with("reason", reason.as_str())
+                .with("deliberate", deliberate)
+                .count("uptimeMs", uptime_ms)
+                .with("willReconnect", will_reconnect),
         ),
         Notice::Reconnected {
             peer,
@@ -331,11 +207,9 @@ fn notice_message(node: &Node, notice: Notice) -> JsValue {
             attempts,
         } => event(
             "peer:reconnect",
-            Detail {
-                down_ms: Some(down_ms as f64),
-                attempts: Some(attempts),
-                ..about(&peer)
-            },
+            about(&peer)
+                .count("downMs", down_ms)
+                .with("attempts", attempts),
         ),
         Notice::Replaced {
             lost,
@@ -344,59 +218,40 @@ fn notice_message(node: &Node, notice: Notice) -> JsValue {
             gap_ms,
         } => event(
             "peer:replace",
-            Detail {
-                lost: Some(lost.to_string()),
-                gained: Some(gained.to_string()),
-                requirement: Some(names.one(requirement).to_owned()),
-                gap_ms: Some(gap_ms as f64),
-                ..Detail::default()
-            },
+            Plain::new()
+                .with("lost", lost.to_string())
+                .with("gained", gained.to_string())
+                .with("requirement", names.one(requirement))
+                .count("gapMs", gap_ms),
         ),
         Notice::Failed {
             peer,
             failed,
             retry_at_wall_ms,
         } => {
-            let mut detail = Detail {
-                will_retry_at: retry_at_wall_ms.map(|ms| ms as f64),
-                ..about(&peer)
-            };
-            match failed {
-                Failed::Dial { route, failure } => {
-                    detail.fail_kind = Some(failure.as_str());
-                    detail.address = Some(address(&route, peer));
-                }
+            let detail = about(&peer).maybe("willRetryAt", retry_at_wall_ms.map(|ms| ms as f64));
+            let detail = match failed {
+                Failed::Dial { route, failure } => detail
+                    .with("kind", failure.as_str())
+                    .with("address", address(&route, peer)),
                 Failed::Request {
                     requirement,
                     outcome,
-                } => {
-                    detail.fail_kind = Some(outcome.as_str());
-                    detail.protocol = Some(names.one(requirement).to_owned());
-                }
-            }
+                } => detail
+                    .with("kind", outcome.as_str())
+                    .with("protocol", names.one(requirement)),
+            };
             event("peer:fail", detail)
         }
-        Notice::Pruned { peer, reason } => event(
-            "peer:prune",
-            Detail {
-                reason: Some(reason.as_str()),
-                ..about(&peer)
-            },
-        ),
-        Notice::NetworkChanged { state } => event(
-            "network:change",
-            Detail {
-                state: Some(state.as_str()),
-                ..Detail::default()
-            },
-        ),
-        Notice::Banned { peer, reason } => event(
-            "peer:ban",
-            Detail {
-                reason: Some(reason.as_str()),
-                ..about(&peer)
-            },
-        ),
+        Notice::Pruned { peer, reason } => {
+            event("peer:prune", about(&peer).with("reason", reason.as_str()))
+        }
+        Notice::NetworkChanged { state } => {
+            event("network:change", Plain::new().with("state", state.as_str()))
+        }
+        Notice::Banned { peer, reason } => {
+            event("peer:ban", about(&peer).with("reason", reason.as_str()))
+        }
         Notice::RequirementChanged {
             requirement,
             have,
@@ -405,23 +260,19 @@ fn notice_message(node: &Node, notice: Notice) -> JsValue {
             crossed,
         } => event(
             "requirement:change",
-            Detail {
-                name: Some(names.one(requirement).to_owned()),
-                have: Some(have),
-                min: Some(min),
-                target: Some(target),
-                crossed: Some(crossed.as_str()),
-                ..Detail::default()
-            },
+            Plain::new()
+                .with("name", names.one(requirement))
+                .with("have", have)
+                .with("min", min)
+                .with("target", target)
+                .with("crossed", crossed.as_str()),
         ),
         Notice::HealthChanged { old, new, reason } => event(
             "health:change",
-            Detail {
-                old: Some(health(old)),
-                new: Some(health(new)),
-                reason: Some(reason.as_str()),
-                ..Detail::default()
-            },
+            Plain::new()
+                .with("old", health(old))
+                .with("new", health(new))
+                .with("reason", reason.as_str()),
         ),
     }
 }

@@ -90,14 +90,15 @@ pub(super) fn enrollment(params: &Object) -> Result<EnrollmentId, NodeError> {
 /// The transports that an object names, each with its limit; null lifts one.
 pub(super) fn by_transport(limits: &Object) -> Result<Vec<(Transport, Option<u16>)>, NodeError> {
     let known = [
-        ("ws", Transport::Ws),
-        ("wss", Transport::Wss),
-        ("webtransport", Transport::WebTransport),
-        ("webrtc-direct", Transport::WebRtcDirect),
-        ("circuit", Transport::Circuit),
+        Transport::Ws,
+        Transport::Wss,
+        Transport::WebTransport,
+        Transport::WebRtcDirect,
+        Transport::Circuit,
     ];
     let mut named = Vec::new();
-    for (name, transport) in known {
+    for transport in known {
+        let name = transport.as_str();
         if !limits.value(name).is_undefined() {
             named.push((transport, limits.integer(name)?));
         }

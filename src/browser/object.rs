@@ -3,7 +3,10 @@
 //! By hand and not by derived code: the facade has checked every value's kind, so all that is left to do is to take the
 //! values out, and a general deserializer brings along texts (even of floating point numbers) for errors that never come.
 
+use std::cell::RefCell;
+
 use js_sys::{Array, Float64Array, Reflect, Uint8Array};
+use litemap::LiteMap;
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::node::NodeError;
@@ -128,8 +131,14 @@ fn integer(value: &JsValue) -> Option<u32> {
     (f64::from(integer) == number).then_some(integer)
 }
 
-/// A plain object in the making: fields one by one, which costs the wasm less than a type with a derived serializer each.
+/// A plain object in the making: absent fields instead of null ones. Field by field, because a type with a derived
+/// serializer for each object, and a general serializer below them, cost the wasm more.
 pub(super) struct Plain(js_sys::Object);
+
+thread_local! {
+    /// The names of fields as JavaScript has them, by where ours are in memory: each crosses once.
+    static FIELDS: RefCell<LiteMap<(usize, usize), JsValue>> = const { RefCell::new(LiteMap::new()) };
+}
 
 impl Plain {
     pub(super) fn new() -> Self {
@@ -137,22 +146,44 @@ impl Plain {
     }
 
     /// Sets a field.
-    pub(super) fn with(self, name: &str, value: impl Into<JsValue>) -> Self {
+    pub(super) fn with(self, name: &'static str, value: impl Into<JsValue>) -> Self {
         self.set(name, &value.into());
         self
     }
 
     /// Sets a field, if there is something to set it to.
-    pub(super) fn maybe(self, name: &str, value: Option<impl Into<JsValue>>) -> Self {
+    pub(super) fn maybe(self, name: &'static str, value: Option<impl Into<JsValue>>) -> Self {
         match value {
             Some(value) => self.with(name, value),
             None => self,
         }
     }
 
-    pub(super) fn set(&self, name: &str, value: &JsValue) {
+    /// Sets a field to a time or a duration in milliseconds, or another count: numbers of JavaScript have them exactly.
+    pub(super) fn count(self, name: &'static str, value: u64) -> Self {
+        self.set(name, &JsValue::from_f64(value as f64));
+        self
+    }
+
+    /// Sets a field whose name is not ours.
+    pub(super) fn named(self, name: &str, value: impl Into<JsValue>) -> Self {
         // A fresh object takes every field.
-        let _ = Reflect::set(&self.0, &JsValue::from_str(name), value);
+        let _ = Reflect::set(&self.0, &JsValue::from_str(name), &value.into());
+        self
+    }
+
+    #[inline(never)]
+    fn set(&self, name: &'static str, value: &JsValue) {
+        FIELDS.with_borrow_mut(|fields| {
+            let place = (name.as_ptr() as usize, name.len());
+            if !fields.contains_key(&place) {
+                fields.insert(place, JsValue::from_str(name));
+            }
+            if let Some(name) = fields.get(&place) {
+                // A fresh object takes every field.
+                let _ = Reflect::set(&self.0, name, value);
+            }
+        });
     }
 }
 

@@ -7,16 +7,15 @@ use std::rc::Rc;
 use futures::StreamExt;
 use futures::channel::mpsc::UnboundedReceiver;
 use futures::future::{AbortHandle, abortable};
-use js_sys::{Function, Uint8Array};
+use js_sys::Function;
 use libp2p::PeerId;
 use litemap::LiteMap;
-use serde::Serialize;
 use wasm_bindgen::{JsError, JsValue};
 
 use super::calls::{self, Reply};
 use super::environment::Environment;
-use super::object::{Object, needed};
-use super::values::{HealthInfo, Names, PeerInfo, stats, to_js};
+use super::object::{Object, Plain, list, needed};
+use super::values::{Names, health_info, peer_info, stats};
 use super::{decisions, events, options, values};
 use crate::node::{LogLevel, Named, Node, NodeError, NodeEvent, spawn};
 
@@ -38,22 +37,6 @@ pub(super) struct Shell {
     held: RefCell<VecDeque<(Named, NodeEvent)>>,
     environment: RefCell<Option<Environment>>,
     destroyed: Cell<bool>,
-}
-
-#[derive(Serialize)]
-struct ReplyMessage {
-    kind: &'static str,
-    id: u32,
-    #[serde(with = "serde_wasm_bindgen::preserve")]
-    ok: JsValue,
-}
-
-#[derive(Serialize)]
-struct ErrorMessage {
-    kind: &'static str,
-    id: u32,
-    #[serde(with = "serde_wasm_bindgen::preserve")]
-    error: JsValue,
 }
 
 impl Shell {
@@ -116,18 +99,12 @@ impl Shell {
             "peers" => {
                 let names = Names::of(&self.node);
                 let peers = self.node.peers().into_iter();
-                to_js(
-                    &peers
-                        .map(|view| PeerInfo::new(view, &names))
-                        .collect::<Vec<_>>(),
-                )
+                list(peers.map(|view| peer_info(view, &names))).into()
             }
             "peer" => {
                 let names = Names::of(&self.node);
                 let view = peer(argument).and_then(|peer| self.node.peer(&peer));
-                view.map_or(JsValue::UNDEFINED, |view| {
-                    to_js(&PeerInfo::new(view, &names))
-                })
+                view.map_or(JsValue::UNDEFINED, |view| peer_info(view, &names).into())
             }
             "explain" => {
                 let names = Names::of(&self.node);
@@ -143,10 +120,9 @@ impl Shell {
                 decisions::list(taken, &names)
             }
             "protocols" => decisions::protocols(self.node.protocols(), &Names::of(&self.node)),
-            "health" => to_js(&HealthInfo::new(self.node.health(), &Names::of(&self.node))),
+            "health" => health_info(self.node.health(), &Names::of(&self.node)),
             "record" => js_sys::Uint8Array::from(&*self.node.record()).into(),
             "stats" => stats(&self.node.stats()),
-            "record" => Uint8Array::from(self.node.record().as_slice()).into(),
             "peerId" => JsValue::from_str(&self.node.peer_id().to_string()),
             other => return Err(JsError::new(&format!("no such query: {other}")).into()),
         })
@@ -163,22 +139,15 @@ impl Shell {
     }
 
     fn reply(&self, id: u32, result: Result<Reply, NodeError>) {
+        let message = Plain::new().with("kind", "reply").with("id", id);
         match result {
             Ok(Reply { value, names }) => {
-                self.send(to_js(&ReplyMessage {
-                    kind: "reply",
-                    id,
-                    ok: value,
-                }));
+                self.send(message.with("ok", value).into());
                 if let Some(named) = names {
                     self.announce(named);
                 }
             }
-            Err(error) => self.send(to_js(&ErrorMessage {
-                kind: "reply",
-                id,
-                error: values::error(&error),
-            })),
+            Err(error) => self.send(message.with("error", values::error(&error)).into()),
         }
     }
 

@@ -1,13 +1,14 @@
 //! The plain data of the npm API, and its way to JavaScript.
 
+use js_sys::{Array, Uint8Array};
 use libp2p::{Multiaddr, PeerId};
-use serde::{Serialize, Serializer};
 use wasm_bindgen::JsValue;
 
 use super::environment::Environment;
-use super::object::Plain;
+use super::object::{Plain, list};
 use crate::manager::{
-    Direction, Grant, Health, PeerState, PeerView, Priority, RequirementId, Source, Stats,
+    Direction, Grant, Health, PeerState, PeerView, Priority, RequirementId, RequirementView,
+    Source, Stats,
 };
 use crate::node::{HealthView, Node, NodeError, Received};
 
@@ -24,96 +25,34 @@ impl Names {
         name.map_or("", String::as_str)
     }
 
-    pub(super) fn all(&self, requirements: &[RequirementId]) -> Vec<String> {
-        let names = requirements.iter().map(|id| self.one(*id).to_owned());
-        names.collect()
+    pub(super) fn all(&self, requirements: &[RequirementId]) -> Array {
+        list(requirements.iter().map(|id| self.one(*id)))
     }
-}
-
-/// Plain objects, absent instead of null, `BigInt` for 64-bit integers (which only `timestampNs` is).
-pub(super) fn to_js(value: &impl Serialize) -> JsValue {
-    let serializer = serde_wasm_bindgen::Serializer::new()
-        .serialize_maps_as_objects(true)
-        .serialize_large_number_types_as_bigints(true);
-    value
-        .serialize(&serializer)
-        .expect("our own data always serializes")
 }
 
 /// `LightNodeError` as data; the facade makes the class of it.
-#[derive(Serialize)]
-struct ErrorValue<'a> {
-    code: &'static str,
-    message: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cause: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    peer: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    address: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    option: Option<&'a str>,
-}
-
 pub(super) fn error(error: &NodeError) -> JsValue {
-    to_js(&ErrorValue {
-        code: error.code.as_str(),
-        message: &error.message,
-        cause: error.cause,
-        peer: error.peer.as_ref().map(ToString::to_string),
-        address: error.address.as_deref(),
-        option: error.option.as_deref(),
-    })
-}
-
-/// Bytes that cross as a `Uint8Array`.
-pub(super) struct Bytes(pub(super) Vec<u8>);
-
-impl Serialize for Bytes {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(&self.0)
-    }
+    Plain::new()
+        .with("code", error.code.as_str())
+        .with("message", &*error.message)
+        .maybe("cause", error.cause)
+        .maybe("peer", error.peer.as_ref().map(ToString::to_string))
+        .maybe("address", error.address.as_deref())
+        .maybe("option", error.option.as_deref())
+        .into()
 }
 
 /// `PeerInfo`.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct PeerInfo {
-    peer_id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    address: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    transport: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    direction: Option<&'static str>,
-    state: &'static str,
-    services: Vec<String>,
-    serving: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    shards: Option<Vec<u16>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    agent: Option<String>,
-    source: &'static str,
-    priority: &'static str,
-    score: i16,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rtt_ms: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    connected_at: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_reason: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_try_at: Option<f64>,
-}
-
-impl PeerInfo {
-    pub(super) fn new(view: PeerView, names: &Names) -> Self {
-        Self {
-            peer_id: view.peer.to_string(),
-            address: view.route.as_ref().map(|route| address(route, view.peer)),
-            transport: view.route.as_ref().map(transport),
-            direction: view.direction.map(direction),
-            state: match view.state {
+pub(super) fn peer_info(view: PeerView, names: &Names) -> Plain {
+    let route = view.route.as_ref();
+    Plain::new()
+        .with("peerId", view.peer.to_string())
+        .maybe("address", route.map(|route| address(route, view.peer)))
+        .maybe("transport", route.map(transport))
+        .maybe("direction", view.direction.map(direction))
+        .with(
+            "state",
+            match view.state {
                 PeerState::Known => "known",
                 PeerState::Dialing => "dialing",
                 PeerState::Connected => "connected",
@@ -122,69 +61,54 @@ impl PeerInfo {
                 PeerState::Banned => "banned",
                 PeerState::Parked => "parked",
             },
-            services: names.all(&view.services),
-            serving: names.all(&view.serving),
-            shards: view.shards,
-            agent: view.agent,
-            source: source(view.source),
-            priority: match view.priority {
+        )
+        .with("services", names.all(&view.services))
+        .with("serving", names.all(&view.serving))
+        .maybe("shards", view.shards.map(list))
+        .maybe("agent", view.agent)
+        .with("source", source(view.source))
+        .with(
+            "priority",
+            match view.priority {
                 Priority::High => "high",
                 Priority::Medium => "medium",
                 Priority::Low => "low",
                 Priority::Banned => "banned",
             },
-            score: view.score,
-            rtt_ms: view.rtt_ms,
-            connected_at: view.connected_at_wall_ms.map(|ms| ms as f64),
-            last_reason: view.last_reason.map(|reason| reason.as_str()),
-            next_try_at: view.next_try_at_wall_ms.map(|ms| ms as f64),
-        }
-    }
+        )
+        .with("score", view.score)
+        .maybe("rttMs", view.rtt_ms)
+        .maybe("connectedAt", view.connected_at_wall_ms.map(|ms| ms as f64))
+        .maybe("lastReason", view.last_reason.map(|reason| reason.as_str()))
+        .maybe("nextTryAt", view.next_try_at_wall_ms.map(|ms| ms as f64))
 }
 
 /// What `health()` gives.
-#[derive(Serialize)]
-pub(super) struct HealthInfo {
-    state: &'static str,
-    requirements: Vec<RequirementStatus>,
-    online: bool,
-    reason: &'static str,
+pub(super) fn health_info(view: HealthView, names: &Names) -> JsValue {
+    let status = |view: RequirementView| {
+        let first_met = view.first_met_after_ms.map(|ms| ms as f64);
+        Plain::new()
+            .with("name", names.one(view.id))
+            .with("have", view.have)
+            .with("min", view.min)
+            .with("target", view.target)
+            .with("state", health(view.health))
+            .with("peers", peer_ids(&view.peers))
+            .maybe("firstMetAfterMs", first_met)
+    };
+    Plain::new()
+        .with("state", health(view.state))
+        .with(
+            "requirements",
+            list(view.requirements.into_iter().map(status)),
+        )
+        .with("online", Environment::is_online())
+        .with("reason", view.reason.as_str())
+        .into()
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct RequirementStatus {
-    name: String,
-    have: u8,
-    min: u8,
-    target: u8,
-    state: &'static str,
-    peers: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    first_met_after_ms: Option<f64>,
-}
-
-impl HealthInfo {
-    pub(super) fn new(view: HealthView, names: &Names) -> Self {
-        Self {
-            state: health(view.state),
-            requirements: view
-                .requirements
-                .into_iter()
-                .map(|requirement| RequirementStatus {
-                    name: names.one(requirement.id).to_owned(),
-                    have: requirement.have,
-                    min: requirement.min,
-                    target: requirement.target,
-                    state: health(requirement.health),
-                    peers: requirement.peers.iter().map(ToString::to_string).collect(),
-                    first_met_after_ms: requirement.first_met_after_ms.map(|ms| ms as f64),
-                })
-                .collect(),
-            online: Environment::is_online(),
-            reason: view.reason.as_str(),
-        }
-    }
+pub(super) fn peer_ids(peers: &[PeerId]) -> Array {
+    list(peers.iter().map(ToString::to_string))
 }
 
 /// What `stats` gives.
@@ -211,10 +135,18 @@ pub(super) fn stats(stats: &Stats) -> JsValue {
         ("events", stats.events),
         ("commands", stats.commands),
     ];
-    let object = Plain::new().with("dialTokens", stats.dial_tokens);
-    for (name, number) in fields {
-        object.set(name, &JsValue::from_f64(number as f64));
-    }
+    let by_transport = stats
+        .by_transport
+        .iter()
+        .fold(Plain::new(), |object, (transport, count)| {
+            object.with(transport.as_str(), *count)
+        });
+    let object = Plain::new()
+        .with("dialTokens", stats.dial_tokens)
+        .with("byTransport", by_transport);
+    let object = fields
+        .into_iter()
+        .fold(object, |object, (name, number)| object.count(name, number));
     object.into()
 }
 
@@ -224,38 +156,24 @@ pub(super) fn grant(object: Plain, grant: Grant) -> Plain {
 }
 
 /// `Message`.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Message {
-    content_topic: String,
-    payload: Bytes,
-    timestamp: f64,
-    timestamp_ns: i64,
-    hash: String,
-    shard: u16,
-    ephemeral: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    meta: Option<Bytes>,
-    peer: String,
+pub(super) fn message(received: Received) -> Plain {
+    let message = received.message;
+    let timestamp_ns = message.timestamp.unwrap_or(0);
+    Plain::new()
+        .with("contentTopic", message.content_topic())
+        .with("payload", bytes(message.payload.unwrap_or_default()))
+        // Milliseconds lose what a number can't hold; `timestampNs` has it all.
+        .with("timestamp", (timestamp_ns / 1_000_000) as f64)
+        .with("timestampNs", timestamp_ns)
+        .with("hash", hash(&received.hash))
+        .with("shard", received.pubsub_topic.shard)
+        .with("ephemeral", message.ephemeral.unwrap_or(false))
+        .maybe("meta", message.meta.map(bytes))
+        .with("peer", received.peer.to_string())
 }
 
-impl From<Received> for Message {
-    fn from(received: Received) -> Self {
-        let message = received.message;
-        let timestamp_ns = message.timestamp.unwrap_or(0);
-        Self {
-            content_topic: message.content_topic().to_owned(),
-            // Milliseconds lose what a number can't hold; `timestampNs` has it all.
-            timestamp: (timestamp_ns / 1_000_000) as f64,
-            timestamp_ns,
-            hash: hash(&received.hash),
-            shard: received.pubsub_topic.shard,
-            ephemeral: message.ephemeral.unwrap_or(false),
-            meta: message.meta.map(Bytes),
-            payload: Bytes(message.payload.unwrap_or_default()),
-            peer: received.peer.to_string(),
-        }
-    }
+fn bytes(bytes: Vec<u8>) -> Uint8Array {
+    Uint8Array::from(&*bytes)
 }
 
 /// A message hash: 64 hexadecimal letters.

@@ -14,6 +14,7 @@ use super::event::Priority;
 use super::reason::{Reason, Revocation};
 use super::score::BEHAVIOUR_HALF_LIFE_MS;
 use super::table::Ix;
+use super::view::What;
 
 /// Each automatic ban is this many times longer than the one before: 30 min, 4 h, 24 h (4.16).
 const LONGER: u64 = 8;
@@ -356,6 +357,7 @@ impl Manager {
         };
         peer.last_reason = Some(reason);
         let peer = peer.id;
+        self.ring.push(self.now, What::Banned { peer, reason });
         self.out.tell(Notice::Banned { peer, reason });
     }
 }

@@ -109,6 +109,20 @@ pub enum Transport {
     Other,
 }
 
+impl Transport {
+    /// The name that the npm API knows it by.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ws => "ws",
+            Self::Wss => "wss",
+            Self::WebTransport => "webtransport",
+            Self::WebRtcDirect => "webrtc-direct",
+            Self::Circuit => "circuit",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// How many peers a requirement wants (`Need` of the npm API).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Need {

@@ -77,6 +77,10 @@ impl Manager {
         if self.occupied() >= self.limits.soft() {
             return Some(Reason::LimitReached);
         }
+        let mut routes = peer.routes.iter();
+        if !routes.any(|route| self.transport_admits(route.transport)) {
+            return Some(Reason::TransportLimit);
+        }
         (!self.pace_admits(false)).then_some(Reason::OverBudget)
     }
 

@@ -26,11 +26,16 @@ impl Manager {
         if self.outage.is_offline() {
             self.tell_network(NetworkState::Online);
         }
+        self.network_up();
+        self.resume();
+    }
+
+    /// As far as anybody knows the network works: a suspicion ends.
+    fn network_up(&mut self) {
         if self.outage.is_suspect() {
             self.ring.push(self.now, What::Recovered);
         }
         self.outage.set_up();
-        self.resume();
     }
 
     /// Another interface, or another price: what failed on the old one says nothing of the new one, and connections over
@@ -43,7 +48,7 @@ impl Manager {
             self.ring.push(self.now, What::Recovered);
         }
         if !self.outage.is_offline() {
-            self.outage.set_up();
+            self.network_up();
         }
         self.redraw_waits(true);
         self.ping_all();

@@ -39,6 +39,7 @@ impl Manager {
                 } else {
                     self.asking.satisfied();
                 }
+                self.dial_bursts(&mut wake);
                 self.dial_successor(&mut wake);
             }
         }
@@ -90,14 +91,19 @@ impl Manager {
 
     /// Peers for what is missing, few for much.
     fn dial_needs(&mut self, wake: &mut Wake) {
-        self.call_back();
-        while self.anything_missing() {
+        loop {
+            // Each dial takes a candidate away: whether others are called back is asked anew after every one, or else a
+            // later call of the plan would find something to do (D4).
+            self.call_back();
+            if !self.anything_missing() {
+                return;
+            }
             if !self.pace_admits(false) {
                 self.wait_for_token(wake);
                 return;
             }
             let lacking = self.entitled();
-            if self.occupied() >= self.limits.soft() {
+            if self.filled() >= self.limits.soft() {
                 if lacking.iter().any(|id| self.candidates.any(id)) {
                     self.regulation.room_is_short = true;
                 }
@@ -322,7 +328,7 @@ impl Manager {
                 self.wait_for_token(wake);
                 return;
             }
-            if self.occupied() >= self.limits.soft() {
+            if self.filled() >= self.limits.soft() {
                 self.regulation.room_is_short |= !self.entitled().is_empty();
                 return;
             }

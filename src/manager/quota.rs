@@ -160,7 +160,7 @@ fn fill(bowl: &mut Bowl, count: u64, pool: &mut u64) {
         .saturating_add(u16::try_from(count).unwrap_or(u16::MAX));
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
     use proptest::prelude::*;
 

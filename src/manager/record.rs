@@ -173,8 +173,7 @@ impl Recorded {
     /// # Errors
     ///
     /// The bytes are no snapshot, or a damaged one.
-    pub fn restore(&mut self, bytes: &[u8]) -> Result<Restored, SnapshotError> {
-        let now = self.manager.now;
+    pub fn restore(&mut self, now: Time, bytes: &[u8]) -> Result<Restored, SnapshotError> {
         self.recorder
             .step(now, RESTORE, |out| bytes.to_vec().encode(out));
         self.manager.restore(bytes)

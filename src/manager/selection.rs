@@ -25,13 +25,13 @@ impl Manager {
     pub(super) fn entitled(&self) -> Services {
         const LAST_PLACES: usize = 2;
         let lacking: Services = self.needs.deficits().collect();
-        if self.occupied() + LAST_PLACES < self.limits.soft() {
+        if self.filled() + LAST_PLACES < self.limits.soft() {
             return lacking;
         }
         let within = lacking.minus(self.overdrawn());
         if within.iter().any(|id| self.candidates.any(id)) {
             within
-        } else if self.occupied() < self.limits.soft() {
+        } else if self.filled() < self.limits.soft() {
             // Nobody else could use them: what is idle may be borrowed (4.4).
             lacking
         } else {

@@ -89,7 +89,7 @@ impl Manager {
         let peer = self.table.get(conn.ix)?;
         let judged =
             conn.is_open() && !conn.verifying() && !peer.held() && peer.link == Link::Connected(id);
-        let judged = judged && !self.locked(id);
+        let judged = judged && !self.locked(id) && !self.bursts.holds(id);
         judged.then_some((conn, peer))
     }
 

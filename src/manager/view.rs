@@ -6,6 +6,7 @@ use multiaddr::Multiaddr;
 use super::command::{DialWhy, Grant, Health};
 use super::event::{
     BurstId, Class, ConnId, Direction, EnrollmentId, LockId, Priority, RequirementId, Source,
+    Transport,
 };
 use super::reason::{Guard, LimitCause, Outcome, Reason, Revocation, Trigger};
 
@@ -314,6 +315,8 @@ pub struct Stats {
     pub locks: u32,
     /// Gauge: of the open connections, those that the peer opened.
     pub inbound: u32,
+    /// Gauge: the open connections by what carries them; what carries none is left out.
+    pub by_transport: Vec<(Transport, u32)>,
     /// Gauge: dials that the pacing admits at this moment; negative when the user overdrew it.
     pub dial_tokens: i32,
     /// The longest that a deadline was missed by, in milliseconds, sleep left out.

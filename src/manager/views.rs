@@ -1,9 +1,10 @@
 //! What can be read. Nothing here changes anything (D4).
 
 use libp2p_identity::PeerId;
+use litemap::LiteMap;
 
 use super::command::Health;
-use super::event::{ConnId, Direction, RequirementId};
+use super::event::{ConnId, Direction, RequirementId, Transport};
 use super::peer::{Bar, Link, Peer, Role};
 use super::reason::{HealthReason, Reason};
 use super::sort::sort_short_by_key;
@@ -125,10 +126,13 @@ impl Manager {
     /// Gauges and counters.
     pub fn stats(&self) -> Stats {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        let inbound = self
-            .connections
-            .iter()
-            .filter(|(_, conn)| conn.direction == Direction::Inbound);
+        let mut inbound = 0;
+        let mut by_transport: LiteMap<Transport, u32> = LiteMap::new();
+        for (_, conn) in self.connections.iter() {
+            inbound += u32::from(conn.direction == Direction::Inbound);
+            let before = by_transport.get(&conn.transport).copied();
+            by_transport.insert(conn.transport, before.unwrap_or(0) + 1);
+        }
         Stats {
             known: count(self.table.len()),
             open: count(self.connections.len()),
@@ -137,7 +141,8 @@ impl Manager {
             hard: u16::try_from(self.limits.hard()).unwrap_or(u16::MAX),
             banned: count(self.bans.len()),
             locks: count(self.locks.len()),
-            inbound: count(inbound.count()),
+            inbound,
+            by_transport: by_transport.into_tuple_vec(),
             dial_tokens: self.dials.bucket.tokens(self.now.mono_ms),
             deadline_lag_ms: self.gauges.lag_ms,
             decisions: self.ring.pushed,

@@ -4,7 +4,7 @@ use lightkeeper::manager::{
     Command, Event, GateQuery, LimitCause, Reason, Source, Transport, What,
 };
 
-use crate::world::{LIGHT_PUSH, Reachable, World, need};
+use crate::world::{LIGHT_PUSH, Reachable, World, config, need};
 
 fn limits(world: &World) -> (u16, u16) {
     let stats = world.manager.stats();
@@ -21,7 +21,10 @@ fn cap(world: &mut World, transport: Transport, max: Option<u16>) {
 
 /// Forty providers of one thing, and a need for all of them.
 fn greedy() -> World {
-    let mut world = World::offline_trees();
+    let mut config = config(false);
+    // As many at once as the pacing allows, from the start.
+    config.head_start_dials = 6;
+    let mut world = World::with(config, 1);
     world.set_need(LIGHT_PUSH, need(1, 40, 40));
     for _ in 0..40 {
         let place = world.node(&[LIGHT_PUSH]);

@@ -2,7 +2,7 @@
 
 use lightkeeper::manager::{
     Decision, DialFailure, DialWhy, Direction, Event, GateQuery, Guard, Outcome, Priority, Reason,
-    Source, What,
+    Source, Transport, What,
 };
 
 use crate::world::{ALL, FILTER, LIGHT_PUSH, Reachable, STORE, World, id, need};
@@ -262,7 +262,7 @@ fn a_ring_of_decisions_keeps_the_last_thousand_or_so() {
 }
 
 #[test]
-fn gauges_tell_connections_by_direction_tokens_and_lag() {
+fn gauges_tell_connections_by_direction_and_transport_tokens_and_lag() {
     let mut world = World::offline_trees();
     let place = world.node(&ALL);
     world.named(place);
@@ -273,6 +273,7 @@ fn gauges_tell_connections_by_direction_tokens_and_lag() {
     world.tell(Event::Tick);
     let stats = world.manager.stats();
     assert_eq!((stats.open, stats.inbound, stats.dial_tokens), (1, 0, 8));
+    assert_eq!(stats.by_transport, [(Transport::Ws, 1)]);
     assert_eq!(stats.deadline_lag_ms, 0);
     let due = world.manager.next_deadline().expect("a ping");
     world.now = due + 70;
@@ -339,4 +340,17 @@ fn reading_changes_nothing() {
         world.orders
     };
     assert_eq!(run(false), run(true));
+}
+
+#[test]
+fn a_peer_whose_transport_is_full_is_explained_so() {
+    let mut world = World::offline_trees();
+    let place = world.node(&ALL);
+    world.tell(Event::SetMaxByTransport {
+        transport: Transport::Ws,
+        max: Some(0),
+    });
+    world.discovered(place, Source::PeerExchange);
+    world.start();
+    assert_eq!(not_dialed(&world, place), Some(Reason::TransportLimit));
 }

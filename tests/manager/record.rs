@@ -38,7 +38,7 @@ fn feed(manager: &mut Recorded, at: Time, input: &Input) -> Vec<Command> {
     match input {
         Input::Event(event) => manager.handle(at, event.clone()),
         Input::Query(query) => drop(manager.gate(at, query.clone())),
-        Input::Restore(bytes) => drop(manager.restore(bytes)),
+        Input::Restore(bytes) => drop(manager.restore(at, bytes)),
     }
     std::iter::from_fn(|| manager.poll()).collect()
 }

@@ -17,7 +17,11 @@ fn next_session(world: &World, away_ms: u64) -> (World, Restored) {
     assert!(bytes.len() <= ENOUGH);
     let wall = world.time().wall_ms + away_ms;
     let mut next = world.restarted(config(true), 2, wall);
-    let restored = next.manager.restore(&bytes).expect("it is a snapshot");
+    let restored = {
+        let now = next.time();
+        next.manager.restore(now, &bytes)
+    }
+    .expect("it is a snapshot");
     next.manager.check();
     (next, restored)
 }
@@ -72,7 +76,11 @@ fn a_restart_before_anybody_is_reached_loses_nobody() {
     bare.requirements.truncate(1);
     let mut third = second.restarted(bare, 3, wall);
     let bytes = second.manager.snapshot(ENOUGH);
-    third.manager.restore(&bytes).expect("it is a snapshot");
+    {
+        let now = third.time();
+        third.manager.restore(now, &bytes)
+    }
+    .expect("it is a snapshot");
     let (fourth, _) = next_session(&third, MINUTE);
     for place in 0..fourth.nodes.len() {
         if let Some(view) = fourth.manager.peer(&fourth.nodes[place].id) {
@@ -100,7 +108,11 @@ fn a_quality_halves_in_a_week_and_who_did_not_serve_for_a_month_is_gone() {
     // A clock that went backwards says nothing: a week is assumed.
     let bytes = world.manager.snapshot(ENOUGH);
     let mut past = world.restarted(config(true), 2, 1_000);
-    past.manager.restore(&bytes).expect("it is a snapshot");
+    {
+        let now = past.time();
+        past.manager.restore(now, &bytes)
+    }
+    .expect("it is a snapshot");
     assert_eq!(past.view(place).score, 500);
 }
 
@@ -133,14 +145,26 @@ fn bans_are_never_shortened_by_a_restart() {
     // A clock that went backwards does not help either.
     let bytes = world.manager.snapshot(ENOUGH);
     let mut past = world.restarted(config(false), 2, 1_000);
-    past.manager.restore(&bytes).expect("it is a snapshot");
+    {
+        let now = past.time();
+        past.manager.restore(now, &bytes)
+    }
+    .expect("it is a snapshot");
     past.discovered(faulty, Source::PeerExchange);
     past.run(20 * MINUTE - 2_000);
     assert_eq!(past.view(faulty).state, PeerState::Banned);
     // Neither does an older snapshot in a session that knows more.
     let older = World::new().manager.snapshot(ENOUGH);
-    past.manager.restore(&older).expect("it is a snapshot");
-    past.manager.restore(&bytes).expect("it is a snapshot");
+    {
+        let now = past.time();
+        past.manager.restore(now, &older)
+    }
+    .expect("it is a snapshot");
+    {
+        let now = past.time();
+        past.manager.restore(now, &bytes)
+    }
+    .expect("it is a snapshot");
     assert_eq!(past.view(faulty).state, PeerState::Banned);
 }
 
@@ -239,10 +263,19 @@ fn a_damaged_snapshot_is_discarded_entirely() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     let mut next = world.restarted(config(true), 2, world.time().wall_ms);
-    let restored = next.manager.restore(&bytes);
+    let restored = {
+        let now = next.time();
+        next.manager.restore(now, &bytes)
+    };
     assert_eq!(restored, Err(SnapshotError::Checksum));
     assert_eq!(next.manager.stats().known, 0);
-    assert!(next.manager.restore(&[]).is_err());
+    assert!(
+        {
+            let now = next.time();
+            next.manager.restore(now, &[])
+        }
+        .is_err()
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use libp2p::identity::Keypair;
 use lightkeeper::fleet::FleetOptions;
-use lightkeeper::manager::{Config, HealthReason, Reason, Transport};
+use lightkeeper::manager::{Config, HealthReason, PeerState, Priority, Reason, Transport};
 use lightkeeper::node::{ErrorCode, LIGHT_PUSH, Limits, Needs, Node, NodeConfig, NodeError};
 use lightkeeper::protocols::network::Network;
 
@@ -123,6 +123,17 @@ async fn a_route_that_is_none_is_refused() {
 }
 
 #[tokio::test]
+async fn a_route_of_the_users_is_enough_to_reach_a_peer() {
+    let world = World::of(unreachable(), |_, config| config.bootstrap.clear()).await;
+    let peer = world.peer_of("all-1");
+    let address = world.fleet.node("all-1").unwrap().address;
+    world.node.add_route(peer, &address).unwrap();
+    let view = soon(world.node.dial(&peer.to_string())).await.unwrap();
+    assert_eq!(view.state, PeerState::Connected);
+    world.close().await;
+}
+
+#[tokio::test]
 async fn a_kept_peer_is_connected_although_nothing_needs_it() {
     let world = World::of(unreachable(), |fleet, config| {
         let address = fleet.node("store-1").unwrap().address;
@@ -134,6 +145,38 @@ async fn a_kept_peer_is_connected_although_nothing_needs_it() {
     world.node.keep(peer).unwrap();
     world.connects(peer).await;
     assert!(world.node.peer(&peer).unwrap().pinned);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_forgotten_peer_is_closed_and_unknown() {
+    let world = World::new().await;
+    world.ready().await;
+    let peer = world.node.health().requirements[usize::from(LIGHT_PUSH.0)].peers[0];
+    let mark = world.mark();
+    world.node.forget(peer).unwrap();
+    let reason = world.disconnect_since(mark, peer).await;
+    assert_eq!(reason, Reason::Forgotten);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn tags_and_hints_show_in_the_explanation() {
+    let world = World::new().await;
+    world.ready().await;
+    let peer = world.connected()[0];
+    world.node.protect(peer, "mine").unwrap();
+    world.node.hint(peer, "worth", 100, None).unwrap();
+    world.node.set_priority(peer, Priority::High).unwrap();
+    // A call that waits for the manager to have seen everything.
+    soon(world.node.dial(&peer.to_string())).await.unwrap();
+    let explained = world.node.explain(&peer).unwrap();
+    assert_eq!(explained.protected_by, ["mine"]);
+    assert_eq!(explained.parts.hints, 100);
+    assert_eq!(explained.view.priority, Priority::High);
+    assert!(explained.not_closed.is_some());
+    assert!(!explained.decisions.is_empty());
+    assert!(!world.node.decisions(1_000).is_empty());
     world.close().await;
 }
 
