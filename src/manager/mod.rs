@@ -35,7 +35,8 @@
 //!
 //! | part | owns |
 //! |---|---|
-//! | `table` | the record of each known peer (`peer`, with its addresses in `route`), netgroups, who is forgotten first |
+//! | `table` | the record of each known peer (`peer`, with its addresses in `route` and what contact told in `history`) |
+//! | `crowds` | who counts for which netgroup and introducer, and who is forgotten first |
 //! | `candidates` | who could be dialed for what, best first |
 //! | `selection` | whom to dial for what is missing |
 //! | `ladder` | parked bootstrap peers and the rungs of the start-up |
@@ -52,6 +53,9 @@
 //! | `pins` | whom the user holds, and whose connection they protect |
 //! | `bans`, `quarantine` | who may not connect, and which subnets |
 //! | `snapshot` | what outlives the process, and what came back of it (its bytes: `saved`) |
+//! | `limits` | how many connections there may be: what the user wants, and what holds now |
+//! | `environment` | who sees the page, what the network costs, how much memory is left; `network` hears of it |
+//! | `diversity`, `transport_caps` | whether one more of a network, an introducer or a transport is admitted; they own nothing |
 //! | `outage` | whether this machine's network is to blame |
 //! | `deadlines` | what is to happen when |
 //! | `seed` | every choice between equals |
@@ -59,7 +63,7 @@
 //! | `locks` | which connections are left alone, for whom and until when |
 //! | `ring`, `gauges` | the last decisions, and what is measured beside the counters |
 //! | `record` | the log of inputs, as `wire` writes it; `explain` and `views` read |
-//! | `backoff`, `closing`, `quota`, `services` | pure rules |
+//! | `backoff`, `closing`, `quota`, `services`, `transport` | pure rules |
 //!
 //! Bounds: 5,000 peers with 8 addresses each, 20 connections and dials together, one deadline for each purpose.
 //! One input costs a few searches in ordered maps; nothing walks over all peers but [`Manager::peers`] and a start.
@@ -81,6 +85,7 @@ mod candidates;
 mod check;
 mod closing;
 mod connections;
+mod crowds;
 mod deadlines;
 mod dials;
 mod diversity;
@@ -91,6 +96,7 @@ mod gate;
 mod gauges;
 mod guards;
 mod hints;
+mod history;
 mod ladder;
 mod leaving;
 mod limits;

@@ -1,16 +1,17 @@
 //! The known peers.
 //!
-//! Owns every [`Peer`] record, the way from ids to records, who counts for which network and introducer, and who is
-//! forgotten for a newcomer. Bounded (4.15): a newcomer displaces one of the peers that were never reached, at random
+//! Owns every [`Peer`] record, the way from ids to records, the order of those that were reached, and the crowds that
+//! decide who is forgotten for a newcomer. Bounded (4.15): a newcomer displaces one of the peers that were never reached, at random
 //! among those of the introducer and netgroup that are represented most; when all were reached, the one that was reached
 //! longest ago; nobody whom the user named, holds or banned, nor anybody in use. Every operation is a few searches in
 //! ordered sets.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use libp2p_identity::PeerId;
 
+use super::crowds::{Crowds, Label, Member};
 use super::event::{RequirementId, Source};
 use super::peer::Peer;
 use super::seed::{Domain, Seed};
@@ -57,19 +58,6 @@ pub(super) type Set = BTreeSet<[u64; 3]>;
 /// How many of the first records in line are looked at for one that may be forgotten.
 const EVICTION_TRIES: usize = 32;
 
-/// What peers are counted by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Label {
-    /// A netgroup.
-    Group(u64),
-    /// Who named them.
-    Introducer(u64),
-    /// Who named them, among those that were never reached.
-    New(u64),
-    /// Netgroup and introducer (half of its mark), among those that may be forgotten.
-    Cell(u64, u32),
-}
-
 #[derive(Debug)]
 struct Slot {
     generation: u32,
@@ -93,16 +81,8 @@ pub(super) struct Table {
     by_id: Set,
     /// (when, 0, who): the reached.
     reached: Set,
-    /// (netgroup, introducer and salt, who): the new ones that may be forgotten.
-    by_group: Set,
-    /// (introducer, salt, who): the same.
-    by_introducer: Set,
-    /// (how many, netgroup, introducer): the cells of the same.
-    cells: Set,
-    counts: BTreeMap<Label, u32>,
-    /// Labels of each kind that count somebody.
-    groups: usize,
-    introducers: usize,
+    /// Who counts for which netgroup and introducer.
+    pub(super) crowds: Crowds,
     clock: u64,
 }
 
@@ -200,48 +180,15 @@ impl Table {
             .collect()
     }
 
-    /// How many netgroups are known.
-    pub(super) fn groups(&self) -> usize {
-        self.groups
-    }
-
-    /// How many peers named somebody who is known.
-    pub(super) fn introducers(&self) -> usize {
-        self.introducers
-    }
-
-    /// How many of a netgroup are known.
-    pub(super) fn of_group(&self, group: u64) -> usize {
-        self.count_of(Label::Group(group))
-    }
-
-    /// How many are known that an introducer named and that were never reached.
-    pub(super) fn new_of(&self, introducer: u64) -> usize {
-        self.count_of(Label::New(introducer))
-    }
-
-    fn count_of(&self, label: Label) -> usize {
-        self.counts.get(&label).map_or(0, |count| *count as usize)
-    }
-
     /// Who would have to go for a newcomer; `Err` when the table is full of peers that may not be forgotten.
     pub(super) fn room(&mut self, limit: usize, seed: &mut Seed) -> Result<Option<Ix>, Full> {
         if self.by_id.len() < limit {
             return Ok(None);
         }
         for _ in 0..EVICTION_TRIES {
-            let Some(&[_, group, introducer]) = self.cells.last() else {
+            let Some(ix) = self.crowds.any_of_largest(seed) else {
                 break;
             };
-            // Somewhere in the cell, or else its first.
-            let cell = introducer << 32;
-            let within = |key: &&[u64; 3]| key[0] == group && key[1] >> 32 == introducer;
-            let mut after = self.by_group.range([group, cell | seed.draw() >> 32, 0]..);
-            let mut all = self.by_group.range([group, cell, 0]..);
-            let Some(key) = after.next().filter(within).or_else(|| all.next()) else {
-                break;
-            };
-            let ix = Ix::unpacked(key[2]);
             if self.get(ix).is_some_and(Peer::forgettable) {
                 return Ok(Some(ix));
             }
@@ -259,16 +206,6 @@ impl Table {
             self.reached(ix);
         }
         Err(Full)
-    }
-
-    /// Another than `but` of a netgroup, at random, that may be forgotten and was never reached.
-    pub(super) fn any_of_group(&self, group: u64, but: Ix, draw: u64) -> Option<Ix> {
-        any(&self.by_group, group, but, draw)
-    }
-
-    /// Another than `but` that an introducer named, at random, that may be forgotten and was never reached.
-    pub(super) fn any_of_introducer(&self, introducer: u64, but: Ix, draw: u64) -> Option<Ix> {
-        any(&self.by_introducer, introducer, but, draw)
     }
 
     pub(super) fn insert(
@@ -313,8 +250,8 @@ impl Table {
         };
         self.by_id.insert([self.mark(&id), ix.packed(), 0]);
         if let Some(introducer) = introducer {
-            self.count(Label::Introducer(introducer), true);
-            self.count(Label::New(introducer), true);
+            self.crowds.count(Label::Introducer(introducer), true);
+            self.crowds.count(Label::New(introducer), true);
         }
         ix
     }
@@ -333,12 +270,12 @@ impl Table {
         self.free.push(ix.slot);
         self.by_id.remove(&[self.mark(&peer.id), ix.packed(), 0]);
         if group != 0 {
-            self.count(Label::Group(group), false);
+            self.crowds.count(Label::Group(group), false);
         }
         if let Some(introducer) = peer.introducer {
-            self.count(Label::Introducer(introducer), false);
+            self.crowds.count(Label::Introducer(introducer), false);
             if reached_at == 0 {
-                self.count(Label::New(introducer), false);
+                self.crowds.count(Label::New(introducer), false);
             }
         }
         Some(peer)
@@ -357,7 +294,7 @@ impl Table {
         self.slots[ix.slot as usize].reached_at = self.clock;
         if before == 0 {
             if let Some(introducer) = introducer {
-                self.count(Label::New(introducer), false);
+                self.crowds.count(Label::New(introducer), false);
             }
             self.list(ix);
         }
@@ -382,7 +319,7 @@ impl Table {
         self.slots[ix.slot as usize].group = new;
         for (group, comes) in [(new, true), (old, false)] {
             if group != 0 {
-                self.count(Label::Group(group), comes);
+                self.crowds.count(Label::Group(group), comes);
             }
         }
         self.list(ix);
@@ -407,68 +344,27 @@ impl Table {
         if core::mem::replace(&mut slot.listed, comes) == comes {
             return;
         }
-        let (group, packed, teller) = (slot.group, ix.packed(), teller(peer));
-        let (salt, introducer) = (peer.salt, peer.introducer);
-        change(
-            &mut self.by_group,
-            [group, teller << 32 | salt >> 32, packed],
-            comes,
-        );
-        if let Some(introducer) = introducer {
-            change(&mut self.by_introducer, [introducer, salt, packed], comes);
-        }
-        let label = Label::Cell(group, teller as u32);
-        let before = self.count_of(label) as u64;
-        self.count(label, comes);
-        self.cells.remove(&[before, group, teller]);
-        let after = self.count_of(label) as u64;
-        if after > 0 {
-            self.cells.insert([after, group, teller]);
-        }
-    }
-
-    fn count(&mut self, label: Label, comes: bool) {
-        let count = self.counts.entry(label).or_insert(0);
-        let before = *count;
-        let after = if comes { before + 1 } else { before - 1 };
-        *count = after;
-        if after == 0 {
-            self.counts.remove(&label);
-        }
-        if (before == 0) == (after == 0) {
-            return;
-        }
-        let kinds = match label {
-            Label::Group(_) => &mut self.groups,
-            Label::Introducer(_) => &mut self.introducers,
-            Label::New(_) | Label::Cell(..) => return,
-        };
-        if comes {
-            *kinds += 1;
-        } else {
-            *kinds -= 1;
-        }
+        let member = member(ix, slot.group, peer);
+        self.crowds.list(member, comes);
     }
 
     /// Whether the views agree (R4).
     pub(super) fn check(&self, limit: usize) {
         assert!(self.by_id.len() <= limit, "the table is bounded");
         assert_eq!(self.slots.len() - self.free.len(), self.by_id.len());
-        let mut counts: BTreeMap<Label, u32> = BTreeMap::new();
-        let mut add = |label| *counts.entry(label).or_insert(0) += 1;
-        let (mut reached, mut listed, mut introduced) = (0, 0, 0);
+        let (mut crowds, mut reached) = (Crowds::default(), 0);
         for (ix, peer) in self.iter() {
             let slot = self.slot(ix).expect("it has a record");
             assert_eq!(self.find(&peer.id), Some(ix));
             let group = peer.routes.best().map_or(0, |route| route.group);
             assert_eq!(slot.group, group);
             if group != 0 {
-                add(Label::Group(group));
+                crowds.count(Label::Group(group), true);
             }
             if let Some(introducer) = peer.introducer {
-                add(Label::Introducer(introducer));
+                crowds.count(Label::Introducer(introducer), true);
                 if slot.reached_at == 0 {
-                    add(Label::New(introducer));
+                    crowds.count(Label::New(introducer), true);
                 }
             }
             if slot.reached_at > 0 {
@@ -476,62 +372,36 @@ impl Table {
                 assert!(self.reached.contains(&[slot.reached_at, 0, ix.packed()]));
             }
             if slot.listed {
-                listed += 1;
-                let teller = teller(peer);
-                let key = [group, teller << 32 | peer.salt >> 32, ix.packed()];
-                assert!(self.by_group.contains(&key));
-                add(Label::Cell(group, teller as u32));
-                if let Some(introducer) = peer.introducer {
-                    introduced += 1;
-                    let key = [introducer, peer.salt, ix.packed()];
-                    assert!(self.by_introducer.contains(&key));
-                }
+                crowds.list(member(ix, group, peer), true);
             } else if slot.reached_at == 0 {
                 assert!(!peer.forgettable(), "{} can be forgotten", peer.id);
             }
         }
-        assert_eq!(counts, self.counts);
         assert_eq!(reached, self.reached.len());
-        assert_eq!(listed, self.by_group.len());
-        assert_eq!(introduced, self.by_introducer.len());
-        let known =
-            |wanted: fn(&Label) -> bool| counts.keys().filter(|label| wanted(label)).count();
-        assert_eq!(self.groups, known(|label| matches!(label, Label::Group(_))));
-        assert_eq!(
-            self.introducers,
-            known(|label| matches!(label, Label::Introducer(_)))
-        );
-        assert_eq!(
-            self.cells.len(),
-            known(|label| matches!(label, Label::Cell(..)))
-        );
-        for [count, group, teller] in &self.cells {
-            let label = Label::Cell(*group, *teller as u32);
-            assert_eq!(counts.get(&label).copied().map(u64::from), Some(*count));
-        }
+        assert_eq!(crowds, self.crowds);
     }
 }
 
-/// Half of the mark of who named a peer, or else the kind of source.
-fn teller(peer: &Peer) -> u64 {
-    peer.introducer
-        .map_or(peer.source as u64, |mark| mark >> 32)
+/// What the crowds look at.
+fn member(ix: Ix, group: u64, peer: &Peer) -> Member {
+    Member {
+        ix,
+        group,
+        introducer: peer.introducer,
+        teller: peer
+            .introducer
+            .map_or(peer.source as u64, |mark| mark >> 32),
+        salt: peer.salt,
+    }
 }
 
+/// Adds a key, or removes it.
 pub(super) fn change(set: &mut Set, key: [u64; 3], comes: bool) {
     if comes {
         set.insert(key);
     } else {
         set.remove(&key);
     }
-}
-
-/// Another than `but` of the records that begin with `first`, the next after `draw`.
-fn any(set: &Set, first: u64, but: Ix, draw: u64) -> Option<Ix> {
-    let after = set.range([first, draw, 0]..=[first, u64::MAX, u64::MAX]);
-    let before = set.range([first, 0, 0]..[first, draw, 0]);
-    let mut all = after.chain(before).map(|key| Ix::unpacked(key[2]));
-    all.find(|ix| *ix != but)
 }
 
 /// The table is full of peers that may not be forgotten.
