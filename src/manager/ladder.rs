@@ -154,7 +154,9 @@ impl Ladder {
                 return Step::Release(3);
             }
             if s.dialing == 1 {
-                return Step::Wait(hedge_at.min(cold_at.max(s.now.saturating_add(1))));
+                // The emergency may have to wait for a connection to end, which is an input.
+                let cold = (s.now < cold_at).then_some(cold_at);
+                return Step::Wait(cold.map_or(hedge_at, |at| at.min(hedge_at)));
             }
             return if s.now < cold_at {
                 Step::Wait(cold_at)
@@ -171,7 +173,11 @@ impl Ladder {
             if s.deficit && s.now >= hedge_at {
                 return Step::Release(3);
             }
-            return Step::Wait(hedge_at.max(s.now.saturating_add(1)));
+            return if s.now < hedge_at {
+                Step::Wait(hedge_at)
+            } else {
+                Step::Rest
+            };
         }
         Step::Rest
     }
