@@ -7,8 +7,9 @@ use lightkeeper::manager::{
     Command, Config, ConnId, DialFailure, DialId, DialWhy, Direction, Event, Failed, GateQuery,
     HealthReason, Metadata, Need, Notice, Priority, Reason, RequirementId, Source, Time,
 };
-use multiaddr::{Multiaddr, Protocol};
+use multiaddr::Multiaddr;
 
+use crate::orders::{let_go, parting};
 use crate::view::{Input, View};
 
 /// A dial under way.
@@ -28,7 +29,7 @@ pub(crate) struct ConnRecord {
     pub(crate) opened_at: u64,
     /// It completes a dial that was under way, or the gate admitted it.
     pub(crate) admitted: bool,
-    /// Ordered closed: when, and why.
+    /// Ordered closed: from when on it should be gone, and why.
     pub(crate) closing: Option<(u64, Reason)>,
     pub(crate) identified: bool,
     pub(crate) metadata: Option<Metadata>,
@@ -386,6 +387,13 @@ impl Ledger {
     /// Takes an order.
     pub(crate) fn ordered(&mut self, command: &Command) {
         let now = self.now;
+        if let Some((conn, reason, drain_ms)) = parting(command)
+            && let Some(conn) = self.conns.get_mut(&conn)
+        {
+            conn.closing.get_or_insert((now + drain_ms, reason));
+            let record = self.peers.entry(conn.peer).or_default();
+            record.last_closed = Some((now, reason));
+        }
         match command {
             Command::Dial {
                 dial,
@@ -410,13 +418,6 @@ impl Ledger {
             }
             Command::CancelDial { dial } => {
                 self.dials.remove(dial);
-            }
-            Command::Close { conn, reason } => {
-                if let Some(conn) = self.conns.get_mut(conn) {
-                    conn.closing.get_or_insert((now, *reason));
-                    let record = self.peers.entry(conn.peer).or_default();
-                    record.last_closed = Some((now, *reason));
-                }
             }
             Command::Ping { conn, .. } => {
                 if let Some(conn) = self.conns.get_mut(conn) {
@@ -452,7 +453,7 @@ impl Ledger {
                 let wait = match reason {
                     Reason::OtherNetwork => (now + self.other_network_ms, Wait::Network),
                     Reason::FailedService => (now + self.prune_wait_ms, Wait::Replaced),
-                    Reason::NotNeeded | Reason::HandedOff if !self.missed => {
+                    reason if let_go(*reason) && !self.missed => {
                         (now + self.prune_wait_ms, Wait::Spare)
                     }
                     _ => return,
@@ -478,19 +479,4 @@ impl Ledger {
             _ => {}
         }
     }
-}
-
-/// Host and port of an address.
-pub(crate) fn endpoint(route: &Multiaddr) -> String {
-    let mut host = String::new();
-    let mut port = 0;
-    for protocol in route {
-        match protocol {
-            Protocol::Ip4(ip) => host = ip.to_string(),
-            Protocol::Ip6(ip) => host = ip.to_string(),
-            Protocol::Tcp(number) => port = number,
-            _ => {}
-        }
-    }
-    format!("{host}:{port}")
 }
