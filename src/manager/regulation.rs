@@ -151,7 +151,9 @@ impl Manager {
             return;
         }
         let making = self.connections.iter().any(|(_, conn)| !conn.is_open());
-        if making || self.regulation.is_held(self.now.mono_ms) {
+        // Places that dials take are free when these end, and that is an input: no round could free them.
+        let full = self.limits.soft().saturating_add(self.burst_connections());
+        if making || self.counted() < full || self.regulation.is_held(self.now.mono_ms) {
             return;
         }
         self.regulation.ask(Trigger::DeficitAtLimit);

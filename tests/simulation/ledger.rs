@@ -93,6 +93,8 @@ pub(crate) struct Ledger {
     pub(crate) peers: BTreeMap<PeerId, PeerRecord>,
     /// When there were none.
     pub(crate) lonely_since: u64,
+    /// The clocks of the last event.
+    pub(crate) handled_at: u64,
     pub(crate) wall: u64,
     /// The machine slept before this input.
     resumed: bool,
@@ -120,6 +122,7 @@ impl Ledger {
             conns: BTreeMap::new(),
             peers: BTreeMap::new(),
             lonely_since: now.mono_ms,
+            handled_at: now.mono_ms,
             wall: now.wall_ms,
             resumed: false,
             missed: false,
@@ -175,12 +178,21 @@ impl Ledger {
     /// Takes an input, before the orders that it led to.
     pub(crate) fn told(&mut self, time: Time, input: &Input, before: &View, after: &View) {
         let mono = time.mono_ms.max(self.now);
+        if let Input::Gate(query, verdict) = input {
+            // A question moves no clock: whether the machine slept is for the next event to find out.
+            self.now = mono;
+            if let (GateQuery::Inbound { peer }, Ok(())) = (query, verdict) {
+                self.at_the_gate = *peer;
+            }
+            return;
+        }
         let wall = time.wall_ms.max(self.wall);
         let late = before
             .next_deadline
             .is_some_and(|due| mono.saturating_sub(due) >= self.resume_late_ms);
-        let drift = (wall - self.wall).saturating_sub(mono - self.now);
+        let drift = (wall - self.wall).saturating_sub(mono - self.handled_at);
         self.now = mono;
+        self.handled_at = mono;
         self.wall = wall;
         // Who is shown out at once was never company.
         if self.open().next().is_some() {
@@ -209,14 +221,10 @@ impl Ledger {
         let close_ms = self.close_ms;
         self.conns
             .retain(|_, conn| conn.closing.is_none_or(|(at, _)| mono < at + close_ms));
-        match input {
-            Input::Event(event) => {
-                let pinned = after.subject.as_ref().is_some_and(|view| view.pinned);
-                self.event(event, pinned);
-                self.at_the_gate = None;
-            }
-            Input::Gate(GateQuery::Inbound { peer }, Ok(())) => self.at_the_gate = *peer,
-            Input::Gate(..) => {}
+        if let Input::Event(event) = input {
+            let pinned = after.subject.as_ref().is_some_and(|view| view.pinned);
+            self.event(event, pinned);
+            self.at_the_gate = None;
         }
     }
 
@@ -269,6 +277,10 @@ impl Ledger {
                 let new = !self.peers.contains_key(peer);
                 let record = self.peers.entry(*peer).or_default();
                 record.named |= new;
+                // The user's pardon is a pardon of everything.
+                if record.banned(now) || record.hung_up {
+                    record.wait = None;
+                }
                 record.banned_by_user = *priority == Priority::Banned;
                 if record.banned_by_user {
                     record.requested = false;
@@ -453,7 +465,7 @@ impl Ledger {
                 let wait = match reason {
                     Reason::OtherNetwork => (now + self.other_network_ms, Wait::Network),
                     Reason::FailedService => (now + self.prune_wait_ms, Wait::Replaced),
-                    reason if let_go(*reason) && !self.missed => {
+                    reason if let_go(*reason) && !self.missed && !self.peer(peer).requested => {
                         (now + self.prune_wait_ms, Wait::Spare)
                     }
                     _ => return,

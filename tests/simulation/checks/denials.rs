@@ -72,7 +72,9 @@ impl Invariant for Plausible {
                 let closed = record.last_closed.filter(|(_, why)| let_go(*why));
                 // Longer each time, and from when the close is confirmed.
                 let cool = scene.config.prune_cap_ms + scene.config.close_ms;
-                outbound && closed.is_some_and(|(at, _)| ledger.now < at + cool)
+                let full = ledger.conns.len() + scene.view.stats.dialing as usize
+                    >= usize::from(scene.view.stats.soft);
+                (outbound || full) && closed.is_some_and(|(at, _)| ledger.now < at + cool)
             }
             Reason::BadBehaviour => self
                 .faulty
