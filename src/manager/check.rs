@@ -25,6 +25,7 @@ impl Manager {
         self.check_needs();
         self.check_enrollments();
         self.check_locks();
+        self.check_bursts();
         self.check_leaving();
         self.check_mode();
         self.check_relief();

@@ -95,8 +95,15 @@ impl Manager {
         }
     }
 
+    /// How many serve each requirement. What bursts made does not count: it leaves before long (S12).
     pub(super) fn cover(&self) -> Cover {
-        Cover(self.needs.ids().map(|id| self.needs.have(id)).collect())
+        let mut cover = Cover(self.needs.ids().map(|id| self.needs.have(id)).collect());
+        for (id, conn) in self.connections.open() {
+            if self.bursts.holds(id) {
+                cover.without(conn.serving);
+            }
+        }
+        cover
     }
 
     /// What is surplus, in the order in which it goes, and what remains and could go for something better. `cover` is

@@ -43,9 +43,9 @@ impl Manager {
                     self.give_up_surplus_dials();
                     self.dial_alternative(&mut wake);
                 }
+                self.dial_bursts(&mut wake);
                 self.dial_successor(&mut wake);
                 self.dial_relief(&mut wake);
-                self.dial_bursts();
             }
         }
         self.fresh_loss = None;
@@ -108,7 +108,7 @@ impl Manager {
                 self.wait_for_token(wake);
                 return;
             }
-            if self.occupied() >= self.limits.soft() {
+            if self.filled() >= self.limits.soft() {
                 if lacking.iter().any(|id| self.candidates.any(id)) {
                     self.regulation.room_is_short = true;
                 }
@@ -367,7 +367,7 @@ impl Manager {
                 self.wait_for_token(wake);
                 return;
             }
-            if self.occupied() >= self.limits.soft() {
+            if self.filled() >= self.limits.soft() {
                 self.regulation.room_is_short |= !self.entitled().is_empty();
                 return;
             }

@@ -122,13 +122,13 @@ impl Manager {
             .ids()
             .filter(|id| self.wanted_dials(*id) > 0)
             .collect();
-        if self.occupied() + LAST_PLACES < self.limits.soft() {
+        if self.filled() + LAST_PLACES < self.limits.soft() {
             return lacking;
         }
         let within = lacking.minus(self.overdrawn());
         if within.iter().any(|id| self.candidates.any(id)) {
             within
-        } else if self.occupied() < self.limits.soft() {
+        } else if self.filled() < self.limits.soft() {
             // Nobody else could use them: what is idle may be borrowed (4.4).
             lacking
         } else {

@@ -91,7 +91,7 @@ impl Manager {
         let peer = self.table.get(conn.ix)?;
         let judged =
             conn.is_open() && !conn.verifying() && !peer.held() && peer.link == Link::Connected(id);
-        let judged = judged && !self.locked(id);
+        let judged = judged && !self.locked(id) && !self.bursts.holds(id);
         judged.then_some((conn, peer))
     }
 
@@ -266,7 +266,7 @@ impl Manager {
     fn surplus(&self, requirement: RequirementId, pressure: Pressure) -> Option<ConnId> {
         let max = usize::from(self.needs.need(requirement)?.max);
         let providers = self.needs.providers(requirement);
-        let bootstraps = providers.iter().filter(|p| self.is_bootstrap(p.conn));
+        let bootstraps = providers.iter().filter(|p| self.is_passing(p.conn));
         if providers.len() - bootstraps.count() <= max {
             return None;
         }
@@ -278,7 +278,11 @@ impl Manager {
         })
     }
 
-    fn is_bootstrap(&self, id: ConnId) -> bool {
+    /// Whether a connection goes by itself before long: that of a bootstrap peer, or one that a burst made (S12).
+    fn is_passing(&self, id: ConnId) -> bool {
+        if self.bursts.holds(id) {
+            return true;
+        }
         let peer = self.connections.get(id).map(|conn| conn.ix);
         let peer = peer.and_then(|ix| self.table.get(ix));
         peer.is_some_and(|peer| peer.role == Role::Bootstrap)

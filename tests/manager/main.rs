@@ -1,6 +1,7 @@
 //! Stories about the manager, under virtual time.
 
 mod bans;
+mod bursts;
 mod closing;
 #[cfg(not(target_arch = "wasm32"))]
 mod corpus;
