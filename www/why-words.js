@@ -11,7 +11,7 @@ import { FAILURES, REASONS, capital, enumerate, serviceTitle } from "./words.js"
 const DIALS = {
   needed: "a peer was missing",
   requested: "you asked for it",
-  bootstrap: "nobody else was left to try",
+  bootstrap: "nobody else could be tried",
   redial: "it had been lost",
   probe: "everything failed, and somebody had to be tried",
   "hand-off": "to take over from a bootstrap peer",
@@ -131,7 +131,7 @@ export function explanationWords({ peer, notDialed, notClosed, usedBy, parts, fa
     ...(connected ? [{ term: "Used by", text: usedBy.length > 0 ? enumerate(usedBy.map(serviceTitle)) : "nobody" }] : []),
     {
       term: `Score ${peer.score}`,
-      text: capital([...quality, `behaviour ${parts.behaviour}`, `your hints ${parts.hints}`, `reached ${Math.round(parts.reach * 100)} %`].join(" · ")),
+      text: capital([...quality, `behaviour ${parts.behaviour}`, `your hints ${parts.hints}`, `chance to reach it ${Math.round(parts.reach * 100)} %`].join(" · ")),
     },
     ...(failures > 0 ? [{ term: "In a row", text: counted(failures, "failed call") }] : []),
     ...(flaps > 0 ? [{ term: "In a row", text: counted(flaps, "short connection") }] : []),

@@ -95,7 +95,8 @@ function shareRow({ name }) {
       setText(text, `${SHARE.format(share)} of ${high}`);
       const parts = [
         `${counted(connections, "connection")} in use`,
-        granted ? `${granted.low} for sure` : "an offer waits for an answer",
+        ...(granted ? [] : ["an offer waits for an answer"]),
+        ...(granted && granted.low > 0 ? [`${granted.low} for sure`] : []),
         CLASSES[kind] ?? kind,
         ...(locked > 0 ? [`${locked} locked`] : []),
       ];

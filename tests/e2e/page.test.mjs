@@ -92,6 +92,15 @@ demoTest("the page's buttons stop, stall and start a node of the local network",
   assert.equal((await fleet.byPeerId(peerId)).fault, "none");
 });
 
+demoTest("a page that goes offline, and comes back, says so", { demo: { expect: [REFUSED_SOCKET] } }, async ({ demo }) => {
+  await demo.page.context().setOffline(true);
+  await demo.event("network:change", { state: "offline" });
+  const from = await demo.mark();
+  await demo.page.context().setOffline(false);
+  await demo.event("network:change", { state: "online" }, { from });
+  await demo.ready();
+});
+
 demoTest("the panel Why shows each protocol's share, the last decisions, and why a peer that is pressed stands where it stands", {}, async ({ demo }) => {
   for (const name of ["lightPush", "filter", "store"]) await demo.at(`share-${name}`).filter({ hasText: "in use" }).waitFor();
   const [{ peerId }] = await demo.connected();
