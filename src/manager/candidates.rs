@@ -11,6 +11,9 @@ use super::peer::Rank;
 use super::services::Services;
 use super::table::Ix;
 
+/// Members of a group that are looked at before it is given up.
+const MEMBERS_TRIED: usize = 4;
+
 /// How a candidate stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Entry {
@@ -138,7 +141,6 @@ impl Candidates {
         groups: usize,
         usable: impl Fn(Ix) -> bool + 'a,
     ) -> impl Iterator<Item = (Ix, &'a Entry)> + 'a {
-        const MEMBERS_TRIED: usize = 4;
         // More groups than one introducer can fill, so that none can hide the others behind peers that are not usable.
         const GROUPS_TRIED: usize = 96;
         let posting = self.postings.get(usize::from(requirement.0));
@@ -153,6 +155,30 @@ impl Candidates {
                 self.placed.get(ix).map(|entry| (*ix, entry))
             })
             .take(groups)
+    }
+
+    /// The best member that `usable` admits of each of a few groups, from a point in the order of their numbers on and
+    /// around its end.
+    pub(super) fn around<'a>(
+        &'a self,
+        requirement: RequirementId,
+        from: u64,
+        groups: usize,
+        usable: impl Fn(Ix) -> bool + 'a,
+    ) -> impl Iterator<Item = (Ix, &'a Entry)> + 'a {
+        let posting = self.postings.get(usize::from(requirement.0));
+        posting
+            .into_iter()
+            .flat_map(move |posting| {
+                let later = posting.members.range(from..);
+                later.chain(posting.members.range(..from))
+            })
+            .take(groups)
+            .filter_map(move |(_, members)| {
+                let mut best = members.iter().rev().take(MEMBERS_TRIED);
+                let (_, _, ix) = best.find(|(_, _, ix)| usable(*ix))?;
+                self.placed.get(ix).map(|entry| (*ix, entry))
+            })
     }
 
     /// Whether the postings hold exactly what was placed (R4).

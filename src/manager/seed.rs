@@ -20,6 +20,10 @@ pub(super) enum Domain {
     Subnet = 5,
     /// Who told of others.
     Introducer = 6,
+    /// What turns the order among equals.
+    Epoch = 7,
+    /// The lifetime of a connection.
+    Lifetime = 8,
 }
 
 /// The source of choices.
