@@ -50,6 +50,8 @@ pub(crate) enum What {
     GivesUp(DialId),
     /// Said on a connection, if it still is one.
     Says(ConnId, Event),
+    /// The last request on a connection that is to end is over.
+    Drained(ConnId),
     /// A connection ends from the other side.
     Breaks(ConnId, lightkeeper::manager::CloseCause),
     /// It ends if the network is still gone.
@@ -160,7 +162,9 @@ impl Client {
         for command in commands {
             match command {
                 Command::Dial { peer, why, .. } => self.log.dials.push((t, *peer, *why)),
-                Command::Close { reason, .. } => self.log.closes.push((t, *reason)),
+                Command::Close { reason, .. } | Command::Drain { reason, .. } => {
+                    self.log.closes.push((t, *reason));
+                }
                 _ => {}
             }
         }

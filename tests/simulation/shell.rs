@@ -7,8 +7,8 @@ use lightkeeper::manager::{
 
 use crate::browser::Ended;
 use crate::client::{Dialing, Link, What, failed};
-use crate::ledger::endpoint;
 use crate::network::{Answer, Behaviour, Life, requirements};
+use crate::orders::endpoint;
 use crate::script::ShellFaults;
 use crate::world::World;
 
@@ -52,6 +52,13 @@ impl World {
             }
             Command::CancelDial { dial } => self.end_dial(c, dial, Ended::GivenUp),
             Command::Close { conn, .. } => self.closes(c, conn),
+            Command::Drain {
+                conn, deadline_ms, ..
+            } => {
+                let client = &mut self.clients[c];
+                let wait = client.rng.between(0, u64::from(deadline_ms));
+                self.after(c, wait, What::Drained(conn));
+            }
             Command::Ping { conn, timeout_ms } => self.pings(c, conn, timeout_ms),
             Command::Discover => self.walks_tree(c),
             Command::QueryPeers { conn, peer, count } => {
@@ -259,7 +266,8 @@ impl World {
         }
     }
 
-    fn closes(&mut self, c: usize, conn: ConnId) {
+    /// We close it, and say so.
+    pub(crate) fn closes(&mut self, c: usize, conn: ConnId) {
         if self.unlink(c, conn) {
             let cause = CloseCause::Ordered;
             self.call_back(c, CLOSE_MS, Event::Closed { conn, cause });

@@ -146,6 +146,7 @@ impl World {
             What::Lands(dial, answer) => self.lands(c, dial, answer),
             What::GivesUp(dial) => self.gives_up(c, dial),
             What::Says(conn, event) => self.says(c, conn, event),
+            What::Drained(conn) => self.closes(c, conn),
             What::Breaks(conn, cause) => self.breaks(c, conn, cause),
             What::BreaksIfCut(conn) => {
                 if !self.clients[c].environment.network {
