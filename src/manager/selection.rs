@@ -88,16 +88,16 @@ impl Manager {
         })
     }
 
-    /// What depends on one peer alone: every requirement that has a minimum, if there are several and others could serve
-    /// one of them.
-    pub(super) fn depends_on_one(&self) -> Option<RequirementId> {
+    /// What depends on one peer alone, together with every other requirement that has a minimum, and who else could serve
+    /// it. Whoever failed since it last worked is not asked: nothing is missing, and quiet is worth more (E1).
+    pub(super) fn depends_on_one(&self) -> Option<(RequirementId, Ix)> {
         let critical = self.needs.ids().filter(|id| {
             let need = self.needs.need(*id);
             need.is_some_and(|need| need.min > 0)
         });
+        let critical: Services = critical.collect();
         let mut sole: Option<ConnId> = None;
-        let (mut count, mut other) = (0, None);
-        for id in critical {
+        for id in critical.iter() {
             let [provider] = self.needs.providers(id) else {
                 return None;
             };
@@ -105,12 +105,28 @@ impl Manager {
                 return None;
             }
             sole = Some(provider.conn);
-            count += 1;
-            if other.is_none() && self.candidates.any(id) {
-                other = Some(id);
-            }
         }
-        if count > 1 { other } else { None }
+        if critical.len() < 2 {
+            return None;
+        }
+        let census = self.census();
+        let usable = |ix: Ix| {
+            self.table.get(ix).is_some_and(|peer| {
+                let failed = peer.level > 0 || peer.flap > 0;
+                let mut routes = peer.routes.iter();
+                !failed
+                    && self.admission(&census, peer) == Admission::Within
+                    && routes.any(|route| self.may_try(route))
+            })
+        };
+        critical.iter().find_map(|id| {
+            let mut top = self.candidates.top(id, self.config.groups_compared, usable);
+            let (ix, _) = top.find(|(ix, _)| {
+                let peer = self.table.get(*ix);
+                peer.is_some_and(|peer| peer.known_for(Services::one(id)))
+            })?;
+            Some((id, ix))
+        })
     }
 
     /// What is missing and may be dialed for. The last places are for those who are within their shares: whoever is
