@@ -28,6 +28,7 @@ impl Manager {
         self.check_bursts();
         self.check_leaving();
         self.check_mode();
+        self.check_relief();
         self.check_limits();
         if self.run == Run::Stopped {
             assert!(self.dials.is_empty(), "nobody is dialed while stopped (S2)");

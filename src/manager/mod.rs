@@ -46,6 +46,7 @@
 //! | `guards` | whether a connection may be closed for others; it owns nothing |
 //! | `regulation` | when a round of regulation begins |
 //! | `rounds`, `utility` | what a round closes, and how much a connection would be missed; they own nothing |
+//! | `lean`, `relief`, `lifetime` | what is surplus; who is dialed to replace two, or one that is old |
 //! | `leaving` | connections on their way out, and peers that wait because we closed theirs |
 //! | `dials` | the token bucket and the dials under way |
 //! | `connections` | the open connections and what was verified on them |
@@ -98,7 +99,9 @@ mod guards;
 mod hints;
 mod history;
 mod ladder;
+mod lean;
 mod leaving;
+mod lifetime;
 mod limits;
 mod locks;
 mod modes;
@@ -122,6 +125,7 @@ mod probe;
 mod quarantine;
 mod quota;
 mod regulation;
+mod relief;
 mod requirements;
 mod ring;
 mod rounds;
@@ -156,6 +160,7 @@ use enrollments::Enrollments;
 use environment::Environment;
 use gauges::Gauges;
 use ladder::Ladder;
+use lean::Lean;
 use leaving::Leaving;
 use limits::Limits;
 use locks::Locks;
@@ -169,6 +174,7 @@ use quarantine::Quarantine;
 use regulation::Regulation;
 use ring::Ring;
 use seed::{Domain, Seed};
+use selection::Selection;
 use services::Services;
 use snapshot::Memory;
 use table::{Ix, Table};
@@ -223,6 +229,8 @@ pub struct Manager {
     limits: Limits,
     mode: Mode,
     leaving: Leaving,
+    selection: Selection,
+    lean: Lean,
     environment: Environment,
     enrollments: Enrollments,
     locks: Locks,
@@ -272,6 +280,8 @@ impl Manager {
             limits: Limits::new(&config),
             mode: Mode::default(),
             leaving: Leaving::default(),
+            selection: Selection::default(),
+            lean: Lean::default(),
             environment: Environment::default(),
             enrollments: Enrollments::new(&config),
             locks: Locks::default(),
@@ -515,14 +525,17 @@ impl Manager {
                     let services = peer.possible(all);
                     entry = (!services.is_empty()).then(|| Entry {
                         rank: peer.rank(all, self.config.unverified_counted, self.now.mono_ms),
-                        group: route.group,
-                        salt: peer.salt,
+                        group: route.group ^ self.selection.turn,
+                        salt: peer.salt ^ self.selection.turn,
                         services,
                     });
                 }
                 Role::Ordinary | Role::Named => {}
             }
         }
+        // Somebody who is known to serve and may be dialed now may do the work of two (4.6).
+        let verified = self.table.get(ix).is_some_and(|p| p.verified.is_some());
+        self.untidy |= verified && entry.is_some() && self.candidates.services(ix).is_empty();
         self.candidates.put(ix, entry);
         self.ladder.put(ix, place);
         self.table.list(ix);

@@ -116,6 +116,7 @@ impl Manager {
                 successes: 0,
                 useless_since: None,
                 hand_off: HandOff::Needed,
+                leaves_at: None,
             },
         );
         let config = &self.config;

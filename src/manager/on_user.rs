@@ -41,6 +41,7 @@ impl Manager {
         self.normal();
         self.forget_evictions();
         self.stop_bursts();
+        self.forget_relief();
         self.cancel_all_dials();
         for conn in self.connections.ids() {
             self.close(conn, Reason::Stopped);

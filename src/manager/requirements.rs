@@ -88,9 +88,14 @@ impl Manager {
             self.look_again(conn, id, protocols);
         }
         self.recall(id);
+        self.sweep();
+        Some(id)
+    }
+
+    /// Places every peer anew, a few at a time.
+    pub(super) fn sweep(&mut self) {
         self.enrollments.sweep.left = self.table.len();
         self.place_peers();
-        Some(id)
     }
 
     /// The place of its name, the next one, or the first that is free.

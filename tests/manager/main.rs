@@ -13,6 +13,7 @@ mod environment;
 mod events;
 mod guards;
 mod hand_off;
+mod lean;
 mod limits;
 mod locks;
 mod loss;

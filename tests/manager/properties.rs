@@ -488,8 +488,8 @@ proptest! {
         let mark = world.mark();
         world.run(600_000);
         prop_assert_eq!(world.health(), lightkeeper::manager::Health::Met);
-        // Quiet again (E1): hand-offs may dial once for each bootstrap peer.
-        prop_assert!(world.dialed_since(mark).len() <= 2);
+        // Quiet again (E1): hand-offs may dial once for each bootstrap peer, and one may replace two.
+        prop_assert!(world.dialed_since(mark).len() <= 3, "{:?}", world.dials_since(mark));
     }
 }
 

@@ -75,6 +75,16 @@ impl World {
                     self.lose(c, place);
                 }
             }
+            Act::ProviderDown(requirement) => {
+                let serving = self.clients[c].manager.serving(RequirementId(*requirement));
+                let place = serving
+                    .first()
+                    .and_then(|(peer, _)| self.network.place(peer));
+                if let Some(place) = place {
+                    self.network.set_down(place, true);
+                    self.lose(c, place);
+                }
+            }
             Act::LoseAll => self.lose_all(c, 100, CloseCause::Broken),
             Act::SetPriority(place, priority) => {
                 let (place, priority) = (*place, *priority);
@@ -127,13 +137,9 @@ impl World {
         }
     }
 
-    /// The user says something as soon as the machine is awake.
+    /// The user says something, as soon as the machine is awake.
     fn user(&mut self, c: usize, event: Event) {
-        if self.clients[c].environment.awake() {
-            self.tell(c, event);
-        } else {
-            self.clients[c].deferred.push(What::Tell(event));
-        }
+        self.happen(c, What::Tell(event));
     }
 
     fn about(
@@ -246,7 +252,7 @@ impl World {
     fn wakes(&mut self, c: usize, slept_ms: u64) {
         let conns: Vec<ConnId> = self.clients[c].links.keys().copied().collect();
         for what in std::mem::take(&mut self.clients[c].deferred) {
-            self.after(c, 0, what);
+            self.happen(c, what);
         }
         if slept_ms < SERVER_PATIENCE_MS {
             return;

@@ -30,6 +30,15 @@ const HIDDEN_ALIGN_MS: u64 = 1_000;
 const HIDDEN_LONG_MS: u64 = 300_000;
 const HIDDEN_LONG_ALIGN_MS: u64 = 60_000;
 
+/// How a connecting socket ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Opened,
+    Failed,
+    /// The page closed it before it was through. Chromium counts that as a failure, Firefox does not.
+    GivenUp,
+}
+
 #[derive(Debug, Clone, Copy, Default)]
 struct Tally {
     failures: u32,
@@ -104,26 +113,22 @@ impl Browser {
     pub(crate) fn ended(
         &mut self,
         endpoint: &str,
-        opened: bool,
+        how: Ended,
         t: u64,
         rng: &mut Rng,
     ) -> Option<(DialId, u64)> {
         self.turn(t);
         self.pending = self.pending.saturating_sub(1);
-        if opened {
-            self.tallies[0].successes += 1;
-            self.failed.remove(endpoint);
-        } else {
-            self.tallies[0].failures += 1;
-            let first = FAIL_FIRST_MS + rng.below(FAIL_SPREAD_MS + 1);
-            self.failed
-                .retain(|_, last| t < last.at + last.delay + FAIL_LIFE_MS);
-            let delay = match self.failed.get(endpoint) {
-                Some(last) => (last.delay * FAIL_GROWTH / 100).min(FAIL_CAP_MS),
-                None => first,
-            };
-            self.failed
-                .insert(endpoint.to_owned(), FailDelay { at: t, delay });
+        match how {
+            Ended::Opened => {
+                self.tallies[0].successes += 1;
+                self.failed.remove(endpoint);
+            }
+            Ended::Failed => {
+                self.tallies[0].failures += 1;
+                self.failed_again(endpoint, t, rng);
+            }
+            Ended::GivenUp => self.tallies[0].failures += 1,
         }
         let next = self.connecting.get_mut(endpoint)?.pop_front();
         match next {
@@ -133,6 +138,18 @@ impl Browser {
                 None
             }
         }
+    }
+
+    fn failed_again(&mut self, endpoint: &str, t: u64, rng: &mut Rng) {
+        let first = FAIL_FIRST_MS + rng.below(FAIL_SPREAD_MS + 1);
+        self.failed
+            .retain(|_, last| t < last.at + last.delay + FAIL_LIFE_MS);
+        let delay = match self.failed.get(endpoint) {
+            Some(last) => (last.delay * FAIL_GROWTH / 100).min(FAIL_CAP_MS),
+            None => first,
+        };
+        let delay = FailDelay { at: t, delay };
+        self.failed.insert(endpoint.to_owned(), delay);
     }
 
     /// A dial that still waits for its endpoint is given up.
@@ -180,11 +197,11 @@ mod tests {
         for n in 0..16 {
             let host = format!("host{n}");
             page.wants(DialId(n), &host, 0, &mut rng);
-            page.ended(&host, false, 0, &mut rng);
+            page.ended(&host, Ended::Failed, 0, &mut rng);
         }
         let delay = page.wants(DialId(99), "good", 1, &mut rng).expect("free");
         assert!((1_000..=5_000).contains(&delay), "{delay}");
-        page.ended("good", true, 2, &mut rng);
+        page.ended("good", Ended::Opened, 2, &mut rng);
         let delay = page.wants(DialId(100), "next", 3, &mut rng).expect("free");
         assert!(delay <= 5_000 >> 8, "{delay}");
     }
@@ -196,7 +213,7 @@ mod tests {
         for n in 0..16 {
             let host = format!("host{n}");
             page.wants(DialId(n), &host, 0, &mut rng);
-            page.ended(&host, false, 0, &mut rng);
+            page.ended(&host, Ended::Failed, 0, &mut rng);
         }
         let later = 2 * PERIOD_MS;
         let delay = page.wants(DialId(99), "good", later, &mut rng);
@@ -212,7 +229,7 @@ mod tests {
             let delay = page.wants(DialId(round), "bad", 0, &mut rng).expect("free");
             assert!(round == 0 || delay > last, "{delay} after {last}");
             last = delay;
-            page.ended("bad", false, 0, &mut rng);
+            page.ended("bad", Ended::Failed, 0, &mut rng);
         }
         assert_eq!(page.wants(DialId(9), "good", 0, &mut rng), Some(0));
     }
@@ -223,7 +240,7 @@ mod tests {
         let mut page = Browser::new(Brand::Native);
         assert_eq!(page.wants(DialId(1), "host", 0, &mut rng), Some(0));
         assert_eq!(page.wants(DialId(2), "host", 0, &mut rng), None);
-        let next = page.ended("host", true, 5, &mut rng);
+        let next = page.ended("host", Ended::Opened, 5, &mut rng);
         assert_eq!(next, Some((DialId(2), 0)));
     }
 

@@ -94,19 +94,6 @@ impl Log {
         }
         holds.map(|t| t - from)
     }
-
-    /// How long after `from` the targets held (again).
-    pub(crate) fn targets_after(&self, from: u64) -> Option<u64> {
-        let mut holds = None;
-        for (t, _, targets) in &self.held {
-            if *t <= from {
-                holds = targets.then_some(from);
-            } else if holds.is_none() && *targets {
-                holds = Some(*t);
-            }
-        }
-        holds.map(|t| t - from)
-    }
 }
 
 /// See the module.

@@ -48,8 +48,6 @@ pub(crate) struct Truth {
     pub(crate) network: bool,
     pub(crate) awake: bool,
     pub(crate) hidden: bool,
-    /// Every callback comes, once, in its order.
-    pub(crate) honest_shell: bool,
     /// A client that is left alone must get what it wants.
     pub(crate) viable: bool,
     pub(crate) healed_at: Option<u64>,

@@ -181,6 +181,10 @@ impl Ledger {
         let drift = (wall - self.wall).saturating_sub(mono - self.now);
         self.now = mono;
         self.wall = wall;
+        // Who is shown out at once was never company.
+        if self.open().next().is_some() {
+            self.lonely_since = mono;
+        }
         self.resumed = late || drift > self.resume_drift_ms;
         if self.resumed {
             self.lonely_since = mono;
@@ -206,13 +210,13 @@ impl Ledger {
             .retain(|_, conn| conn.closing.is_none_or(|(at, _)| mono < at + close_ms));
         match input {
             Input::Event(event) => {
-                self.event(event);
+                let pinned = after.subject.as_ref().is_some_and(|view| view.pinned);
+                self.event(event, pinned);
                 self.at_the_gate = None;
             }
             Input::Gate(GateQuery::Inbound { peer }, Ok(())) => self.at_the_gate = *peer,
             Input::Gate(..) => {}
         }
-        self.alone();
     }
 
     fn void_backoffs(&mut self) {
@@ -221,7 +225,8 @@ impl Ledger {
         }
     }
 
-    fn event(&mut self, event: &Event) {
+    /// `pinned`: whether the peer that it is about is held now, which a refused wish would not make it.
+    fn event(&mut self, event: &Event, pinned: bool) {
         let now = self.now;
         match event {
             Event::Start if !self.running => {
@@ -273,11 +278,10 @@ impl Ledger {
             }
             Event::ConnectNow { peer, routes, .. } => {
                 let new = !self.peers.contains_key(peer);
-                let running = self.running;
                 let record = self.peers.entry(*peer).or_default();
                 record.named |= new;
                 record.routes.extend(routes.iter().cloned());
-                if running && !record.banned(now) {
+                if pinned {
                     record.requested = true;
                     record.hung_up = false;
                     record.wait = None;
@@ -344,7 +348,9 @@ impl Ledger {
             }
             Event::Closed { conn, .. } => {
                 if let Some(gone) = self.conns.remove(conn)
-                    && gone.closing.is_none()
+                    && gone.closing.is_none_or(|(_, why)| {
+                        matches!(why, Reason::PingTimeout | Reason::IdentifyFailed)
+                    })
                 {
                     self.lost(&gone.peer);
                 }
@@ -377,15 +383,8 @@ impl Ledger {
         }
     }
 
-    fn alone(&mut self) {
-        if self.open().next().is_some() {
-            self.lonely_since = self.now;
-        }
-    }
-
     /// Takes an order.
     pub(crate) fn ordered(&mut self, command: &Command) {
-        self.alone();
         let now = self.now;
         match command {
             Command::Dial {

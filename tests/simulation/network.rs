@@ -134,7 +134,11 @@ impl NetworkSpec {
         }
         let serving = self.peers.iter().zip(found);
         serving
-            .filter(|(peer, found)| *found && peer.serves(requirement))
+            .filter(|(peer, found)| {
+                // Nobody would look for it where nobody says it is.
+                let said = peer.claims == 0 || peer.claims & (1 << requirement) != 0;
+                *found && said && peer.serves(requirement)
+            })
             .count()
     }
 }
@@ -241,10 +245,6 @@ impl Network {
 
     pub(crate) fn place(&self, peer: &PeerId) -> Option<usize> {
         self.places.get(peer).copied()
-    }
-
-    pub(crate) fn claims(&self, place: usize) -> Vec<RequirementId> {
-        requirements(self.spec.peers[place].claims)
     }
 
     pub(crate) fn set_down(&mut self, place: usize, down: bool) {

@@ -210,7 +210,156 @@ pub(crate) fn judge(
                 .then(|| Violation::new("D7", 0, "lying clocks made it panic"));
         }
     };
+    // A wall clock that was set back is held at what any input saw of it, ticks too.
+    let set_back = steps
+        .windows(2)
+        .any(|pair| pair[1].time.wall_ms < pair[0].time.wall_ms);
+    let way = if set_back { AS_IT_WAS } else { way };
     let mut manager = Manager::new(config.clone(), manager_seed, way.zero());
     let end = play(&mut manager, steps, way);
     end.err().map(|what| Violation::new(id, 0, what))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::generate::network;
+    use crate::runner::run;
+    use crate::script::Script;
+    use crate::world::Options;
+
+    /// A manager with something wrong about it.
+    struct Broken<'a> {
+        manager: Manager,
+        wrong: Wrong<'a>,
+        extra: Option<Command>,
+    }
+
+    enum Wrong<'a> {
+        /// It looks at something that is not an input.
+        Global(&'a Cell<u32>),
+        /// A tick makes it do something.
+        Tick,
+        /// It looks at the absolute time.
+        Absolute,
+        /// It adds up without a bound.
+        Overflow,
+    }
+
+    impl Machine for Broken<'_> {
+        fn handle(&mut self, time: Time, event: Event) {
+            match &self.wrong {
+                Wrong::Global(calls) => {
+                    calls.set(calls.get() + 1);
+                    if calls.get() % 10 == 0 {
+                        self.extra = Some(Command::Discover);
+                    }
+                }
+                Wrong::Tick if event == Event::Tick => self.extra = Some(Command::Discover),
+                Wrong::Absolute if time.mono_ms > 1 << 40 => self.extra = Some(Command::Discover),
+                Wrong::Overflow => assert!(time.mono_ms.checked_add(1 << 40).is_some()),
+                Wrong::Tick | Wrong::Absolute => {}
+            }
+            self.manager.handle(time, event);
+        }
+
+        fn gate(&mut self, time: Time, query: GateQuery) -> Result<(), Reason> {
+            self.manager.gate(time, query)
+        }
+
+        fn poll(&mut self) -> Option<Command> {
+            self.extra.take().or_else(|| self.manager.poll())
+        }
+
+        fn next_deadline(&self) -> Option<u64> {
+            self.manager.next_deadline()
+        }
+
+        fn read(&self) {}
+    }
+
+    /// A short run, and the manager that can play it again.
+    fn record() -> (Vec<Step>, Config, [u8; 32]) {
+        let script = Script::new(1, network(&mut Rng::new(1), 8), 120_000);
+        let options = Options {
+            record: true,
+            ..Options::default()
+        };
+        let run = run(&script, options);
+        let steps = run.log.steps.expect("it was recorded");
+        (steps, script.tuning.config(), run.seed)
+    }
+
+    fn plays(wrong: Option<Wrong<'_>>, way: Way) -> Result<(), String> {
+        let (steps, config, seed) = record();
+        let mut manager = Manager::new(config, seed, way.zero());
+        match wrong {
+            None => play(&mut manager, &steps, way),
+            Some(wrong) => {
+                let extra = None;
+                play(
+                    &mut Broken {
+                        manager,
+                        wrong,
+                        extra,
+                    },
+                    &steps,
+                    way,
+                )
+            }
+        }
+    }
+
+    const TICKS: Way = Way {
+        extra: Some(7),
+        ..AS_IT_WAS
+    };
+    const LATER: Way = Way {
+        mono: 1 << 45,
+        wall: 1 << 30,
+        extra: None,
+    };
+
+    #[test]
+    fn the_manager_plays_its_record_in_every_way() {
+        for way in [AS_IT_WAS, TICKS, LATER] {
+            assert_eq!(plays(None, way), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_machine_that_looks_elsewhere_breaks_d1() {
+        let calls = Cell::new(0);
+        assert!(plays(Some(Wrong::Global(&calls)), AS_IT_WAS).is_err());
+    }
+
+    #[test]
+    fn a_machine_that_acts_on_idle_ticks_breaks_d4() {
+        assert!(plays(Some(Wrong::Tick), TICKS).is_err());
+    }
+
+    #[test]
+    fn a_machine_that_looks_at_absolute_time_breaks_d5() {
+        assert!(plays(Some(Wrong::Absolute), AS_IT_WAS).is_ok());
+        assert!(plays(Some(Wrong::Absolute), LATER).is_err());
+    }
+
+    #[test]
+    fn a_machine_that_overflows_breaks_d7() {
+        let (steps, config, seed) = record();
+        let end = catch_unwind(AssertUnwindSafe(|| {
+            let manager = Manager::new(config, seed, AS_IT_WAS.zero());
+            let wrong = Wrong::Overflow;
+            let extra = None;
+            let mut machine = Broken {
+                manager,
+                wrong,
+                extra,
+            };
+            distort(&mut machine, &steps, 3);
+        }));
+        assert!(end.is_err());
+    }
 }

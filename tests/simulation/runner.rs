@@ -39,9 +39,7 @@ pub(crate) fn run(script: &Script, options: Options) -> Run {
                 let judge = client.judge.as_ref();
                 judge.is_some_and(|judge| judge.recounting)
             });
-            let id = if recounting { "R4" } else { "R6" };
-            let what = said.unwrap_or_else(|| "a panic".to_owned());
-            Some(Violation::new(id, world.t, what))
+            Some(of_panic(recounting, world.t, said))
         }
     };
     let mut first = world.clients.swap_remove(0);
@@ -66,4 +64,15 @@ pub(crate) fn judge(script: &Script) -> Option<Violation> {
     let steps = run.log.steps.unwrap_or_default();
     let config = script.tuning.config();
     replay::judge(script.seed, &config, run.seed, &steps)
+}
+
+fn of_panic(recounting: bool, t: u64, said: Option<String>) -> Violation {
+    let id = if recounting { "R4" } else { "R6" };
+    Violation::new(id, t, said.unwrap_or_else(|| "a panic".to_owned()))
+}
+
+#[test]
+fn a_panic_breaks_r4_in_a_recount_and_else_r6() {
+    assert_eq!(of_panic(true, 0, None).id, "R4");
+    assert_eq!(of_panic(false, 0, None).id, "R6");
 }

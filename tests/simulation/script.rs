@@ -21,6 +21,8 @@ pub(crate) enum Act {
     PeerUp(u16),
     /// Its connections break; it stays up.
     Lose(u16),
+    /// The best provider of a requirement goes down.
+    ProviderDown(u8),
     /// All connections break at once.
     LoseAll,
     TreeDown,
@@ -57,13 +59,6 @@ pub(crate) struct ShellFaults {
     pub(crate) overtakes: bool,
     pub(crate) duplicate: u16,
     pub(crate) lose: u16,
-}
-
-impl ShellFaults {
-    /// Whether every callback comes, once, and after what it follows from.
-    pub(crate) fn honest(&self) -> bool {
-        self.duplicate == 0 && self.lose == 0 && !(self.overtakes && self.delay_ms > 0)
-    }
 }
 
 /// What differs from the light node's configuration.

@@ -5,9 +5,11 @@ use lightkeeper::manager::{
     CloseCause, Command, ConnId, DialFailure, DialId, Direction, Event, Metadata, Source,
 };
 
+use crate::browser::Ended;
 use crate::client::{Dialing, Link, What, failed};
 use crate::ledger::endpoint;
 use crate::network::{Answer, Behaviour, Life, requirements};
+use crate::script::ShellFaults;
 use crate::world::World;
 
 /// From the order to close to its confirmation.
@@ -48,7 +50,7 @@ impl World {
                 }
                 self.after(c, u64::from(timeout_ms), What::GivesUp(dial));
             }
-            Command::CancelDial { dial } => self.end_dial(c, dial, false),
+            Command::CancelDial { dial } => self.end_dial(c, dial, Ended::GivenUp),
             Command::Close { conn, .. } => self.closes(c, conn),
             Command::Ping { conn, timeout_ms } => self.pings(c, conn, timeout_ms),
             Command::Discover => self.walks_tree(c),
@@ -65,7 +67,11 @@ impl World {
 
     /// A callback of the shell's is on its way to the manager.
     pub(crate) fn call_back(&mut self, c: usize, ms: u64, event: Event) {
-        let faults = self.script.faults;
+        // A shell that goes on losing things cannot be held to anything.
+        let faults = match self.healed_at {
+            None => self.script.faults,
+            Some(_) => ShellFaults::default(),
+        };
         let client = &mut self.clients[c];
         if client.rng.per_mille(faults.lose) {
             return;
@@ -124,18 +130,18 @@ impl World {
         match answer {
             Answer::Silence => {}
             Answer::Fails { how, .. } => {
-                self.end_dial(c, dial, false);
+                self.end_dial(c, dial, Ended::Failed);
                 self.call_back(c, 0, failed(dial, how));
             }
             // The network went away in between: nothing comes back.
             Answer::Accepts { .. } if !client.environment.network => {}
             Answer::Accepts { place, life, .. } => {
                 if !self.network.is_up(place, self.t) {
-                    self.end_dial(c, dial, false);
+                    self.end_dial(c, dial, Ended::Failed);
                     self.call_back(c, 0, failed(dial, DialFailure::Handshake));
                     return;
                 }
-                self.end_dial(c, dial, true);
+                self.end_dial(c, dial, Ended::Opened);
                 let log = &mut self.clients[c].log;
                 let left_at = dialing.left_at.unwrap_or(dialing.asked_at);
                 log.throttled.push(left_at - dialing.asked_at);
@@ -155,13 +161,13 @@ impl World {
 
     pub(crate) fn gives_up(&mut self, c: usize, dial: DialId) {
         if self.clients[c].dials.contains_key(&dial) {
-            self.end_dial(c, dial, false);
+            self.end_dial(c, dial, Ended::GivenUp);
             self.call_back(c, 0, failed(dial, DialFailure::Timeout));
         }
     }
 
     /// A socket is through, one way or the other; the next at its endpoint may go.
-    fn end_dial(&mut self, c: usize, dial: DialId, opened: bool) {
+    fn end_dial(&mut self, c: usize, dial: DialId, how: Ended) {
         let t = self.t;
         let client = &mut self.clients[c];
         let Some(dialing) = client.dials.remove(&dial) else {
@@ -173,7 +179,7 @@ impl World {
         }
         let next = client
             .browser
-            .ended(&dialing.endpoint, opened, t, &mut client.rng);
+            .ended(&dialing.endpoint, how, t, &mut client.rng);
         if let Some((next, ms)) = next {
             if let Some(dialing) = client.dials.get_mut(&next) {
                 dialing.waits = false;

@@ -44,7 +44,7 @@ impl View {
         all.all(|view| view.have >= view.target)
     }
 
-    /// Whether two views differ in nothing but the number of inputs.
+    /// Whether two views differ in nothing but the number of inputs, and in a wake-up that was not needed after all.
     pub(crate) fn same(&self, other: &Self) -> bool {
         let stats = Stats {
             events: other.stats.events,
@@ -53,6 +53,6 @@ impl View {
         self.requirements == other.requirements
             && stats == other.stats
             && self.health == other.health
-            && self.next_deadline == other.next_deadline
+            && (self.next_deadline.is_none() || self.next_deadline >= other.next_deadline)
     }
 }

@@ -125,7 +125,8 @@ impl World {
         self.queue.insert((t, self.queued), (client, what));
     }
 
-    fn happen(&mut self, c: usize, what: What) {
+    /// Something reaches a client, or waits until it wakes.
+    pub(crate) fn happen(&mut self, c: usize, what: What) {
         let client = &mut self.clients[c];
         if !client.environment.awake() {
             if !matches!(what, What::Timer) {
@@ -208,7 +209,6 @@ impl World {
             network: environment.network,
             awake: environment.awake(),
             hidden: environment.hidden_since.is_some(),
-            honest_shell: self.script.faults.honest(),
             viable: self.viable,
             healed_at: self.healed_at,
         }

@@ -1,6 +1,9 @@
 //! S4: few bootstrap peers, and only those that the ladder released.
 
-use lightkeeper::manager::{Command, DialWhy};
+use std::collections::BTreeSet;
+
+use libp2p_identity::PeerId;
+use lightkeeper::manager::{Command, DialWhy, Event};
 
 use super::{Invariant, Scene, Verdict, ensure};
 use crate::view::Input;
@@ -10,6 +13,8 @@ use crate::view::Input;
 pub(crate) struct Few {
     /// Since when several have been held although one would do.
     spare_since: Option<u64>,
+    /// Whose addresses are being tried.
+    jobs: BTreeSet<PeerId>,
 }
 
 /// How long a bootstrap peer whose work others do may stay: it is watched, leaves at a time of its own, and the
@@ -23,12 +28,20 @@ impl Invariant for Few {
         "S4"
     }
 
+    fn told(&mut self, scene: &Scene<'_>) -> Verdict {
+        if let Some(Input::Event(Event::Connected { peer, .. })) = scene.input {
+            self.jobs.remove(peer);
+        }
+        Ok(())
+    }
+
     fn ordered(&mut self, command: &Command, scene: &Scene<'_>) -> Verdict {
         let Command::Dial { peer, why, .. } = command else {
             return Ok(());
         };
         let ledger = scene.ledger;
-        if !ledger.peer(peer).is_bootstrap() {
+        // The next address of somebody who was chosen before is no new choice.
+        if !self.jobs.insert(*peer) || !ledger.peer(peer).is_bootstrap() {
             return Ok(());
         }
         let ours = |peer| ledger.peer(peer).is_bootstrap();
@@ -75,6 +88,11 @@ impl Invariant for Few {
             return Ok(());
         }
         let ledger = scene.ledger;
+        // When no job waits between two addresses, those without a dial are over.
+        if scene.view.stats.dialing as usize == ledger.dials.len() {
+            let dialed: BTreeSet<_> = ledger.dials.values().map(|dial| dial.peer).collect();
+            self.jobs.retain(|peer| dialed.contains(peer));
+        }
         let held: Vec<_> = ledger
             .open()
             .filter(|(_, conn)| {

@@ -93,7 +93,11 @@ impl Invariant for MakeBeforeBreak {
                 let failed = self.failed.entry(*peer).or_default();
                 match outcome {
                     Outcome::Success => failed.remove(requirement),
-                    Outcome::Broken | Outcome::Fault => failed.insert(*requirement),
+                    Outcome::Broken | Outcome::Fault => {
+                        let all = scene.before.requirements.iter();
+                        let mut serving = all.filter(|view| view.peers.contains(peer));
+                        serving.any(|view| view.id == *requirement) && failed.insert(*requirement)
+                    }
                     _ => false,
                 };
             }

@@ -76,7 +76,11 @@ impl Invariant for Allowed {
                 let shown_out = scene.commands.iter().any(
                     |command| matches!(command, Command::Close { conn: of, .. } if of == conn),
                 );
-                ensure!(!unwelcome || shown_out, "{peer} was let in");
+                let leaving = ledger
+                    .conns
+                    .get(conn)
+                    .is_some_and(|conn| conn.closing.is_some());
+                ensure!(!unwelcome || shown_out || leaving, "{peer} was let in");
             }
             _ => {}
         }

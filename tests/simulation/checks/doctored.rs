@@ -1,1 +1,475 @@
+//! Each check can fail: doctored traces, each wrong in one way, and the id that must be named.
 
+use libp2p_identity::PeerId;
+use lightkeeper::manager::{
+    CloseCause, Command, Config, ConnId, DialFailure, DialId, DialWhy, Direction, Event, GateQuery,
+    Manager, Metadata, PeerState, PeerView, Priority, Reason, RequirementId, Source, Time,
+};
+use multiaddr::Multiaddr;
+
+use crate::environment::{MONO_ZERO, WALL_ZERO};
+use crate::judge::{Judge, Truth};
+use crate::network::peer_id;
+use crate::script::Tuning;
+use crate::view::{Input, View};
+
+const FILTER: RequirementId = RequirementId(1);
+const MINUTE: u64 = 60_000;
+
+/// A trace in the making.
+struct Trace {
+    judge: Judge,
+    config: Config,
+    view: View,
+    t: u64,
+    healed_at: Option<u64>,
+}
+
+impl Trace {
+    fn new() -> Self {
+        Self::with(Tuning::default().config())
+    }
+
+    fn with(config: Config) -> Self {
+        let zero = Time {
+            mono_ms: MONO_ZERO,
+            wall_ms: WALL_ZERO,
+        };
+        let manager = Manager::new(config.clone(), [0; 32], zero);
+        let view = View::of(&manager, None);
+        Self {
+            judge: Judge::of_values(&config, view.clone()),
+            config,
+            view,
+            t: 0,
+            healed_at: None,
+        }
+    }
+
+    fn started() -> Self {
+        let mut trace = Self::new();
+        trace.well(Event::Start, &[]);
+        trace
+    }
+
+    fn truth(&self) -> Truth {
+        Truth {
+            t: self.t,
+            network: true,
+            awake: true,
+            hidden: false,
+            viable: true,
+            healed_at: self.healed_at,
+        }
+    }
+
+    /// What an input and these orders are judged to be.
+    fn judged(&mut self, input: Input, commands: &[Command]) -> Option<&'static str> {
+        let time = Time {
+            mono_ms: MONO_ZERO + self.t,
+            wall_ms: WALL_ZERO + self.t,
+        };
+        let truth = self.truth();
+        let broken = self
+            .judge
+            .judge(&self.config, &truth, time, &input, commands, &self.view);
+        self.judge.seen(self.view.clone());
+        self.view.subject = None;
+        broken.map(|violation| violation.id)
+    }
+
+    fn told(&mut self, event: Event, commands: &[Command]) -> Option<&'static str> {
+        self.judged(Input::Event(event), commands)
+    }
+
+    fn well(&mut self, event: Event, commands: &[Command]) {
+        assert_eq!(self.told(event, commands), None);
+    }
+
+    /// A peer is found, dialed and connected, all as it should be.
+    fn connects(&mut self, place: usize) -> ConnId {
+        let n = place as u64 + 1;
+        self.well(found(place, Source::PeerExchange), &[dial(place, n)]);
+        let event = connected(place, n, Some(n));
+        self.well(event, &[]);
+        ConnId(n)
+    }
+
+    fn serves(&mut self, requirement: RequirementId, places: &[usize]) {
+        let view = &mut self.view.requirements[usize::from(requirement.0)];
+        view.have = u8::try_from(places.len()).expect("few");
+        view.peers = places.iter().map(|place| peer_id(*place)).collect();
+    }
+
+    /// Every target is met by these.
+    fn met_by(&mut self, places: &[usize]) {
+        for id in 0..3 {
+            self.serves(RequirementId(id), places);
+        }
+    }
+
+    fn at_end(&mut self) -> Option<&'static str> {
+        let truth = self.truth();
+        let broken = self.judge.finish(&self.config, &truth, &self.view);
+        broken.map(|violation| violation.id)
+    }
+}
+
+fn route(place: usize, port: u16) -> Multiaddr {
+    format!("/ip4/60.1.0.{place}/tcp/{port}/wss")
+        .parse()
+        .expect("an address")
+}
+
+fn found(place: usize, source: Source) -> Event {
+    Event::Discovered {
+        peer: peer_id(place),
+        routes: vec![route(place, 443)],
+        claims: vec![FILTER],
+        source,
+        introducer: None,
+    }
+}
+
+fn dial_for(place: usize, id: u64, why: DialWhy) -> Command {
+    Command::Dial {
+        dial: DialId(id),
+        peer: peer_id(place),
+        route: route(place, 443),
+        timeout_ms: 6_000,
+        why,
+    }
+}
+
+fn dial(place: usize, id: u64) -> Command {
+    dial_for(place, id, DialWhy::Need(FILTER))
+}
+
+fn connected(place: usize, conn: u64, dial: Option<u64>) -> Event {
+    Event::Connected {
+        conn: ConnId(conn),
+        peer: peer_id(place),
+        direction: Direction::Outbound,
+        route: route(place, 443),
+        dial: dial.map(DialId),
+    }
+}
+
+fn failed(id: u64) -> Event {
+    Event::DialFailed {
+        dial: DialId(id),
+        failure: DialFailure::Unreachable,
+    }
+}
+
+fn close(conn: ConnId, reason: Reason) -> Command {
+    Command::Close { conn, reason }
+}
+
+fn closed(conn: ConnId) -> Event {
+    Event::Closed {
+        conn,
+        cause: CloseCause::Ordered,
+    }
+}
+
+fn peer_view(peer: PeerId, state: PeerState, route: Option<Multiaddr>) -> PeerView {
+    PeerView {
+        peer,
+        route,
+        direction: None,
+        state,
+        services: Vec::new(),
+        serving: Vec::new(),
+        shards: None,
+        agent: None,
+        source: Source::PeerExchange,
+        priority: Priority::Medium,
+        score: 0,
+        rtt_ms: None,
+        connected_at_wall_ms: None,
+        last_reason: Some(Reason::Unreachable),
+        next_try_at_wall_ms: None,
+        conn: None,
+        pinned: false,
+    }
+}
+
+#[test]
+fn more_connections_and_dials_than_the_cap_break_s1() {
+    let mut config = Tuning::default().config();
+    config.hard_connections = 2;
+    let mut trace = Trace::with(config);
+    let dials = [dial(1, 1), dial(2, 2), dial(3, 3)];
+    assert_eq!(trace.told(Event::Start, &dials), Some("S1"));
+}
+
+#[test]
+fn a_dial_while_stopped_breaks_s2() {
+    let mut trace = Trace::new();
+    let event = found(1, Source::PeerExchange);
+    assert_eq!(trace.told(event, &[dial(1, 1)]), Some("S2"));
+}
+
+#[test]
+fn a_dial_to_a_banned_peer_breaks_s2() {
+    let mut trace = Trace::started();
+    let ban = Event::SetPriority {
+        peer: peer_id(1),
+        priority: Priority::Banned,
+    };
+    trace.well(ban, &[]);
+    trace.t += MINUTE;
+    let event = found(1, Source::PeerExchange);
+    assert_eq!(trace.told(event, &[dial(1, 1)]), Some("S2"));
+}
+
+#[test]
+fn a_dial_to_a_connected_peer_breaks_s2() {
+    let mut trace = Trace::started();
+    trace.connects(1);
+    assert_eq!(trace.told(Event::Online, &[dial(1, 9)]), Some("S2"));
+}
+
+#[test]
+fn a_connection_that_outlives_the_ban_breaks_s3() {
+    let mut trace = Trace::started();
+    trace.connects(1);
+    let ban = Event::SetPriority {
+        peer: peer_id(1),
+        priority: Priority::Banned,
+    };
+    assert_eq!(trace.told(ban, &[]), Some("S3"));
+}
+
+#[test]
+fn a_ban_that_a_sighting_lifts_breaks_s3() {
+    let mut trace = Trace::started();
+    let ban = Event::SetPriority {
+        peer: peer_id(1),
+        priority: Priority::Banned,
+    };
+    trace.well(ban, &[]);
+    trace.view.subject = Some(peer_view(peer_id(1), PeerState::Known, None));
+    let event = found(1, Source::PeerExchange);
+    assert_eq!(trace.told(event, &[]), Some("S3"));
+}
+
+#[test]
+fn a_parked_peer_that_is_dialed_for_a_need_breaks_s4() {
+    let mut trace = Trace::started();
+    let event = found(1, Source::Dns);
+    assert_eq!(trace.told(event, &[dial(1, 1)]), Some("S4"));
+}
+
+#[test]
+fn an_emergency_before_its_time_breaks_s4() {
+    let mut trace = Trace::started();
+    trace.t += 5_000;
+    let early = dial_for(1, 1, DialWhy::Bootstrap(5));
+    assert_eq!(trace.told(found(1, Source::Dns), &[early]), Some("S4"));
+}
+
+#[test]
+fn a_close_below_the_target_breaks_s5() {
+    let mut trace = Trace::started();
+    trace.connects(1);
+    let conn = trace.connects(2);
+    trace.serves(FILTER, &[1, 2]);
+    trace.well(Event::Online, &[]);
+    trace.serves(FILTER, &[1]);
+    let order = close(conn, Reason::NotNeeded);
+    assert_eq!(trace.told(Event::Online, &[order]), Some("S5"));
+}
+
+#[test]
+fn a_hand_off_below_the_target_breaks_e4() {
+    let mut trace = Trace::started();
+    trace.connects(1);
+    let conn = trace.connects(2);
+    trace.serves(FILTER, &[1, 2]);
+    trace.well(Event::Online, &[]);
+    trace.serves(FILTER, &[1]);
+    let order = close(conn, Reason::HandedOff);
+    assert_eq!(trace.told(Event::Online, &[order]), Some("E4"));
+}
+
+#[test]
+fn a_dial_right_after_a_prune_breaks_e2() {
+    let mut trace = Trace::started();
+    let conn = trace.connects(1);
+    trace.met_by(&[2, 3]);
+    trace.well(Event::Online, &[close(conn, Reason::NotNeeded)]);
+    trace.well(closed(conn), &[]);
+    trace.t += 10_000;
+    assert_eq!(trace.told(Event::Online, &[dial(1, 9)]), Some("E2"));
+}
+
+#[test]
+fn a_duplicate_that_stays_breaks_s9() {
+    let mut trace = Trace::started();
+    trace.connects(1);
+    trace.well(connected(1, 7, None), &[]);
+    trace.t += 6_000;
+    let rtt_ms = 5;
+    let conn = ConnId(7);
+    assert_eq!(trace.told(Event::Pong { conn, rtt_ms }, &[]), Some("S9"));
+}
+
+#[test]
+fn a_second_socket_to_an_endpoint_breaks_s10() {
+    let mut trace = Trace::started();
+    let mut second = dial(2, 2);
+    if let Command::Dial { route: to, .. } = &mut second {
+        *to = route(1, 443);
+    }
+    let event = found(1, Source::PeerExchange);
+    assert_eq!(trace.told(event, &[dial(1, 1), second]), Some("S10"));
+}
+
+#[test]
+fn a_dial_more_than_there_are_tokens_breaks_s10() {
+    let mut trace = Trace::started();
+    for n in 1..=8 {
+        trace.well(Event::Online, &[dial(n as usize, n)]);
+        trace.well(failed(n), &[]);
+    }
+    assert_eq!(trace.told(Event::Online, &[dial(9, 9)]), Some("S10"));
+}
+
+#[test]
+fn a_verified_address_that_failures_delete_breaks_s18() {
+    let mut trace = Trace::started();
+    let conn = trace.connects(1);
+    let cause = CloseCause::Broken;
+    trace.well(Event::Closed { conn, cause }, &[dial(1, 9)]);
+    let other = Some(route(1, 8_000));
+    trace.view.subject = Some(peer_view(peer_id(1), PeerState::Cooling, other));
+    assert_eq!(trace.told(failed(9), &[]), Some("S18"));
+}
+
+#[test]
+fn a_close_for_a_reason_that_is_not_so_breaks_s19() {
+    for reason in [
+        Reason::HungUp,
+        Reason::Stopped,
+        Reason::BannedByUser,
+        Reason::OtherNetwork,
+        Reason::Duplicate,
+        Reason::NotAdmitted,
+        Reason::PingTimeout,
+        Reason::IdentifyFailed,
+        Reason::RemoteClosed,
+    ] {
+        let mut trace = Trace::started();
+        let conn = trace.connects(1);
+        let order = close(conn, reason);
+        assert_eq!(trace.told(Event::Online, &[order]), Some("S19"), "{reason}");
+    }
+}
+
+#[test]
+fn a_denial_for_a_reason_that_is_not_so_breaks_s19() {
+    for reason in [
+        Reason::Stopped,
+        Reason::Offline,
+        Reason::BannedByUser,
+        Reason::AlreadyConnected,
+        Reason::LimitReached,
+        Reason::Busy,
+    ] {
+        let mut trace = Trace::started();
+        let peer = Some(peer_id(1));
+        let input = Input::Gate(GateQuery::Outbound { peer }, Err(reason));
+        assert_eq!(trace.judged(input, &[]), Some("S19"), "{reason}");
+    }
+}
+
+#[test]
+fn a_table_above_its_bound_breaks_r1() {
+    let mut trace = Trace::started();
+    trace.view.stats.known = 5_001;
+    assert_eq!(trace.told(Event::Online, &[]), Some("R1"));
+}
+
+#[test]
+fn an_order_for_a_dead_id_breaks_r3() {
+    let mut trace = Trace::started();
+    let conn = trace.connects(1);
+    let metadata = Metadata::OtherNetwork;
+    let stale = Event::Metadata {
+        conn: ConnId(99),
+        metadata,
+    };
+    let timeout_ms = 5_000;
+    let order = Command::Ping { conn, timeout_ms };
+    assert_eq!(trace.told(stale, &[order]), Some("R3"));
+}
+
+#[test]
+fn an_idle_tick_that_does_something_breaks_d4() {
+    let mut trace = Trace::started();
+    trace.t += 1_000;
+    assert_eq!(trace.told(Event::Tick, &[Command::Discover]), Some("D4"));
+}
+
+#[test]
+fn a_dial_in_deep_quiet_breaks_e1() {
+    let mut trace = Trace::started();
+    trace.met_by(&[1, 2]);
+    trace.well(Event::Online, &[]);
+    for _ in 0..30 {
+        trace.t += MINUTE;
+        trace.well(Event::Tick, &[]);
+    }
+    let (found, failed) = (0, false);
+    let routine = Event::DnsFinished { found, failed };
+    assert_eq!(trace.told(routine, &[dial(5, 1)]), Some("E1"));
+}
+
+#[test]
+fn a_dial_that_nobody_wants_breaks_e1() {
+    let mut config = Tuning::default().config();
+    for spec in &mut config.requirements {
+        (spec.need.min, spec.need.target) = (0, 0);
+    }
+    let mut trace = Trace::with(config);
+    assert_eq!(trace.told(Event::Start, &[dial(1, 1)]), Some("E1"));
+}
+
+#[test]
+fn a_dial_without_end_breaks_l4() {
+    let mut trace = Trace::started();
+    trace.well(found(1, Source::PeerExchange), &[dial(1, 1)]);
+    trace.t += 11_000;
+    assert_eq!(trace.told(Event::Online, &[]), Some("L4"));
+}
+
+#[test]
+fn polling_breaks_l4() {
+    let mut trace = Trace::started();
+    let broken = (0..200).find_map(|_| {
+        trace.t += 1;
+        trace.told(Event::Tick, &[])
+    });
+    assert_eq!(broken, Some("L4"));
+}
+
+#[test]
+fn a_candidate_that_is_never_tried_breaks_l5() {
+    let mut trace = Trace::started();
+    trace.well(found(1, Source::PeerExchange), &[]);
+    let broken = (0..90).find_map(|_| {
+        trace.t += MINUTE;
+        trace.told(Event::Tick, &[])
+    });
+    assert_eq!(broken, Some("L5"));
+}
+
+#[test]
+fn minima_that_are_missed_though_all_is_well_break_l1() {
+    let mut trace = Trace::started();
+    trace.healed_at = Some(0);
+    trace.t = 80 * MINUTE;
+    assert_eq!(trace.at_end(), Some("L1"));
+}

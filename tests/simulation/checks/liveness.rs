@@ -4,7 +4,7 @@ use super::{Invariant, Scene, Verdict, ensure};
 
 /// After this long every wait has ended: the longest backoff is an hour.
 pub(crate) const RECOVERY_MS: u64 = 75 * 60_000;
-/// A lossy shell, or a peer that comes and goes, may cost a minimum for a moment.
+/// A peer that comes and goes may cost a minimum for a moment.
 const LAPSE_MS: u64 = 15 * 60_000;
 
 /// See the module.

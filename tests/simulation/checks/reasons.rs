@@ -18,17 +18,21 @@ pub(crate) struct Plausible {
     /// The connection that ended with this input, and what the shell saw.
     ended: Option<(ConnRecord, CloseCause)>,
     ended_conn: Option<ConnId>,
+    /// The connection that the input is about, as it was before: deadlines that passed come first.
+    prior: Option<(ConnId, ConnRecord)>,
     /// Who turned out to be of another network, by the last word on it.
     strangers: BTreeMap<PeerId, u64>,
 }
 
 impl Plausible {
-    fn closes(&self, conn: ConnId, record: &ConnRecord, reason: Reason, scene: &Scene<'_>) -> bool {
+    fn closes(&self, record: &ConnRecord, reason: Reason, scene: &Scene<'_>) -> bool {
         let (ledger, config) = (scene.ledger, scene.config);
         let peer = ledger.peer(&record.peer);
         let age = ledger.now - record.opened_at;
         let targets = scene.view.targets_hold();
-        let others = ledger.conns_of(&record.peer).len() > 1;
+        let ended = self.ended.as_ref();
+        let just_ended = ended.is_some_and(|(gone, _)| gone.peer == record.peer);
+        let others = just_ended || ledger.conns_of(&record.peer).len() > 1;
         match reason {
             Reason::HungUp => peer.hung_up,
             Reason::Stopped => !ledger.running,
@@ -66,10 +70,7 @@ impl Plausible {
             Reason::LimitReached => {
                 ledger.conns.len() + ledger.dials.len() >= usize::from(config.soft_connections)
             }
-            _ => {
-                let _ = conn;
-                false
-            }
+            _ => false,
         }
     }
 
@@ -87,6 +88,17 @@ impl Invariant for Plausible {
     }
 
     fn before(&mut self, scene: &Scene<'_>) -> Verdict {
+        self.prior = match scene.input {
+            Some(Input::Event(
+                Event::Identified { conn, .. }
+                | Event::Metadata { conn, .. }
+                | Event::Pong { conn, .. },
+            )) => {
+                let record = scene.ledger.conns.get(conn).cloned();
+                record.map(|record| (*conn, record))
+            }
+            _ => None,
+        };
         self.ended = match scene.input {
             Some(Input::Event(Event::Closed { conn, cause })) => {
                 self.ended_conn = Some(*conn);
@@ -113,8 +125,10 @@ impl Invariant for Plausible {
                 let Some(record) = scene.ledger.conns.get(conn) else {
                     return Ok(());
                 };
+                let prior = self.prior.as_ref().filter(|(prior, _)| prior == conn);
                 ensure!(
-                    self.closes(*conn, record, *reason, scene),
+                    self.closes(record, *reason, scene)
+                        || prior.is_some_and(|(_, prior)| self.closes(prior, *reason, scene)),
                     "{conn:?} of {} closed as {reason}: {record:?}",
                     record.peer
                 );
@@ -156,11 +170,16 @@ impl Invariant for Plausible {
     }
 
     fn after(&mut self, scene: &Scene<'_>) -> Verdict {
-        let (Some(Input::Event(Event::DialFailed { failure, .. })), Some(view)) =
+        let (Some(Input::Event(Event::DialFailed { dial, failure })), Some(view)) =
             (scene.input, &scene.view.subject)
         else {
             return Ok(());
         };
+        // Its watchdog may have come first.
+        let given_up = Command::CancelDial { dial: *dial };
+        if scene.commands.contains(&given_up) {
+            return Ok(());
+        }
         let wanted = match failure {
             DialFailure::Unreachable => Reason::Unreachable,
             DialFailure::Timeout => Reason::DialTimeout,

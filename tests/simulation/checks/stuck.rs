@@ -15,6 +15,29 @@ use crate::view::Input;
 pub(crate) struct Slots {
     /// Since when dials are counted though none is under way.
     idle_since: Option<u64>,
+    /// Ticks in a row that led to nothing, and when the first came.
+    in_vain: (u64, u32),
+}
+
+/// A manager that wants to be woken so often in a second, for nothing, polls.
+const POLLS: u32 = 100;
+
+impl Slots {
+    fn polls(&mut self, scene: &Scene<'_>) -> Verdict {
+        let now = scene.now();
+        let vain = scene.input == Some(&Input::Event(Event::Tick)) && scene.commands.is_empty();
+        let (since, count) = self.in_vain;
+        self.in_vain = if vain && now < since + 1_000 {
+            (since, count + 1)
+        } else {
+            (now, 0)
+        };
+        ensure!(
+            count < POLLS,
+            "{count} ticks within a second led to nothing"
+        );
+        Ok(())
+    }
 }
 
 impl Invariant for Slots {
@@ -23,6 +46,7 @@ impl Invariant for Slots {
     }
 
     fn after(&mut self, scene: &Scene<'_>) -> Verdict {
+        self.polls(scene)?;
         let (now, ledger, config) = (scene.now(), scene.ledger, scene.config);
         // What was too much for one input follows with the next.
         let more = scene.view.next_deadline.is_some_and(|due| due <= now);
@@ -63,8 +87,10 @@ pub(crate) struct TriedAgain {
     /// Time that the manager could have used since it last tried or had what it wants.
     idle_ms: BTreeMap<RequirementId, u64>,
     last: Option<u64>,
-    /// What peers turned out not to serve, or fail at.
-    excluded: BTreeMap<PeerId, BTreeSet<RequirementId>>,
+    /// What peers fail at.
+    failing: BTreeSet<(PeerId, RequirementId)>,
+    /// What peers turned out not to speak.
+    lacking: BTreeSet<(PeerId, RequirementId)>,
 }
 
 /// The longest backoff, and room for a job and a late timer.
@@ -81,14 +107,15 @@ impl TriedAgain {
         now: u64,
     ) -> bool {
         let claimed = record.claims.is_empty() || record.claims.contains(&requirement);
-        let excluded = self.excluded.get(peer);
+        let which = (*peer, requirement);
+        let excluded = self.failing.contains(&which) || self.lacking.contains(&which);
         let stranger = matches!(record.wait, Some((_, Wait::Network)));
         claimed
             && !record.routes.is_empty()
             && !record.banned(now)
             && !record.hung_up
             && !stranger
-            && !excluded.is_some_and(|set| set.contains(&requirement))
+            && !excluded
     }
 
     fn learn(&mut self, event: &Event, scene: &Scene<'_>) {
@@ -98,11 +125,11 @@ impl TriedAgain {
                 requirement,
                 outcome,
             } => {
-                let excluded = self.excluded.entry(*peer).or_default();
+                let which = (*peer, *requirement);
                 if *outcome == Outcome::Success {
-                    excluded.remove(requirement);
+                    self.failing.remove(&which);
                 } else {
-                    excluded.insert(*requirement);
+                    self.failing.insert(which);
                 }
             }
             Event::Identified {
@@ -111,10 +138,12 @@ impl TriedAgain {
                 let Some(conn) = scene.ledger.conns.get(conn) else {
                     return;
                 };
-                let excluded = self.excluded.entry(conn.peer).or_default();
                 for (n, protocol) in (0..).zip(PROTOCOLS) {
-                    if !protocols.iter().any(|spoken| spoken == protocol) {
-                        excluded.insert(RequirementId(n));
+                    let which = (conn.peer, RequirementId(n));
+                    if protocols.iter().any(|spoken| spoken == protocol) {
+                        self.lacking.remove(&which);
+                    } else {
+                        self.lacking.insert(which);
                     }
                 }
             }
