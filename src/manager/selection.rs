@@ -258,18 +258,14 @@ impl Manager {
             .collect();
         let last = u64::try_from(around.len()).ok()?.checked_sub(1)?;
         let place = usize::try_from(self.seed.between(0, last)).ok()?;
-        let explored = *around.get(place)?;
-        self.selection.explored = Some(explored.ix);
-        let value = self.table.get(explored.ix).map_or(0, |peer| {
-            let all = self.all();
-            peer.value(all, self.config.unverified_counted, &|_| WHOLE)
-        });
+        let other = around.get(place)?;
+        self.selection.explored = Some(other.ix);
         Some(Choice {
-            ix: explored.ix,
-            worth: (best.worth.0, value),
-            quality: explored.quality,
-            group: explored.group,
-            salt: explored.salt,
+            ix: other.ix,
+            worth: (best.worth.0, other.value),
+            quality: other.quality,
+            group: other.group,
+            salt: other.salt,
             ..best
         })
     }
