@@ -239,11 +239,12 @@ impl Manager {
         };
         for id in self.needs.ids().filter(|id| self.target(*id) > 0) {
             let top = self.candidates.top(id, self.config.groups_compared, usable);
-            for (ix, entry) in top {
+            for candidate in top {
+                let ix = candidate.ix;
                 let known = successors.iter().any(|successor| successor.ix == ix);
                 let services = self.table.get(ix).and_then(|peer| peer.verified);
                 if !known && let Some(services) = services {
-                    let services = services.and(entry.services);
+                    let services = services.and(self.candidates.services(ix));
                     successors.push(Successor { ix, services });
                 }
             }

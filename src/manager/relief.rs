@@ -117,7 +117,7 @@ impl Manager {
         }
         let drawn = self.seed.drawn();
         let whom = match whom {
-            Some(ix) => self.candidates.entry(ix).map(|_| ix),
+            Some(ix) => (!self.candidates.services(ix).is_empty()).then_some(ix),
             None => self
                 .choose(&|id| if needed.contains(id) { WHOLE } else { 0 })
                 .map(|choice| choice.ix),

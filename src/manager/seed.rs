@@ -24,6 +24,8 @@ pub(super) enum Domain {
     Epoch = 7,
     /// The lifetime of a connection.
     Lifetime = 8,
+    /// Finding records.
+    Id = 9,
 }
 
 /// The source of choices.

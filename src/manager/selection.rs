@@ -3,7 +3,7 @@
 //! Owns the order of the hour among equals, and who is being tried for variety's sake.
 
 use super::Manager;
-use super::candidates::Entry;
+use super::candidates::Candidate;
 use super::command::Health;
 use super::diversity::Admission;
 use super::event::{ConnId, Priority, RequirementId};
@@ -172,7 +172,8 @@ impl Manager {
             let top = self
                 .candidates
                 .top(requirement, self.config.groups_compared, usable);
-            for (ix, entry) in top {
+            for candidate in top {
+                let ix = candidate.ix;
                 if choices.iter().any(|choice| choice.ix == ix) {
                     continue;
                 }
@@ -184,9 +185,9 @@ impl Manager {
                     ix,
                     requirement,
                     worth: (peer.priority, value),
-                    quality: entry.rank.quality,
-                    group: entry.group,
-                    salt: entry.salt,
+                    quality: candidate.quality,
+                    group: candidate.group,
+                    salt: candidate.salt,
                 });
             }
         }
@@ -235,21 +236,24 @@ impl Manager {
                     && routes.any(|route| self.may_try(route))
             })
         };
-        let around: Vec<(Ix, Entry)> = self
+        let around: Vec<Candidate> = self
             .candidates
             .around(best.requirement, from, EXPLORED, usable)
-            .map(|(ix, entry)| (ix, *entry))
             .collect();
         let last = u64::try_from(around.len()).ok()?.checked_sub(1)?;
         let place = usize::try_from(self.seed.between(0, last)).ok()?;
-        let (ix, entry) = *around.get(place)?;
-        self.selection.explored = Some(ix);
+        let explored = *around.get(place)?;
+        self.selection.explored = Some(explored.ix);
+        let value = self.table.get(explored.ix).map_or(0, |peer| {
+            let all = self.all();
+            peer.value(all, self.config.unverified_counted, &|_| WHOLE)
+        });
         Some(Choice {
-            ix,
-            worth: (entry.rank.band, entry.rank.value),
-            quality: entry.rank.quality,
-            group: entry.group,
-            salt: entry.salt,
+            ix: explored.ix,
+            worth: (best.worth.0, value),
+            quality: explored.quality,
+            group: explored.group,
+            salt: explored.salt,
             ..best
         })
     }
