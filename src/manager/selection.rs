@@ -121,11 +121,11 @@ impl Manager {
         };
         critical.iter().find_map(|id| {
             let mut top = self.candidates.top(id, self.config.groups_compared, usable);
-            let (ix, _) = top.find(|(ix, _)| {
-                let peer = self.table.get(*ix);
+            let candidate = top.find(|candidate| {
+                let peer = self.table.get(candidate.ix);
                 peer.is_some_and(|peer| peer.known_for(Services::one(id)))
             })?;
-            Some((id, ix))
+            Some((id, candidate.ix))
         })
     }
 
