@@ -101,6 +101,10 @@ impl Manager {
             let [provider] = self.needs.providers(id) else {
                 return None;
             };
+            // A second one would be one too many, and let go again.
+            if self.needs.need(id).is_some_and(|need| need.max < 2) {
+                return None;
+            }
             if sole.is_some_and(|sole| sole != provider.conn) {
                 return None;
             }

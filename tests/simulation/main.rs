@@ -32,6 +32,7 @@ mod runner;
 mod script;
 mod seeds;
 mod shell;
+mod soak;
 mod stories;
 mod strategy;
 mod view;
