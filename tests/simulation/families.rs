@@ -259,7 +259,8 @@ fn a_small_herd_spreads_over_those_who_are_left_e5() {
 fn standings(script: &Script) -> BTreeMap<usize, (i16, bool)> {
     let mut world = World::new(script, Options::default());
     world.run();
-    let peers = world.clients[0].manager.peers().into_iter();
+    let manager = world.clients[0].brain.manager().expect("it is one");
+    let peers = manager.peers().into_iter();
     peers
         .filter_map(|view| {
             let place = world.network.place(&view.peer)?;

@@ -52,6 +52,10 @@ impl World {
             }
             Command::CancelDial { dial } => self.end_dial(c, dial, Ended::GivenUp),
             Command::Close { conn, .. } => self.closes(c, conn),
+            // Requests end well before.
+            Command::Drain {
+                conn, deadline_ms, ..
+            } => self.after(c, u64::from(deadline_ms), What::Drained(conn)),
             Command::Ping { conn, timeout_ms } => self.pings(c, conn, timeout_ms),
             Command::Discover => self.walks_tree(c),
             Command::QueryPeers { conn, peer, count } => {
@@ -259,7 +263,7 @@ impl World {
         }
     }
 
-    fn closes(&mut self, c: usize, conn: ConnId) {
+    pub(crate) fn closes(&mut self, c: usize, conn: ConnId) {
         if self.unlink(c, conn) {
             let cause = CloseCause::Ordered;
             self.call_back(c, CLOSE_MS, Event::Closed { conn, cause });
