@@ -316,9 +316,9 @@ export interface EnrollSpec {
   /** Its weight inside its class, 1 to 16. Default: 1. */
   readonly weight?: number;
   /**
-   * What each of these peers is worth, −1000 to 1000, by peer id; asked only before connections are closed, and at most
-   * once a second. Whoever is left out keeps the last worth. Nobody waits: an answer that comes after 250 ms is not used
-   * in that round, and one that throws changes nothing.
+   * What each of these peers is worth, −1000 to 1000, by peer id; asked whenever connections are weighed against each
+   * other, at most once a second. Whoever is left out keeps the last worth. Nothing waits for the answer: it counts from
+   * the next time on, and one that throws changes nothing.
    */
   readonly score?: (peers: readonly PeerInfo[]) => Readonly<Record<string, number>> | Promise<Readonly<Record<string, number>>>;
   /** How long a counter-offer waits for an answer, in milliseconds; then it counts as accepted. Default: 10,000. */

@@ -190,6 +190,12 @@ export interface Policy {
   readonly lockMaxMs: number;
   /** After a lock was revoked its connection is left alone this long, in milliseconds: its holder moves its work. Default: 2,000. */
   readonly lockGraceMs: number;
+  /** The longest time of a burst, in milliseconds. Default: 60,000. */
+  readonly burstMaxMs: number;
+  /** After a burst what it left idle is kept this long, in milliseconds. Default: 10,000. */
+  readonly burstIdleMs: number;
+  /** What a burst made is known to be its for this long after its end, in milliseconds. Default: 60,000. */
+  readonly burstMemoryMs: number;
   /** A protocol that uses more than its share this long, while others want it, is regulated, in milliseconds. Default: 5,000. */
   readonly breachMs: number;
   /** A new connection is not closed for others for this long, in milliseconds. Default: 15,000. */

@@ -3,13 +3,16 @@
 //! Owns, for each requirement, the peers that may be dialed for it *now*, in two levels: netgroups by their best
 //! member, and members of a group. A thousand addresses of one network therefore weigh as much as one. A peer that is
 //! connected, dialed, barred, parked or banned simply is not here.
-
-use std::collections::{BTreeMap, BTreeSet};
+//!
+//! Most of the memory of a large table is here: where a peer stands is packed into one number.
 
 use super::event::RequirementId;
 use super::peer::Rank;
 use super::services::Services;
-use super::table::Ix;
+use super::table::{Ix, Set, change};
+
+/// Members of a group that are looked at before it is given up.
+const MEMBERS_TRIED: usize = 4;
 
 /// How a candidate stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,60 +24,125 @@ pub(super) struct Entry {
     pub(super) services: Services,
 }
 
+/// A rank and the salt between equals, in the order of both: band (2 bits), value (20), quality (11), salt (31).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Standing(u64);
+
+impl Standing {
+    const SALT_BITS: u32 = 31;
+    const QUALITY_BITS: u32 = 11;
+    const VALUE_BITS: u32 = 20;
+    /// The worst quality is zero here.
+    const QUALITY_ZERO: i16 = 1_000;
+
+    fn new(rank: Rank, salt: u64) -> Self {
+        let value = u64::from(rank.value).min((1 << Self::VALUE_BITS) - 1);
+        let quality = rank.quality.saturating_add(Self::QUALITY_ZERO).max(0);
+        let quality = u64::from(quality.unsigned_abs()).min((1 << Self::QUALITY_BITS) - 1);
+        let packed = (rank.band as u64) << Self::VALUE_BITS | value;
+        let packed = packed << Self::QUALITY_BITS | quality;
+        Self(packed << Self::SALT_BITS | salt >> (64 - Self::SALT_BITS))
+    }
+
+    /// Without the salt.
+    fn rank(self) -> u64 {
+        self.0 >> Self::SALT_BITS
+    }
+
+    fn salt(self) -> u64 {
+        self.0 & ((1 << Self::SALT_BITS) - 1)
+    }
+
+    fn quality(self) -> i16 {
+        let quality = self.rank() & ((1 << Self::QUALITY_BITS) - 1);
+        i16::try_from(quality).unwrap_or(0) - Self::QUALITY_ZERO
+    }
+}
+
 #[derive(Debug, Default)]
 struct Posting {
-    members: BTreeMap<u64, BTreeSet<(Rank, u64, Ix)>>,
-    /// The best rank of each group. The group's own number, made from the seed, decides between equals.
-    groups: BTreeSet<(Rank, u64)>,
+    /// (netgroup, standing, who).
+    members: Set,
+    /// (rank of its best member, netgroup, 0). The group's own number, made from the seed, decides between equals.
+    groups: Set,
 }
 
 impl Posting {
-    fn insert(&mut self, ix: Ix, entry: &Entry) {
-        let members = self.members.entry(entry.group).or_default();
-        let before = members.last().map(|best| best.0);
-        members.insert((entry.rank, entry.salt, ix));
-        let after = members.last().map(|best| best.0);
-        self.move_group(entry.group, before, after);
+    /// The members of a group, the best first.
+    fn of(&self, group: u64) -> impl Iterator<Item = (Standing, Ix)> + '_ {
+        self.members
+            .range([group, 0, 0]..=[group, u64::MAX, u64::MAX])
+            .rev()
+            .map(|key| (Standing(key[1]), Ix::unpacked(key[2])))
     }
 
-    fn remove(&mut self, ix: Ix, entry: &Entry) {
-        let Some(members) = self.members.get_mut(&entry.group) else {
-            return;
-        };
-        let before = members.last().map(|best| best.0);
-        members.remove(&(entry.rank, entry.salt, ix));
-        let after = members.last().map(|best| best.0);
-        if members.is_empty() {
-            self.members.remove(&entry.group);
-        }
-        self.move_group(entry.group, before, after);
+    /// The best member of a group that may be used. A group is given up after a few.
+    fn candidate(&self, group: u64, usable: &impl Fn(Ix) -> bool) -> Option<Candidate> {
+        let mut best = self.of(group).take(MEMBERS_TRIED);
+        let (standing, ix) = best.find(|(_, ix)| usable(*ix))?;
+        Some(Candidate {
+            ix,
+            quality: standing.quality(),
+            group,
+            salt: standing.salt(),
+        })
     }
 
-    fn move_group(&mut self, group: u64, before: Option<Rank>, after: Option<Rank>) {
+    fn best(&self, group: u64) -> Option<u64> {
+        self.of(group).next().map(|(standing, _)| standing.rank())
+    }
+
+    fn change(&mut self, ix: Ix, placed: &Placed, comes: bool) {
+        let group = placed.group;
+        let before = self.best(group);
+        change(
+            &mut self.members,
+            [group, placed.standing.0, ix.packed()],
+            comes,
+        );
+        let after = self.best(group);
         if before == after {
             return;
         }
         if let Some(rank) = before {
-            self.groups.remove(&(rank, group));
+            self.groups.remove(&[rank, group, 0]);
         }
         if let Some(rank) = after {
-            self.groups.insert((rank, group));
+            self.groups.insert([rank, group, 0]);
         }
     }
+}
+
+/// Where a record is placed; for nothing: nowhere.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Placed {
+    standing: Standing,
+    group: u64,
+    services: Services,
+}
+
+/// Somebody who could be dialed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Candidate {
+    pub(super) ix: Ix,
+    pub(super) quality: i16,
+    pub(super) group: u64,
+    pub(super) salt: u64,
 }
 
 /// The candidates of all requirements.
 #[derive(Debug)]
 pub(super) struct Candidates {
     postings: Vec<Posting>,
-    placed: BTreeMap<Ix, Entry>,
+    /// By the place of the record.
+    placed: Vec<Placed>,
 }
 
 impl Candidates {
     pub(super) fn new(requirements: usize) -> Self {
         Self {
             postings: (0..requirements).map(|_| Posting::default()).collect(),
-            placed: BTreeMap::new(),
+            placed: Vec::new(),
         }
     }
 
@@ -93,35 +161,47 @@ impl Candidates {
         };
         *posting = Posting::default();
         let gone = Services::one(requirement);
-        self.placed.retain(|_, entry| {
-            entry.services = entry.services.minus(gone);
-            !entry.services.is_empty()
-        });
+        for placed in &mut self.placed {
+            placed.services = placed.services.minus(gone);
+            if placed.services.is_empty() {
+                *placed = Placed::default();
+            }
+        }
     }
 
-    /// Places, moves or removes a peer.
+    /// Places, moves or removes a peer. Whoever is forgotten is removed before its record is used again.
     pub(super) fn put(&mut self, ix: Ix, entry: Option<Entry>) {
-        let old = self.placed.get(&ix).copied();
-        if old == entry {
+        let new = entry.map_or_else(Placed::default, |entry| Placed {
+            standing: Standing::new(entry.rank, entry.salt),
+            group: entry.group,
+            services: entry.services,
+        });
+        let old = self.placed.get(ix.place()).copied().unwrap_or_default();
+        if old == new {
             return;
         }
-        if let Some(old) = old {
-            for id in old.services.iter() {
-                self.postings[usize::from(id.0)].remove(ix, &old);
-            }
-            self.placed.remove(&ix);
+        self.post(ix, &old, false);
+        self.post(ix, &new, true);
+        if self.placed.len() <= ix.place() {
+            /// As the table grows.
+            const STEP: usize = 256;
+            let missing = ix.place() + 1 - self.placed.len();
+            self.placed.reserve_exact(missing.next_multiple_of(STEP));
+            self.placed.resize(ix.place() + 1, Placed::default());
         }
-        if let Some(entry) = entry {
-            for id in entry.services.iter() {
-                self.postings[usize::from(id.0)].insert(ix, &entry);
-            }
-            self.placed.insert(ix, entry);
+        self.placed[ix.place()] = new;
+    }
+
+    fn post(&mut self, ix: Ix, placed: &Placed, comes: bool) {
+        for id in placed.services.iter() {
+            self.postings[usize::from(id.0)].change(ix, placed, comes);
         }
     }
 
-    /// The place of a peer.
-    pub(super) fn entry(&self, ix: Ix) -> Option<&Entry> {
-        self.placed.get(&ix)
+    /// What a peer could be dialed for.
+    pub(super) fn services(&self, ix: Ix) -> Services {
+        let placed = self.placed.get(ix.place());
+        placed.map_or(Services::NONE, |placed| placed.services)
     }
 
     /// Whether anybody could be dialed for a requirement.
@@ -137,42 +217,102 @@ impl Candidates {
         requirement: RequirementId,
         groups: usize,
         usable: impl Fn(Ix) -> bool + 'a,
-    ) -> impl Iterator<Item = (Ix, &'a Entry)> + 'a {
-        const MEMBERS_TRIED: usize = 4;
+    ) -> impl Iterator<Item = Candidate> + 'a {
         // More groups than one introducer can fill, so that none can hide the others behind peers that are not usable.
         const GROUPS_TRIED: usize = 96;
         let posting = self.postings.get(usize::from(requirement.0));
         posting
             .into_iter()
-            .flat_map(|posting| posting.groups.iter().rev().map(move |key| (posting, key.1)))
+            .flat_map(|posting| {
+                posting
+                    .groups
+                    .iter()
+                    .rev()
+                    .map(move |key| (posting, key[1]))
+            })
             .take(GROUPS_TRIED)
-            .filter_map(move |(posting, group)| {
-                let members = posting.members.get(&group)?;
-                let mut best = members.iter().rev().take(MEMBERS_TRIED);
-                let (_, _, ix) = best.find(|(_, _, ix)| usable(*ix))?;
-                self.placed.get(ix).map(|entry| (*ix, entry))
+            .filter_map(move |(posting, group)| posting.candidate(group, &usable))
+            .take(groups)
+    }
+
+    /// The best member that `usable` admits of each of a few groups, from a point in the order of their numbers on and
+    /// around its end.
+    pub(super) fn around<'a>(
+        &'a self,
+        requirement: RequirementId,
+        from: u64,
+        groups: usize,
+        usable: impl Fn(Ix) -> bool + 'a,
+    ) -> impl Iterator<Item = Candidate> + 'a {
+        let posting = self.postings.get(usize::from(requirement.0));
+        let posting = posting.filter(|posting| !posting.members.is_empty());
+        posting
+            .into_iter()
+            .flat_map(move |posting| {
+                let after = move |least| {
+                    let key = posting.members.range([least, 0, 0]..).next();
+                    key.map(|key| key[0])
+                };
+                let next = move |group: &u64| group.checked_add(1).and_then(after);
+                let later = core::iter::successors(after(from), next);
+                let earlier = core::iter::successors(after(0), next);
+                let earlier = earlier.take_while(move |group| *group < from);
+                later.chain(earlier).map(move |group| (posting, group))
             })
             .take(groups)
+            .filter_map(move |(posting, group)| posting.candidate(group, &usable))
     }
 
     /// Whether the postings hold exactly what was placed (R4).
     pub(super) fn check(&self) {
         let mut expected = vec![0_usize; self.postings.len()];
-        for (ix, entry) in &self.placed {
-            for id in entry.services.iter() {
+        for (place, placed) in self.placed.iter().enumerate() {
+            for id in placed.services.iter() {
                 let posting = &self.postings[usize::from(id.0)];
-                assert!(posting.members[&entry.group].contains(&(entry.rank, entry.salt, *ix)));
+                assert!(
+                    posting
+                        .of(placed.group)
+                        .any(|(standing, ix)| ix.place() == place && standing == placed.standing)
+                );
                 expected[usize::from(id.0)] += 1;
             }
         }
         for (posting, expected) in self.postings.iter().zip(expected) {
-            let members: usize = posting.members.values().map(BTreeSet::len).sum();
-            assert_eq!(members, expected);
-            assert_eq!(posting.groups.len(), posting.members.len());
-            for (group, members) in &posting.members {
-                let best = members.last().expect("empty groups are removed").0;
-                assert!(posting.groups.contains(&(best, *group)));
+            assert_eq!(posting.members.len(), expected);
+            let mut groups: Vec<u64> = posting.members.iter().map(|key| key[0]).collect();
+            groups.dedup();
+            assert_eq!(posting.groups.len(), groups.len());
+            for group in groups {
+                let best = posting.best(group).expect("it has members");
+                assert!(posting.groups.contains(&[best, group, 0]));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Priority;
+    use super::*;
+
+    #[test]
+    fn the_packed_order_is_that_of_band_then_value_then_quality_then_salt() {
+        let mut all = Vec::new();
+        for band in [Priority::Low, Priority::Medium, Priority::High] {
+            for value in [0, 1, 768, 16_384] {
+                for quality in [-1_000, -1, 0, 1, 1_000] {
+                    for salt in [0, 1 << 40, u64::MAX] {
+                        let rank = Rank {
+                            band,
+                            value,
+                            quality,
+                        };
+                        all.push(Standing::new(rank, salt));
+                        assert_eq!(all[all.len() - 1].quality(), quality);
+                    }
+                }
+            }
+        }
+        assert!(all.windows(2).all(|pair| pair[0].0 < pair[1].0));
     }
 }

@@ -25,8 +25,10 @@ impl Manager {
         self.check_needs();
         self.check_enrollments();
         self.check_locks();
+        self.check_bursts();
         self.check_leaving();
         self.check_mode();
+        self.check_relief();
         self.check_limits();
         if self.run == Run::Stopped {
             assert!(self.dials.is_empty(), "nobody is dialed while stopped (S2)");
@@ -57,7 +59,7 @@ impl Manager {
                 assert!(open.iter().all(|(_, conn)| !conn.is_open()));
             }
             if peer.forbidden().is_some() || self.all_quarantined(peer) {
-                assert!(self.candidates.entry(ix).is_none(), "{:?}", peer.id);
+                assert!(self.candidates.services(ix).is_empty(), "{:?}", peer.id);
             }
         }
         assert!(self.pins.len() <= self.limits.pins_ever());
@@ -79,9 +81,7 @@ impl Manager {
             known(peer.verified.unwrap_or_default());
             known(peer.services.iter().map(|s| s.requirement).collect());
             known(peer.resting());
-            if let Some(entry) = self.candidates.entry(ix) {
-                known(entry.services);
-            }
+            known(self.candidates.services(ix));
         }
         let jobs = self.dials.iter().map(|(_, job)| job.cover);
         let conns = self.connections.iter().map(|(_, conn)| conn.cover);

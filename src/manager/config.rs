@@ -244,6 +244,12 @@ pub struct Config {
     pub lock_max_ms: u64,
     /// After a lock was revoked its connection is left alone this long, in milliseconds: its holder moves its work.
     pub lock_grace_ms: u64,
+    /// The longest time of a burst, in milliseconds.
+    pub burst_max_ms: u64,
+    /// After a burst what it left idle is kept this long, in milliseconds.
+    pub burst_idle_ms: u64,
+    /// What a burst made is known to be its for this long after its end, in milliseconds.
+    pub burst_memory_ms: u64,
     /// A protocol that uses more than its share this long, while others want it, is regulated, in milliseconds.
     pub breach_ms: u64,
 
@@ -415,6 +421,9 @@ impl Config {
             offer_every_ms: 5 * SECOND,
             lock_max_ms: 5 * MINUTE,
             lock_grace_ms: 2 * SECOND,
+            burst_max_ms: MINUTE,
+            burst_idle_ms: 10 * SECOND,
+            burst_memory_ms: MINUTE,
             breach_ms: 5 * SECOND,
             grace_connect_ms: 15 * SECOND,
             grace_identify_ms: 5 * SECOND,

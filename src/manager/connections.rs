@@ -101,6 +101,8 @@ pub(super) struct Conn {
     /// Since when it serves nothing and nothing is missing.
     pub(super) useless_since: Option<u64>,
     pub(super) hand_off: HandOff,
+    /// It is surplus, and goes then (4.6).
+    pub(super) leaves_at: Option<u64>,
 }
 
 impl Conn {

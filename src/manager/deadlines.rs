@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
-use super::event::{ConnId, DialId, EnrollmentId, LockId, RequirementId};
+use super::event::{BurstId, ConnId, DialId, EnrollmentId, LockId, RequirementId};
 use super::table::Ix;
 
 /// What a deadline is for. At most one of each value is pending.
@@ -36,6 +36,8 @@ pub(super) enum Timer {
     Offer(EnrollmentId),
     /// A lock ends, or the grace after it.
     Lock(LockId),
+    /// A burst ends, or is forgotten.
+    Burst(BurstId),
     /// Somebody uses more than its share for too long.
     Quota,
     /// More peers are to be placed among the candidates.

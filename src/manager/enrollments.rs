@@ -234,6 +234,7 @@ impl Manager {
             return;
         };
         self.withdraw_locks(enrollment);
+        self.end_bursts_of(enrollment);
         let gone = self.enrollments.list.remove(place);
         if let Some(requirement) = gone.requirement {
             self.close_requirement(requirement);

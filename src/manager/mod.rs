@@ -35,7 +35,8 @@
 //!
 //! | part | owns |
 //! |---|---|
-//! | `table` | the record of each known peer (`peer`, with its addresses in `route`), netgroups, who is forgotten first |
+//! | `table` | the record of each known peer (`peer`, with its addresses in `route` and what contact told in `history`) |
+//! | `crowds` | who counts for which netgroup and introducer, and who is forgotten first |
 //! | `candidates` | who could be dialed for what, best first |
 //! | `selection` | whom to dial for what is missing |
 //! | `ladder` | parked bootstrap peers and the rungs of the start-up |
@@ -45,6 +46,7 @@
 //! | `guards` | whether a connection may be closed for others; it owns nothing |
 //! | `regulation` | when a round of regulation begins |
 //! | `rounds`, `utility` | what a round closes, and how much a connection would be missed; they own nothing |
+//! | `lean`, `relief`, `lifetime` | what is surplus; who is dialed to replace two, or one that is old |
 //! | `leaving` | connections on their way out, and peers that wait because we closed theirs |
 //! | `dials` | the token bucket and the dials under way |
 //! | `connections` | the open connections and what was verified on them |
@@ -52,6 +54,9 @@
 //! | `pins` | whom the user holds, and whose connection they protect |
 //! | `bans`, `quarantine` | who may not connect, and which subnets |
 //! | `snapshot` | what outlives the process, and what came back of it (its bytes: `saved`) |
+//! | `limits` | how many connections there may be: what the user wants, and what holds now |
+//! | `environment` | who sees the page, what the network costs, how much memory is left; `network` hears of it |
+//! | `diversity`, `transport_caps` | whether one more of a network, an introducer or a transport is admitted; they own nothing |
 //! | `outage` | whether this machine's network is to blame |
 //! | `deadlines` | what is to happen when |
 //! | `seed` | every choice between equals |
@@ -59,7 +64,7 @@
 //! | `locks` | which connections are left alone, for whom and until when |
 //! | `ring`, `gauges` | the last decisions, and what is measured beside the counters |
 //! | `record` | the log of inputs, as `wire` writes it; `explain` and `views` read |
-//! | `backoff`, `closing`, `quota`, `services` | pure rules |
+//! | `backoff`, `closing`, `quota`, `services`, `transport` | pure rules |
 //!
 //! Bounds: 5,000 peers with 8 addresses each, 20 connections and dials together, one deadline for each purpose.
 //! One input costs a few searches in ordered maps; nothing walks over all peers but [`Manager::peers`] and a start.
@@ -81,6 +86,7 @@ mod candidates;
 mod check;
 mod closing;
 mod connections;
+mod crowds;
 mod deadlines;
 mod dials;
 mod diversity;
@@ -91,8 +97,11 @@ mod gate;
 mod gauges;
 mod guards;
 mod hints;
+mod history;
 mod ladder;
+mod lean;
 mod leaving;
+mod lifetime;
 mod limits;
 mod locks;
 mod modes;
@@ -116,6 +125,7 @@ mod probe;
 mod quarantine;
 mod quota;
 mod regulation;
+mod relief;
 mod requirements;
 mod ring;
 mod rounds;
@@ -150,6 +160,7 @@ use enrollments::Enrollments;
 use environment::Environment;
 use gauges::Gauges;
 use ladder::Ladder;
+use lean::Lean;
 use leaving::Leaving;
 use limits::Limits;
 use locks::Locks;
@@ -163,6 +174,7 @@ use quarantine::Quarantine;
 use regulation::Regulation;
 use ring::Ring;
 use seed::{Domain, Seed};
+use selection::Selection;
 use services::Services;
 use snapshot::Memory;
 use table::{Ix, Table};
@@ -217,6 +229,8 @@ pub struct Manager {
     limits: Limits,
     mode: Mode,
     leaving: Leaving,
+    selection: Selection,
+    lean: Lean,
     environment: Environment,
     enrollments: Enrollments,
     locks: Locks,
@@ -245,11 +259,12 @@ impl Manager {
     /// Requirements beyond the 64th are ignored.
     pub fn new(mut config: Config, seed: [u8; 32], now: Time) -> Self {
         config.requirements.truncate(Services::CAPACITY);
+        let seed = Seed::new(seed);
         let mut manager = Self {
             now,
             run: Run::Stopped,
-            seed: Seed::new(seed),
-            table: Table::default(),
+            table: Table::new(seed.mark(Domain::Id, &[])),
+            seed,
             candidates: Candidates::new(config.requirements.len()),
             ladder: Ladder::new(),
             needs: Needs::new(config.requirements.iter().map(|spec| spec.need)),
@@ -265,6 +280,8 @@ impl Manager {
             limits: Limits::new(&config),
             mode: Mode::default(),
             leaving: Leaving::default(),
+            selection: Selection::default(),
+            lean: Lean::default(),
             environment: Environment::default(),
             enrollments: Enrollments::new(&config),
             locks: Locks::default(),
@@ -508,14 +525,17 @@ impl Manager {
                     let services = peer.possible(all);
                     entry = (!services.is_empty()).then(|| Entry {
                         rank: peer.rank(all, self.config.unverified_counted, self.now.mono_ms),
-                        group: route.group,
-                        salt: peer.salt,
+                        group: route.group ^ self.selection.turn,
+                        salt: peer.salt ^ self.selection.turn,
                         services,
                     });
                 }
                 Role::Ordinary | Role::Named => {}
             }
         }
+        // Somebody who is known to serve and may be dialed now may do the work of two (4.6).
+        let verified = self.table.get(ix).is_some_and(|p| p.verified.is_some());
+        self.untidy |= verified && entry.is_some() && self.candidates.services(ix).is_empty();
         self.candidates.put(ix, entry);
         self.ladder.put(ix, place);
         self.table.list(ix);

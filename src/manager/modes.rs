@@ -14,7 +14,7 @@ use super::command::DialWhy;
 use super::deadlines::Wake;
 use super::event::ConnId;
 use super::on_dial::Begun;
-use super::peer::{Bar, Link, Role};
+use super::peer::{Bar, Link, Peer, Role};
 use super::reason::{LimitCause, Reason, Revocation};
 use super::services::WHOLE;
 use super::table::Ix;
@@ -144,7 +144,7 @@ impl Manager {
             let Some(open) = self.connections.get(conn).filter(|c| c.is_open()) else {
                 continue;
             };
-            let held = self.table.get(open.ix).is_some_and(|peer| peer.pinned);
+            let held = self.table.get(open.ix).is_some_and(Peer::held);
             if !held && kept != Some(conn) {
                 self.evict(conn, Revocation::ModeChange, Reason::InitialSync);
             }

@@ -3,7 +3,7 @@
 use libp2p_identity::PeerId;
 use multiaddr::Multiaddr;
 
-use super::command::Command;
+use super::command::{Command, DialWhy};
 use super::connections::{Conn, HandOff, Network, Phase, Pinging};
 use super::deadlines::Timer;
 use super::diversity::Admission;
@@ -48,7 +48,7 @@ impl Manager {
             self.ring.push(self.now, What::Recovered);
             self.recover();
         }
-        let ordered = self.dial_succeeded(ix, dial);
+        let ordered = self.dial_succeeded(ix, conn, dial);
         let transport = transport::of(&route);
         let marks = Marks::of(&route, &self.seed);
         let refusal = self
@@ -116,6 +116,7 @@ impl Manager {
                 successes: 0,
                 useless_since: None,
                 hand_off: HandOff::Needed,
+                leaves_at: None,
             },
         );
         let config = &self.config;
@@ -151,13 +152,16 @@ impl Manager {
     }
 
     /// Ends the dial job of a peer that is connected now; whether this connection is what was ordered.
-    fn dial_succeeded(&mut self, ix: Ix, dial: Option<DialId>) -> bool {
+    fn dial_succeeded(&mut self, ix: Ix, conn: ConnId, dial: Option<DialId>) -> bool {
         let ordered = dial.is_some_and(|dial| self.dials.whose(dial) == Some(ix));
         if let Some(job) = self.end_job(ix)
             && let Some(flight) = job.flight
-            && dial != Some(flight.dial)
         {
-            self.out.order(Command::CancelDial { dial: flight.dial });
+            if dial != Some(flight.dial) {
+                self.out.order(Command::CancelDial { dial: flight.dial });
+            } else if let DialWhy::Burst(burst) = job.why {
+                self.bursts.join(conn, burst);
+            }
         }
         if ordered {
             self.dial_ended(true);

@@ -238,7 +238,7 @@ impl Manager {
             &mut self.seed,
             self.now.mono_ms,
             flight.group,
-            self.table.groups(),
+            self.table.crowds.groups(),
             connected,
         );
         if charges.is_some() {

@@ -3,6 +3,7 @@
 use libp2p_identity::PeerId;
 use multiaddr::Multiaddr;
 
+use super::crowds::Label;
 use super::event::{RequirementId, Source};
 use super::peer::{Peer, Role};
 use super::services::Services;
@@ -82,17 +83,17 @@ impl Manager {
         let (introducer, group) = (peer.introducer, peer.routes.best().map(|route| route.group));
         if let Some(introducer) = introducer
             && new
-            && self.table.new_of(introducer) > self.config.max_introduced
+            && self.table.crowds.of(Label::New(introducer)) > self.config.max_introduced
         {
             let draw = self.seed.draw();
-            let other = self.table.any_of_introducer(introducer, ix, draw);
+            let other = self.table.crowds.any_of_introducer(introducer, ix, draw);
             self.forget(other.unwrap_or(ix));
         }
         if let Some(group) = group
-            && self.table.of_group(group) > self.config.max_per_netgroup
+            && self.table.crowds.of(Label::Group(group)) > self.config.max_per_netgroup
         {
             let draw = self.seed.draw();
-            let other = self.table.any_of_group(group, ix, draw);
+            let other = self.table.crowds.any_of_group(group, ix, draw);
             let forgettable = new && self.table.get(ix).is_some_and(Peer::forgettable);
             if let Some(gone) = other.or(forgettable.then_some(ix)) {
                 self.forget(gone);

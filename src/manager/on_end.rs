@@ -15,6 +15,7 @@ impl Manager {
     pub(super) fn on_closed(&mut self, conn: ConnId, seen: CloseCause) {
         self.withdraw(conn);
         self.end_locks(conn, None);
+        self.bursts.forget(conn);
         let Some(gone) = self.connections.remove(conn) else {
             return;
         };

@@ -71,6 +71,7 @@ impl Manager {
             Timer::Answer(enrollment) => self.on_accept_offer(enrollment),
             Timer::Offer(enrollment) => self.offer_due(enrollment),
             Timer::Lock(lock) => self.lock_over(lock),
+            Timer::Burst(burst) => self.burst_due(burst),
             Timer::Sweep => self.place_peers(),
             Timer::Hint(ix) => self.hints_over(ix),
             Timer::Bans => self.bans_over(),

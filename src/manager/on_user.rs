@@ -40,6 +40,8 @@ impl Manager {
         self.run = Run::Stopped;
         self.normal();
         self.forget_evictions();
+        self.stop_bursts();
+        self.forget_relief();
         self.cancel_all_dials();
         for conn in self.connections.ids() {
             self.close(conn, Reason::Stopped);

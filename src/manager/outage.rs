@@ -5,8 +5,6 @@
 
 use std::collections::VecDeque;
 
-use libp2p_identity::PeerId;
-
 use super::config::Config;
 use super::event::RequirementId;
 use super::peer::{Bar, Reach};
@@ -70,7 +68,7 @@ pub(super) struct Outage {
     losses: VecDeque<Loss>,
     rotation: VecDeque<Ix>,
     /// Where the rotation goes on among peers that nothing recommends.
-    pub(super) cursor: Option<PeerId>,
+    pub(super) cursor: Option<Ix>,
 }
 
 /// Losses that are remembered: more than the hard cap of connections is not needed.

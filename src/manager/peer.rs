@@ -7,7 +7,7 @@ use libp2p_identity::PeerId;
 
 use super::backoff::Standing;
 use super::event::{ConnId, Priority, RequirementId, Source};
-use super::hints::Hint;
+use super::history::History;
 use super::reason::{Outcome, Reason};
 use super::route::Routes;
 use super::score::{
@@ -161,19 +161,14 @@ pub(super) struct Peer {
     pub(super) routes: Routes,
     /// What others say that it serves.
     pub(super) claims: Services,
-    /// What identify said on the last connection that got so far.
-    pub(super) verified: Option<Services>,
     /// What was answered, by claims or by identify: of everything else nothing is known. Requirements that were opened
     /// later are not among them.
     pub(super) asked: Services,
-    pub(super) services: Vec<Service>,
     pub(super) link: Link,
     pub(super) bar: Bar,
     /// As the table of bans says, which outlasts this record (4.16).
     pub(super) ban: Option<Reason>,
     pub(super) pinned: bool,
-    /// Why the user wants its connection left alone: one tag for each wish (4.8).
-    pub(super) tags: Vec<String>,
     /// Heard of in an answer that is still coming in: it is weighed with the whole of it.
     pub(super) arriving: bool,
     pub(super) reach: Reach,
@@ -185,19 +180,9 @@ pub(super) struct Peer {
     pub(super) prunes: u8,
     /// It served once.
     pub(super) good: bool,
-    pub(super) lost: Option<Lost>,
-    /// When it last served, wall clock.
-    pub(super) served_wall_ms: Option<u64>,
-    /// How well it behaved (4.5): only breaches of a protocol move it, and it stands still during a ban.
-    pub(super) behaviour: Faded,
-    /// What the user thinks of it, for a time.
-    pub(super) hints: Vec<Hint>,
-    pub(super) faults: u8,
-    pub(super) last_fault: u64,
-    pub(super) shards: Option<Vec<u16>>,
-    pub(super) agent: Option<String>,
-    pub(super) rtt_ms: Option<u32>,
     pub(super) last_reason: Option<Reason>,
+    /// What only contact tells; nobody who was merely heard of has one.
+    pub(super) history: Option<Box<History>>,
 }
 
 impl Peer {
@@ -215,30 +200,19 @@ impl Peer {
             priority: Priority::default(),
             routes: Routes::default(),
             claims: Services::NONE,
-            verified: None,
             asked: Services::NONE,
-            services: Vec::new(),
             link: Link::Idle,
             bar: Bar::Open,
             ban: None,
             pinned: false,
-            tags: Vec::new(),
             arriving: false,
             reach: Reach::default(),
             level: 0,
             flap: 0,
             prunes: 0,
             good: false,
-            lost: None,
-            served_wall_ms: None,
-            behaviour: Faded::default(),
-            hints: Vec::new(),
-            faults: 0,
-            last_fault: 0,
-            shards: None,
-            agent: None,
-            rtt_ms: None,
             last_reason: None,
+            history: None,
         }
     }
 
@@ -331,9 +305,11 @@ impl Peer {
     pub(super) fn forget_requirement(&mut self, id: RequirementId) {
         let gone = Services::one(id);
         self.claims = self.claims.minus(gone);
-        self.verified = self.verified.map(|verified| verified.minus(gone));
         self.asked = self.asked.minus(gone);
-        self.services.retain(|service| service.requirement != id);
+        if let Some(history) = &mut self.history {
+            history.verified = history.verified.map(|verified| verified.minus(gone));
+            history.services.retain(|service| service.requirement != id);
+        }
     }
 
     /// What a dial could bring. `all`: every requirement, for peers that nothing is known of.

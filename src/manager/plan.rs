@@ -5,6 +5,7 @@
 use super::asking::MayAsk;
 use super::command::{Command, DialWhy};
 use super::deadlines::{Timer, Wake};
+use super::environment::MemoryLevel;
 use super::event::{ConnId, RequirementId};
 use super::ladder::{Situation, Step};
 use super::on_dial::Begun;
@@ -28,7 +29,8 @@ impl Manager {
                 self.probe(&mut wake);
             } else {
                 self.dial_pins(false, &mut wake);
-                if self.needs.short() {
+                let bearable = self.environment.memory() < MemoryLevel::Critical;
+                if self.needs.short() && bearable {
                     self.dial_anchors();
                     self.dial_needs(&mut wake);
                     self.redial_at_once();
@@ -38,8 +40,12 @@ impl Manager {
                     self.make_room();
                 } else {
                     self.asking.satisfied();
+                    self.give_up_surplus_dials();
+                    self.dial_alternative(&mut wake);
                 }
+                self.dial_bursts(&mut wake);
                 self.dial_successor(&mut wake);
+                self.dial_relief(&mut wake);
             }
         }
         self.fresh_loss = None;
@@ -94,15 +100,15 @@ impl Manager {
             // Each dial takes a candidate away: whether others are called back is asked anew after every one, or else a
             // later call of the plan would find something to do (D4).
             self.call_back();
-            if !self.anything_missing() {
+            let lacking = self.entitled();
+            if lacking.is_empty() {
                 return;
             }
             if !self.pace_admits(false) {
                 self.wait_for_token(wake);
                 return;
             }
-            let lacking = self.entitled();
-            if self.occupied() >= self.limits.soft() {
+            if self.filled() >= self.limits.soft() {
                 if lacking.iter().any(|id| self.candidates.any(id)) {
                     self.regulation.room_is_short = true;
                 }
@@ -113,7 +119,7 @@ impl Manager {
             }
             let deficit = |id| {
                 if lacking.contains(id) {
-                    self.needs.deficit(id)
+                    self.wanted_dials(id)
                 } else {
                     0
                 }
@@ -137,6 +143,40 @@ impl Manager {
                 self.seed.undraw(drawn);
                 return;
             }
+            self.turn_over();
+        }
+    }
+
+    /// More may have been dialed than were needed: what is under way for nothing is given up.
+    fn give_up_surplus_dials(&mut self) {
+        let spare = |why| matches!(why, DialWhy::Need(_) | DialWhy::Redial);
+        let jobs = self.dials.iter().filter(|(_, job)| spare(job.why));
+        let jobs: Vec<Ix> = jobs.map(|(ix, _)| ix).collect();
+        for ix in jobs {
+            if self.selection.alternative != Some(ix) {
+                self.cancel_dial(ix);
+            }
+        }
+    }
+
+    /// Somebody else than the one peer on whom everything depends, if anybody is known (4.6, `spread`).
+    fn dial_alternative(&mut self, wake: &mut Wake) {
+        if self.alternative_under_way() || self.occupied() >= self.limits.soft() {
+            return;
+        }
+        let Some(wanted) = self.depends_on_one() else {
+            return;
+        };
+        if !self.pace_admits(false) {
+            self.wait_for_token(wake);
+            return;
+        }
+        let drawn = self.seed.drawn();
+        let choice = self.choose(&|id| if id == wanted { WHOLE } else { 0 });
+        let Some(choice) = choice else { return };
+        match self.begin_dial(choice.ix, DialWhy::Need(wanted), false, false) {
+            Begun::Yes => self.selection.alternative = Some(choice.ix),
+            Begun::Later | Begun::NotNow => self.seed.undraw(drawn),
         }
     }
 
@@ -327,7 +367,7 @@ impl Manager {
                 self.wait_for_token(wake);
                 return;
             }
-            if self.occupied() >= self.limits.soft() {
+            if self.filled() >= self.limits.soft() {
                 self.regulation.room_is_short |= !self.entitled().is_empty();
                 return;
             }

@@ -80,15 +80,10 @@ impl Manager {
             round.extend(parked.get(place));
         }
         // Those whom nothing recommends take their turns from round to round.
-        let others = self
-            .table
-            .after(self.outage.cursor.as_ref(), 4 * OF_EACH_KIND);
+        let others = self.table.after(self.outage.cursor, 4 * OF_EACH_KIND);
         let mut taken = 0;
         for ix in others {
-            let Some(peer) = self.table.get(ix) else {
-                continue;
-            };
-            self.outage.cursor = Some(peer.id);
+            self.outage.cursor = Some(ix);
             if !round.contains(&ix) && self.may_probe(ix) {
                 round.push(ix);
                 taken += 1;

@@ -150,8 +150,9 @@ impl Manager {
         if !core::mem::take(&mut self.regulation.room_is_short) {
             return;
         }
+        // Dials that end make room by themselves.
         let making = self.connections.iter().any(|(_, conn)| !conn.is_open());
-        if making || self.regulation.is_held(self.now.mono_ms) {
+        if making || !self.is_full() || self.regulation.is_held(self.now.mono_ms) {
             return;
         }
         self.regulation.ask(Trigger::DeficitAtLimit);
@@ -242,6 +243,11 @@ impl Manager {
         counted
             .saturating_sub(self.burst_connections())
             .saturating_sub(soft)
+    }
+
+    /// Whether there are as many connections as the soft target.
+    pub(super) fn is_full(&self) -> bool {
+        self.counted() >= self.limits.soft().saturating_add(self.burst_connections())
     }
 
     /// Connections above the hard cap.

@@ -5,13 +5,12 @@
 //! were asked before it was opened are unknown for it: who is connected is looked at again by what identify listed, and
 //! the others are placed among its candidates a few at a time, so that no input has to move them all.
 
-use libp2p_identity::PeerId;
-
 use super::Manager;
 use super::RequirementSpec;
 use super::deadlines::Timer;
 use super::event::{ConnId, Need, RequirementId};
 use super::services::Services;
+use super::table::Ix;
 
 /// Peers that are placed anew in one input (4.2).
 const PLACED_AT_ONCE: usize = 256;
@@ -24,7 +23,7 @@ const KEPT_BYTES: usize = 4_096;
 #[derive(Debug, Default)]
 pub(super) struct Sweep {
     /// The last that was placed.
-    cursor: Option<PeerId>,
+    cursor: Option<Ix>,
     left: usize,
 }
 
@@ -89,9 +88,14 @@ impl Manager {
             self.look_again(conn, id, protocols);
         }
         self.recall(id);
+        self.sweep();
+        Some(id)
+    }
+
+    /// Places every peer anew, a few at a time.
+    pub(super) fn sweep(&mut self) {
         self.enrollments.sweep.left = self.table.len();
         self.place_peers();
-        Some(id)
     }
 
     /// The place of its name, the next one, or the first that is free.
@@ -154,12 +158,11 @@ impl Manager {
         let sweep = &self.enrollments.sweep;
         let batch = self
             .table
-            .after(sweep.cursor.as_ref(), sweep.left.min(PLACED_AT_ONCE));
+            .after(sweep.cursor, sweep.left.min(PLACED_AT_ONCE));
         for ix in &batch {
             self.refresh(*ix);
         }
-        let last = batch.last().and_then(|ix| self.table.get(*ix));
-        let cursor = last.map(|peer| peer.id);
+        let cursor = batch.last().copied();
         let sweep = &mut self.enrollments.sweep;
         sweep.cursor = cursor;
         sweep.left -= batch.len();

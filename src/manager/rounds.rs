@@ -93,8 +93,7 @@ impl Manager {
     /// How many connections a round wants to close still.
     fn excess(&self, round: &Round) -> usize {
         let over = self.over_soft();
-        let full = || self.counted() >= self.limits.soft().saturating_add(self.burst_connections());
-        if over == 0 && round.makes_room && full() {
+        if over == 0 && round.makes_room && self.is_full() {
             1
         } else {
             over
@@ -242,7 +241,7 @@ impl Manager {
             });
             let last_first = open.filter_map(|(id, conn)| {
                 let peer = self.table.get(conn.ix)?;
-                Some((peer.pinned, self.class_of_use(id), self.usefulness(id)?, id))
+                Some((peer.held(), self.class_of_use(id), self.usefulness(id)?, id))
             });
             let Some((.., victim)) = last_first.min() else {
                 return;

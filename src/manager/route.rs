@@ -208,6 +208,8 @@ impl Routes {
                 None => return false,
             };
         }
+        // Most peers have one address, and there are thousands of them.
+        self.list.reserve_exact(1);
         self.list.push(Route::new(address.clone(), seed));
         self.sort();
         true

@@ -35,6 +35,9 @@ pub(super) struct Faded {
 }
 
 impl Faded {
+    /// Nothing.
+    pub(super) const ZERO: Self = Self { value: 0, since: 0 };
+
     /// A score that has this value now.
     pub(super) fn new(value: i16, now: u64) -> Self {
         Self {

@@ -20,6 +20,12 @@ pub(super) enum Domain {
     Subnet = 5,
     /// Who told of others.
     Introducer = 6,
+    /// What turns the order among equals.
+    Epoch = 7,
+    /// The lifetime of a connection.
+    Lifetime = 8,
+    /// Finding records.
+    Id = 9,
 }
 
 /// The source of choices.

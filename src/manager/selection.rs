@@ -1,8 +1,13 @@
 //! Whom to dial for what is missing (4.6): few connections for several requirements, and variety between equals.
+//!
+//! Owns the order of the hour among equals, and who is being tried for variety's sake.
 
 use super::Manager;
+use super::candidates::Candidate;
+use super::command::Health;
 use super::diversity::Admission;
-use super::event::{Priority, RequirementId};
+use super::event::{ConnId, Priority, RequirementId};
+use super::seed::Domain;
 use super::services::{Services, WHOLE};
 use super::sort::sort_short_by_key;
 use super::table::Ix;
@@ -19,19 +24,111 @@ pub(super) struct Choice {
     salt: u64,
 }
 
+/// Groups from which one is tried for variety's sake.
+const EXPLORED: usize = 16;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Selection {
+    epoch: u64,
+    began_at: Option<u64>,
+    /// What turns the order among equals, from epoch to epoch.
+    pub(super) turn: u64,
+    /// Who is tried although others are worth more: one at a time.
+    explored: Option<Ix>,
+    /// Who is dialed so that not everything depends on one peer.
+    pub(super) alternative: Option<Ix>,
+}
+
 impl Manager {
+    /// When an epoch is over, another begins: equals are placed in another order, a few at a time. Asked after each dial:
+    /// while nobody is dialed, nobody needs another order, and no timer need wake the page.
+    pub(super) fn turn_over(&mut self) {
+        let now = self.now.mono_ms;
+        let began_at = *self.selection.began_at.get_or_insert(now);
+        if now < began_at.saturating_add(self.config.epoch_ms) {
+            return;
+        }
+        self.selection.began_at = Some(now);
+        let epoch = self.selection.epoch.wrapping_add(1);
+        self.selection.epoch = epoch;
+        self.selection.turn = self.seed.mark(Domain::Epoch, &epoch.to_le_bytes());
+        self.sweep();
+    }
+
+    /// What dials are wanted for, in units of a provider: what is missing, and as much more as dials fail of late (4.6).
+    /// Half a dial too many is not made.
+    pub(super) fn wanted_dials(&self, id: RequirementId) -> u32 {
+        let Some(need) = self.needs.need(id) else {
+            return 0;
+        };
+        let missing = u32::from(need.target.saturating_sub(self.needs.have(id))) * WHOLE;
+        if missing == 0 {
+            return 0;
+        }
+        let jobs = self.dials.iter().flat_map(|(_, job)| job.cover.units());
+        let flying: u32 = jobs
+            .filter(|(of, _)| *of == id)
+            .map(|(_, units)| units)
+            .sum();
+        let expected = self.needs.expected(id);
+        let arriving = expected.saturating_sub(flying);
+        let places = missing.saturating_sub(arriving).div_ceil(WHOLE);
+        let chance = self.regulation.chance();
+        let tries = (places * 256 + chance / 2) / chance;
+        let more = tries.saturating_sub(places) * WHOLE;
+        (missing + more).saturating_sub(expected)
+    }
+
+    /// Whether somebody is on the way so that not everything depends on one peer.
+    pub(super) fn alternative_under_way(&self) -> bool {
+        self.selection.alternative.is_some_and(|ix| {
+            let dialing = self.dials.job(ix).is_some();
+            dialing || self.connections.of(ix).any(|(_, conn)| conn.verifying())
+        })
+    }
+
+    /// What depends on one peer alone: every requirement that has a minimum, if there are several and others could serve
+    /// one of them.
+    pub(super) fn depends_on_one(&self) -> Option<RequirementId> {
+        let critical = self.needs.ids().filter(|id| {
+            let need = self.needs.need(*id);
+            need.is_some_and(|need| need.min > 0)
+        });
+        let mut sole: Option<ConnId> = None;
+        let (mut count, mut other) = (0, None);
+        for id in critical {
+            let [provider] = self.needs.providers(id) else {
+                return None;
+            };
+            if sole.is_some_and(|sole| sole != provider.conn) {
+                return None;
+            }
+            sole = Some(provider.conn);
+            count += 1;
+            if other.is_none() && self.candidates.any(id) {
+                other = Some(id);
+            }
+        }
+        if count > 1 { other } else { None }
+    }
+
     /// What is missing and may be dialed for. The last places are for those who are within their shares: whoever is
     /// above it would have to give them back at once.
     pub(super) fn entitled(&self) -> Services {
         const LAST_PLACES: usize = 2;
-        let lacking: Services = self.needs.deficits().collect();
-        if self.occupied() + LAST_PLACES < self.limits.soft() {
+        let lacking: Services = self
+            .needs
+            .ids()
+            .filter(|id| self.wanted_dials(*id) > 0)
+            .collect();
+        if self.filled() + LAST_PLACES < self.limits.soft() {
             return lacking;
         }
         let within = lacking.minus(self.overdrawn());
         if within.iter().any(|id| self.candidates.any(id)) {
             within
-        } else if self.occupied() < self.limits.soft() {
+        } else if self.filled() < self.limits.soft() {
             // Nobody else could use them: what is idle may be borrowed (4.4).
             lacking
         } else {
@@ -75,7 +172,8 @@ impl Manager {
             let top = self
                 .candidates
                 .top(requirement, self.config.groups_compared, usable);
-            for (ix, entry) in top {
+            for candidate in top {
+                let ix = candidate.ix;
                 if choices.iter().any(|choice| choice.ix == ix) {
                     continue;
                 }
@@ -87,9 +185,9 @@ impl Manager {
                     ix,
                     requirement,
                     worth: (peer.priority, value),
-                    quality: entry.rank.quality,
-                    group: entry.group,
-                    salt: entry.salt,
+                    quality: candidate.quality,
+                    group: candidate.group,
+                    salt: candidate.salt,
                 });
             }
         }
@@ -107,10 +205,57 @@ impl Manager {
             .iter()
             .max_by_key(|c| (c.worth, c.quality, c.group, c.salt, c.ix))?;
         let compared = choices.len();
-        let choice = self.explore(choices, best);
+        let choice = match self.try_another(best) {
+            Some(other) => other,
+            None => self.explore(choices, best),
+        };
         self.ring
             .chose(self.now, choice.ix, compared, choice.worth.1);
         Some(choice)
+    }
+
+    /// One time in a few, anybody of the same priority, so that nobody starves whatever is said of others; but only while
+    /// every minimum holds, and one at a time.
+    fn try_another(&mut self, best: Choice) -> Option<Choice> {
+        let tried = self.selection.explored;
+        let urgent = self.needs.health() == Health::Unmet;
+        if urgent || tried.is_some_and(|ix| self.dials.job(ix).is_some()) {
+            return None;
+        }
+        if !self.seed.one_in(self.config.explore_one_in) {
+            return None;
+        }
+        let from = self.seed.draw();
+        let census = self.census();
+        let usable = |ix: Ix| {
+            self.table.get(ix).is_some_and(|peer| {
+                let mut routes = peer.routes.iter();
+                peer.priority == best.worth.0
+                    && peer.known_for(Services::one(best.requirement))
+                    && self.admission(&census, peer) == Admission::Within
+                    && routes.any(|route| self.may_try(route))
+            })
+        };
+        let around: Vec<Candidate> = self
+            .candidates
+            .around(best.requirement, from, EXPLORED, usable)
+            .collect();
+        let last = u64::try_from(around.len()).ok()?.checked_sub(1)?;
+        let place = usize::try_from(self.seed.between(0, last)).ok()?;
+        let explored = *around.get(place)?;
+        self.selection.explored = Some(explored.ix);
+        let value = self.table.get(explored.ix).map_or(0, |peer| {
+            let all = self.all();
+            peer.value(all, self.config.unverified_counted, &|_| WHOLE)
+        });
+        Some(Choice {
+            ix: explored.ix,
+            worth: (best.worth.0, value),
+            quality: explored.quality,
+            group: explored.group,
+            salt: explored.salt,
+            ..best
+        })
     }
 
     /// One time in a few, any other of the same worth.

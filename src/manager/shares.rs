@@ -1,14 +1,14 @@
 //! What protocols use of the connections (4.4).
 //!
-//! A connection is attributed to the protocols whose requirement it is assigned to, and to those that locked it. Its cost is shared among them, so
-//! that sharing a connection is cheaper than owning one. Everything here is worked out from the state when it is asked
+//! A connection is attributed to the protocols whose requirement it is assigned to, to those that locked it, and to those
+//! whose open burst made it. Its cost is shared among them, so that sharing a connection is cheaper than owning one. Everything here is worked out from the state when it is asked
 //! for; only how long a protocol has used more than its share is kept, with the protocol.
 
 use super::Manager;
 use super::command::Grant;
 use super::deadlines::{Timer, Wake};
 use super::enrollments::Protocol;
-use super::event::ConnId;
+use super::event::{ConnId, EnrollmentId};
 use super::reason::Trigger;
 use super::services::WHOLE;
 use super::view::ProtocolView;
@@ -73,8 +73,17 @@ impl Manager {
 
     fn uses(&self, protocol: &Protocol, conn: ConnId) -> bool {
         let assigned = |id| self.needs.assigned(id, conn);
-        let guest = |id| self.locks.held_by(id, conn);
+        let guest = |id| self.locks.held_by(id, conn) || self.bursts.made_by(id, conn);
         protocol.requirement.is_some_and(assigned) || protocol.enrollment().is_some_and(guest)
+    }
+
+    /// What an enrolled protocol uses, in 1/256 of a connection.
+    pub(super) fn share_of(&self, enrollment: EnrollmentId) -> u32 {
+        let used = self.usage();
+        let mut protocols = self.enrollments.iter().zip(used);
+        protocols
+            .find(|(protocol, _)| protocol.enrollment() == Some(enrollment))
+            .map_or(0, |(_, used)| used.share)
     }
 
     fn usage(&self) -> Vec<Used> {

@@ -111,7 +111,7 @@ impl Manager {
             })
             .filter(|(_, peer)| peer.role != Role::Bootstrap)
             .collect();
-        // In the order of ids before, and so among equals.
+        // In the order of the table before, and so among equals.
         served.sort_by_key(|(ix, peer)| {
             core::cmp::Reverse((
                 peer.pinned,

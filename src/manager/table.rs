@@ -1,16 +1,17 @@
 //! The known peers.
 //!
-//! Owns every [`Peer`] record, the way from ids to records, who counts for which network and introducer, and who is
-//! forgotten for a newcomer. Bounded (4.15): a newcomer displaces one of the peers that were never reached, at random
+//! Owns every [`Peer`] record, the way from ids to records, the order of those that were reached, and the crowds that
+//! decide who is forgotten for a newcomer. Bounded (4.15): a newcomer displaces one of the peers that were never reached, at random
 //! among those of the introducer and netgroup that are represented most; when all were reached, the one that was reached
 //! longest ago; nobody whom the user named, holds or banned, nor anybody in use. Every operation is a few searches in
 //! ordered sets.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use libp2p_identity::PeerId;
 
+use super::crowds::{Crowds, Label, Member};
 use super::event::{RequirementId, Source};
 use super::peer::Peer;
 use super::seed::{Domain, Seed};
@@ -34,11 +35,16 @@ impl Ix {
         generation: u32::MAX,
     };
 
-    fn packed(self) -> u64 {
+    /// Its place among the records.
+    pub(super) fn place(self) -> usize {
+        self.slot as usize
+    }
+
+    pub(super) fn packed(self) -> u64 {
         u64::from(self.slot) << 32 | u64::from(self.generation)
     }
 
-    fn unpacked(packed: u64) -> Self {
+    pub(super) fn unpacked(packed: u64) -> Self {
         Self {
             slot: (packed >> 32) as u32,
             generation: packed as u32,
@@ -47,23 +53,10 @@ impl Ix {
 }
 
 /// One of the ordered sets: all are of the same type, because each type is kilobytes of code.
-type Set = BTreeSet<[u64; 3]>;
+pub(super) type Set = BTreeSet<[u64; 3]>;
 
 /// How many of the first records in line are looked at for one that may be forgotten.
 const EVICTION_TRIES: usize = 32;
-
-/// What peers are counted by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Label {
-    /// A netgroup.
-    Group(u64),
-    /// Who named them.
-    Introducer(u64),
-    /// Who named them, among those that were never reached.
-    New(u64),
-    /// Netgroup and introducer (half of its mark), among those that may be forgotten.
-    Cell(u64, u32),
-}
 
 #[derive(Debug)]
 struct Slot {
@@ -71,10 +64,10 @@ struct Slot {
     peer: Option<Peer>,
     /// When it was reached last, in the table's own time; 0: never.
     reached_at: u64,
-    /// The netgroup under which it is listed among the new that may be forgotten.
-    listed: Option<u64>,
-    /// The netgroup under which it is counted.
-    group: Option<u64>,
+    /// The netgroup under which it is counted; 0: none, which is a group like others for those without any address.
+    group: u64,
+    /// Whether it is listed among the new that may be forgotten.
+    listed: bool,
 }
 
 /// The table.
@@ -82,29 +75,44 @@ struct Slot {
 pub(super) struct Table {
     slots: Vec<Slot>,
     free: Vec<u32>,
-    by_id: BTreeMap<PeerId, Ix>,
+    /// The key of [`Self::mark`].
+    key: u64,
+    /// (mark of an id, who, 0). Ids themselves would weigh four times as much.
+    by_id: Set,
     /// (when, 0, who): the reached.
     reached: Set,
-    /// (netgroup, introducer and salt, who): the new ones that may be forgotten.
-    by_group: Set,
-    /// (introducer, salt, who): the same.
-    by_introducer: Set,
-    /// (how many, netgroup, introducer): the cells of the same.
-    cells: Set,
-    counts: BTreeMap<Label, u32>,
-    /// Labels of each kind that count somebody.
-    groups: usize,
-    introducers: usize,
+    /// Who counts for which netgroup and introducer.
+    pub(super) crowds: Crowds,
     clock: u64,
 }
 
 impl Table {
+    /// An empty one. Whoever does not know the key can't make ids that are slow to tell apart.
+    pub(super) fn new(key: u64) -> Self {
+        Self {
+            key,
+            ..Self::default()
+        }
+    }
+
+    /// Only for finding: no decision depends on it, so that the hash may change with the compiler.
+    fn mark(&self, id: &PeerId) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.key.hash(&mut hasher);
+        id.hash(&mut hasher);
+        hasher.finish()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.by_id.len()
     }
 
     pub(super) fn find(&self, id: &PeerId) -> Option<Ix> {
-        self.by_id.get(id).copied()
+        let mark = self.mark(id);
+        self.by_id
+            .range([mark, 0, 0]..=[mark, u64::MAX, 0])
+            .map(|key| Ix::unpacked(key[1]))
+            .find(|ix| self.get(*ix).is_some_and(|peer| peer.id == *id))
     }
 
     pub(super) fn get(&self, ix: Ix) -> Option<&Peer> {
@@ -123,11 +131,15 @@ impl Table {
         (slot.generation == ix.generation && slot.peer.is_some()).then_some(slot)
     }
 
-    /// Every peer, in the order of their ids.
+    /// Every peer, in the order of their records.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Ix, &Peer)> {
-        self.by_id
-            .values()
-            .filter_map(|ix| self.get(*ix).map(|peer| (*ix, peer)))
+        (0..).zip(&self.slots).filter_map(|(place, slot)| {
+            let ix = Ix {
+                slot: place,
+                generation: slot.generation,
+            };
+            slot.peer.as_ref().map(|peer| (ix, peer))
+        })
     }
 
     /// A requirement is gone, for everybody. Returns who had a record of it.
@@ -152,43 +164,20 @@ impl Table {
         had
     }
 
-    /// The next peers after this one in the order of ids, around the end; for rotations.
-    pub(super) fn after(&self, id: Option<&PeerId>, limit: usize) -> Vec<Ix> {
-        let start = match id {
-            Some(id) => Bound::Excluded(*id),
-            None => Bound::Unbounded,
-        };
-        let later = self.by_id.range((start, Bound::Unbounded));
-        let earlier = id.into_iter().flat_map(|id| self.by_id.range(..=*id));
+    /// The next peers after this one in the order of their records, around the end; for rotations.
+    pub(super) fn after(&self, ix: Option<Ix>, limit: usize) -> Vec<Ix> {
+        let next = ix.map_or(0, |ix| ix.slot as usize + 1);
+        let (earlier, later) = self.slots.split_at(next.min(self.slots.len()));
+        let later = (earlier.len()..).zip(later);
         later
-            .chain(earlier)
-            .map(|(_, ix)| *ix)
+            .chain((0..).zip(earlier))
+            .filter(|(_, slot)| slot.peer.is_some())
+            .map(|(place, slot)| Ix {
+                slot: u32::try_from(place).expect("the table is bounded"),
+                generation: slot.generation,
+            })
             .take(limit)
             .collect()
-    }
-
-    /// How many netgroups are known.
-    pub(super) fn groups(&self) -> usize {
-        self.groups
-    }
-
-    /// How many peers named somebody who is known.
-    pub(super) fn introducers(&self) -> usize {
-        self.introducers
-    }
-
-    /// How many of a netgroup are known.
-    pub(super) fn of_group(&self, group: u64) -> usize {
-        self.count_of(Label::Group(group))
-    }
-
-    /// How many are known that an introducer named and that were never reached.
-    pub(super) fn new_of(&self, introducer: u64) -> usize {
-        self.count_of(Label::New(introducer))
-    }
-
-    fn count_of(&self, label: Label) -> usize {
-        self.counts.get(&label).map_or(0, |count| *count as usize)
     }
 
     /// Who would have to go for a newcomer; `Err` when the table is full of peers that may not be forgotten.
@@ -197,18 +186,9 @@ impl Table {
             return Ok(None);
         }
         for _ in 0..EVICTION_TRIES {
-            let Some(&[_, group, introducer]) = self.cells.last() else {
+            let Some(ix) = self.crowds.any_of_largest(seed) else {
                 break;
             };
-            // Somewhere in the cell, or else its first.
-            let cell = introducer << 32;
-            let within = |key: &&[u64; 3]| key[0] == group && key[1] >> 32 == introducer;
-            let mut after = self.by_group.range([group, cell | seed.draw() >> 32, 0]..);
-            let mut all = self.by_group.range([group, cell, 0]..);
-            let Some(key) = after.next().filter(within).or_else(|| all.next()) else {
-                break;
-            };
-            let ix = Ix::unpacked(key[2]);
             if self.get(ix).is_some_and(Peer::forgettable) {
                 return Ok(Some(ix));
             }
@@ -228,16 +208,6 @@ impl Table {
         Err(Full)
     }
 
-    /// Another than `but` of a netgroup, at random, that may be forgotten and was never reached.
-    pub(super) fn any_of_group(&self, group: u64, but: Ix, draw: u64) -> Option<Ix> {
-        any(&self.by_group, group, but, draw)
-    }
-
-    /// Another than `but` that an introducer named, at random, that may be forgotten and was never reached.
-    pub(super) fn any_of_introducer(&self, introducer: u64, but: Ix, draw: u64) -> Option<Ix> {
-        any(&self.by_introducer, introducer, but, draw)
-    }
-
     pub(super) fn insert(
         &mut self,
         id: PeerId,
@@ -251,8 +221,8 @@ impl Table {
             generation: 0,
             peer: Some(peer),
             reached_at: 0,
-            listed: None,
-            group: None,
+            group: 0,
+            listed: false,
         };
         let ix = match self.free.pop() {
             Some(free) => {
@@ -278,10 +248,10 @@ impl Table {
                 }
             }
         };
-        self.by_id.insert(id, ix);
+        self.by_id.insert([self.mark(&id), ix.packed(), 0]);
         if let Some(introducer) = introducer {
-            self.count(Label::Introducer(introducer), true);
-            self.count(Label::New(introducer), true);
+            self.crowds.count(Label::Introducer(introducer), true);
+            self.crowds.count(Label::New(introducer), true);
         }
         ix
     }
@@ -291,21 +261,21 @@ impl Table {
             let slot = self.slot(ix)?;
             (slot.reached_at, slot.group)
         };
-        self.relist(ix, None);
+        self.relist(ix, false);
         self.reached.remove(&[reached_at, 0, ix.packed()]);
         let slot = &mut self.slots[ix.slot as usize];
         let peer = slot.peer.take()?;
         slot.generation = slot.generation.wrapping_add(1);
-        slot.group = None;
+        slot.group = 0;
         self.free.push(ix.slot);
-        self.by_id.remove(&peer.id);
-        if let Some(group) = group {
-            self.count(Label::Group(group), false);
+        self.by_id.remove(&[self.mark(&peer.id), ix.packed(), 0]);
+        if group != 0 {
+            self.crowds.count(Label::Group(group), false);
         }
         if let Some(introducer) = peer.introducer {
-            self.count(Label::Introducer(introducer), false);
+            self.crowds.count(Label::Introducer(introducer), false);
             if reached_at == 0 {
-                self.count(Label::New(introducer), false);
+                self.crowds.count(Label::New(introducer), false);
             }
         }
         Some(peer)
@@ -324,7 +294,7 @@ impl Table {
         self.slots[ix.slot as usize].reached_at = self.clock;
         if before == 0 {
             if let Some(introducer) = introducer {
-                self.count(Label::New(introducer), false);
+                self.crowds.count(Label::New(introducer), false);
             }
             self.list(ix);
         }
@@ -340,14 +310,16 @@ impl Table {
         let Some(peer) = self.get(ix) else {
             return;
         };
-        let new = peer.routes.best().map(|route| route.group);
-        let old = core::mem::replace(&mut self.slots[ix.slot as usize].group, new);
+        let new = peer.routes.best().map_or(0, |route| route.group);
+        let old = self.slots[ix.slot as usize].group;
         if old == new {
             return;
         }
+        self.relist(ix, false);
+        self.slots[ix.slot as usize].group = new;
         for (group, comes) in [(new, true), (old, false)] {
-            if let Some(group) = group {
-                self.count(Label::Group(group), comes);
+            if group != 0 {
+                self.crowds.count(Label::Group(group), comes);
             }
         }
         self.list(ix);
@@ -359,154 +331,77 @@ impl Table {
             return;
         };
         let may_go = slot.reached_at == 0 && slot.peer.as_ref().is_some_and(Peer::forgettable);
-        // Those without any address are a network of their own.
-        let group = slot.group.unwrap_or_default();
-        self.relist(ix, may_go.then_some(group));
+        self.relist(ix, may_go);
     }
 
-    fn relist(&mut self, ix: Ix, group: Option<u64>) {
+    fn relist(&mut self, ix: Ix, comes: bool) {
         let Some(slot) = self.slots.get_mut(ix.slot as usize) else {
             return;
         };
         let Some(peer) = &slot.peer else {
             return;
         };
-        let old = core::mem::replace(&mut slot.listed, group);
-        if old == group {
+        if core::mem::replace(&mut slot.listed, comes) == comes {
             return;
         }
-        let (salt, introducer, teller) = (peer.salt, peer.introducer, teller(peer));
-        let packed = ix.packed();
-        for (group, comes) in [(old, false), (group, true)] {
-            let Some(group) = group else {
-                continue;
-            };
-            change(
-                &mut self.by_group,
-                [group, teller << 32 | salt >> 32, packed],
-                comes,
-            );
-            if let Some(introducer) = introducer {
-                change(&mut self.by_introducer, [introducer, salt, packed], comes);
-            }
-            let label = Label::Cell(group, teller as u32);
-            let before = self.count_of(label) as u64;
-            self.count(label, comes);
-            self.cells.remove(&[before, group, teller]);
-            let after = self.count_of(label) as u64;
-            if after > 0 {
-                self.cells.insert([after, group, teller]);
-            }
-        }
-    }
-
-    fn count(&mut self, label: Label, comes: bool) {
-        let count = self.counts.entry(label).or_insert(0);
-        let before = *count;
-        let after = if comes { before + 1 } else { before - 1 };
-        *count = after;
-        if after == 0 {
-            self.counts.remove(&label);
-        }
-        if (before == 0) == (after == 0) {
-            return;
-        }
-        let kinds = match label {
-            Label::Group(_) => &mut self.groups,
-            Label::Introducer(_) => &mut self.introducers,
-            Label::New(_) | Label::Cell(..) => return,
-        };
-        if comes {
-            *kinds += 1;
-        } else {
-            *kinds -= 1;
-        }
+        let member = member(ix, slot.group, peer);
+        self.crowds.list(member, comes);
     }
 
     /// Whether the views agree (R4).
     pub(super) fn check(&self, limit: usize) {
         assert!(self.by_id.len() <= limit, "the table is bounded");
         assert_eq!(self.slots.len() - self.free.len(), self.by_id.len());
-        let mut counts: BTreeMap<Label, u32> = BTreeMap::new();
-        let mut add = |label| *counts.entry(label).or_insert(0) += 1;
-        let (mut reached, mut listed, mut introduced) = (0, 0, 0);
-        for (id, ix) in &self.by_id {
-            let slot = self.slot(*ix).expect("every id leads to a record");
-            let peer = self.get(*ix).expect("every id leads to a record");
-            assert_eq!(peer.id, *id);
-            let best = peer.routes.best().map(|route| route.group);
-            assert_eq!(slot.group, best);
-            if let Some(group) = best {
-                add(Label::Group(group));
+        let (mut crowds, mut reached) = (Crowds::default(), 0);
+        for (ix, peer) in self.iter() {
+            let slot = self.slot(ix).expect("it has a record");
+            assert_eq!(self.find(&peer.id), Some(ix));
+            let group = peer.routes.best().map_or(0, |route| route.group);
+            assert_eq!(slot.group, group);
+            if group != 0 {
+                crowds.count(Label::Group(group), true);
             }
             if let Some(introducer) = peer.introducer {
-                add(Label::Introducer(introducer));
+                crowds.count(Label::Introducer(introducer), true);
                 if slot.reached_at == 0 {
-                    add(Label::New(introducer));
+                    crowds.count(Label::New(introducer), true);
                 }
             }
             if slot.reached_at > 0 {
                 reached += 1;
                 assert!(self.reached.contains(&[slot.reached_at, 0, ix.packed()]));
             }
-            if let Some(group) = slot.listed {
-                let teller = teller(peer);
-                let key = [group, teller << 32 | peer.salt >> 32, ix.packed()];
-                assert!(self.by_group.contains(&key));
-                assert_eq!(group, best.unwrap_or_default());
-                add(Label::Cell(group, teller as u32));
-                listed += 1;
-                if let Some(introducer) = peer.introducer {
-                    introduced += 1;
-                    let key = [introducer, peer.salt, ix.packed()];
-                    assert!(self.by_introducer.contains(&key));
-                }
+            if slot.listed {
+                crowds.list(member(ix, group, peer), true);
             } else if slot.reached_at == 0 {
-                assert!(!peer.forgettable(), "{id} can be forgotten");
+                assert!(!peer.forgettable(), "{} can be forgotten", peer.id);
             }
         }
-        assert_eq!(counts, self.counts);
         assert_eq!(reached, self.reached.len());
-        assert_eq!(listed, self.by_group.len());
-        assert_eq!(introduced, self.by_introducer.len());
-        let known =
-            |wanted: fn(&Label) -> bool| counts.keys().filter(|label| wanted(label)).count();
-        assert_eq!(self.groups, known(|label| matches!(label, Label::Group(_))));
-        assert_eq!(
-            self.introducers,
-            known(|label| matches!(label, Label::Introducer(_)))
-        );
-        assert_eq!(
-            self.cells.len(),
-            known(|label| matches!(label, Label::Cell(..)))
-        );
-        for [count, group, teller] in &self.cells {
-            let label = Label::Cell(*group, *teller as u32);
-            assert_eq!(counts.get(&label).copied().map(u64::from), Some(*count));
-        }
+        assert_eq!(crowds, self.crowds);
     }
 }
 
-/// Half of the mark of who named a peer, or else the kind of source.
-fn teller(peer: &Peer) -> u64 {
-    peer.introducer
-        .map_or(peer.source as u64, |mark| mark >> 32)
+/// What the crowds look at.
+fn member(ix: Ix, group: u64, peer: &Peer) -> Member {
+    Member {
+        ix,
+        group,
+        introducer: peer.introducer,
+        teller: peer
+            .introducer
+            .map_or(peer.source as u64, |mark| mark >> 32),
+        salt: peer.salt,
+    }
 }
 
-fn change(set: &mut Set, key: [u64; 3], comes: bool) {
+/// Adds a key, or removes it.
+pub(super) fn change(set: &mut Set, key: [u64; 3], comes: bool) {
     if comes {
         set.insert(key);
     } else {
         set.remove(&key);
     }
-}
-
-/// Another than `but` of the records that begin with `first`, the next after `draw`.
-fn any(set: &Set, first: u64, but: Ix, draw: u64) -> Option<Ix> {
-    let after = set.range([first, draw, 0]..=[first, u64::MAX, u64::MAX]);
-    let before = set.range([first, 0, 0]..[first, draw, 0]);
-    let mut all = after.chain(before).map(|key| Ix::unpacked(key[2]));
-    all.find(|ix| *ix != but)
 }
 
 /// The table is full of peers that may not be forgotten.

@@ -57,6 +57,8 @@ impl Manager {
             }
         }
         self.trim(wake);
+        self.lean_down(wake);
+        self.end_lifetimes(wake);
     }
 
     /// Lets a connection go if no guard forbids it, or looks again when it is no longer new; whether it went. The end of
@@ -84,12 +86,12 @@ impl Manager {
     }
 
     /// A connection that may be judged: open, the peer's own, not held by the user, and no longer being verified.
-    fn tidied(&self, id: ConnId) -> Option<(&Conn, &Peer)> {
+    pub(super) fn tidied(&self, id: ConnId) -> Option<(&Conn, &Peer)> {
         let conn = self.connections.get(id)?;
         let peer = self.table.get(conn.ix)?;
         let judged =
             conn.is_open() && !conn.verifying() && !peer.held() && peer.link == Link::Connected(id);
-        let judged = judged && !self.locked(id);
+        let judged = judged && !self.locked(id) && !self.bursts.holds(id);
         judged.then_some((conn, peer))
     }
 
@@ -259,42 +261,28 @@ impl Manager {
         }
     }
 
-    /// The provider above `max` that is missed least: cared for least, then worst, then youngest. Bootstrap peers
-    /// neither count nor go here: they are on their way out, and their successor must not go in their stead.
+    /// Of the providers above `max` the first that is surplus anyway (4.6). Bootstrap peers neither count nor go here:
+    /// they are on their way out, and their successor must not go in their stead.
     fn surplus(&self, requirement: RequirementId, pressure: Pressure) -> Option<ConnId> {
         let max = usize::from(self.needs.need(requirement)?.max);
         let providers = self.needs.providers(requirement);
-        let bootstraps = providers.iter().filter(|p| self.is_bootstrap(p.conn));
+        let bootstraps = providers.iter().filter(|p| self.is_passing(p.conn));
         if providers.len() - bootstraps.count() <= max {
             return None;
         }
-        providers
-            .iter()
-            .filter(|provider| !self.is_bootstrap(provider.conn))
-            .filter_map(|provider| {
-                let (conn, peer) = self.tidied(provider.conn)?;
-                let dispensable = self.guard(provider.conn, pressure).is_none()
-                    && conn.serving.iter().all(|id| self.met_by_others(id));
-                let key = (
-                    peer.priority,
-                    peer.quality(requirement, self.now.mono_ms),
-                    core::cmp::Reverse(provider.conn),
-                );
-                dispensable.then_some((key, provider.conn))
-            })
-            .min()
-            .map(|(_, conn)| conn)
+        let (surplus, _) = self.reverse_delete(&mut self.cover());
+        surplus.into_iter().find(|id| {
+            let conn = self.connections.get(*id);
+            conn.is_some_and(|conn| conn.serving.contains(requirement))
+                && self.guard(*id, pressure).is_none()
+        })
     }
 
-    /// Whether the target holds without one of its providers and without the bootstrap peers.
-    fn met_by_others(&self, requirement: RequirementId) -> bool {
-        let providers = self.needs.providers(requirement);
-        let staying = providers.iter().filter(|p| !self.is_bootstrap(p.conn));
-        let target = self.needs.need(requirement).map_or(0, |need| need.target);
-        target == 0 || staying.count() > usize::from(target)
-    }
-
-    fn is_bootstrap(&self, id: ConnId) -> bool {
+    /// Whether a connection goes by itself before long: that of a bootstrap peer, or one that a burst made (S12).
+    fn is_passing(&self, id: ConnId) -> bool {
+        if self.bursts.holds(id) {
+            return true;
+        }
         let peer = self.connections.get(id).map(|conn| conn.ix);
         let peer = peer.and_then(|ix| self.table.get(ix));
         peer.is_some_and(|peer| peer.role == Role::Bootstrap)

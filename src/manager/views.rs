@@ -13,7 +13,7 @@ use super::view::{PeerState, PeerView, RequirementView, Stats};
 use super::{Manager, Run};
 
 impl Manager {
-    /// Every known peer, in the order of their ids.
+    /// Every known peer, in the order of their records: whoever comes takes the place of whoever was forgotten.
     pub fn peers(&self) -> Vec<PeerView> {
         self.table
             .iter()

@@ -3,10 +3,11 @@
 use crate::brain::{self, Maker};
 use crate::environment::Weather;
 use crate::generate;
-use crate::network::{Behaviour, NetworkSpec, SERVICES};
+use crate::network::{Behaviour, NetworkSpec};
 use crate::policies;
 use crate::rng::Rng;
 use crate::script::{Act, Script};
+use crate::truth::minima_hold;
 use crate::world::{Options, World};
 
 const SECOND: u64 = 1_000;
@@ -89,21 +90,6 @@ struct Tally {
     closes: usize,
 }
 
-/// Whether every minimum is really met: by peers that are there, reachable, and serve.
-fn held(world: &World) -> bool {
-    let client = &world.clients[0];
-    let mut places: Vec<usize> = client.links.values().map(|link| link.place).collect();
-    places.sort_unstable();
-    places.dedup();
-    places.retain(|place| world.network.is_up(*place, world.t));
-    (0..SERVICES).all(|service| {
-        let peers = &world.network.spec.peers;
-        let serving = places.iter().filter(|place| peers[**place].serves(service));
-        let min = client.config.requirements[usize::from(service)].need.min;
-        serving.count() >= usize::from(min)
-    })
-}
-
 fn watch(seed: u64, make: Maker, tally: &mut Tally) {
     let script = script(seed);
     let mut world = World::with(&script, Options::default(), make);
@@ -112,7 +98,7 @@ fn watch(seed: u64, make: Maker, tally: &mut Tally) {
         let environment = &world.clients[0].environment;
         if environment.network && environment.awake() {
             tally.seconds += 1;
-            tally.held += u64::from(held(&world));
+            tally.held += u64::from(minima_hold(&world));
             tally.connections += world.clients[0].links.len() as u64;
         }
     }

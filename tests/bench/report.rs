@@ -2,6 +2,7 @@
 
 /// Prints a number.
 pub(crate) fn say(name: &str, value: f64, unit: &str) {
+    assert!(value.is_finite(), "{name} was reached in every run");
     println!("{{\"name\":\"{name}\",\"value\":{value:.3},\"unit\":\"{unit}\"}}");
 }
 

@@ -31,6 +31,8 @@ mod ledger;
 mod names;
 #[path = "../simulation/network.rs"]
 mod network;
+#[path = "../simulation/orders.rs"]
+mod orders;
 #[path = "../simulation/rng.rs"]
 mod rng;
 #[path = "../simulation/script.rs"]
@@ -48,6 +50,7 @@ mod herd;
 mod policies;
 mod recovery;
 mod report;
+mod truth;
 
 const PARTS: [(&str, fn()); 5] = [
     ("economy", economy::print),

@@ -13,7 +13,7 @@ use multiaddr::Multiaddr;
 /// A node of many protocols.
 pub(crate) const REQUIREMENTS: u8 = 16;
 /// Of these, each peer serves some.
-const SERVED: u8 = 6;
+const SERVED: u8 = 4;
 const NEED: Need = Need {
     min: 1,
     target: 2,

@@ -7,6 +7,7 @@ export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 export const TARGET_DIR = resolve(process.env.TARGET_DIR ?? process.env.CARGO_TARGET_DIR ?? join(ROOT, "target"));
 export const OUT_DIR = process.env.OUT_DIR ?? join(ROOT, "target");
 export const FLEET_BIN = process.env.FLEET_BIN ?? join(TARGET_DIR, "debug/fleet");
+export const REPLAY_BIN = process.env.REPLAY_BIN ?? join(TARGET_DIR, "debug/replay");
 export const ZONE_BIN = process.env.ZONE_BIN ?? join(TARGET_DIR, "debug/examples/zone");
 export const GO_WAKU_BIN = process.env.GO_WAKU_BIN ?? join(OUT_DIR, "interop/waku");
 export const PKG_DIR = process.env.PKG_DIR ?? join(ROOT, "pkg");

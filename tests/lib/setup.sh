@@ -15,6 +15,7 @@ export CARGO_TARGET_DIR=$TARGET_DIR
 OUT_DIR=$ROOT/target
 TOOLS_DIR=$OUT_DIR/tools
 FLEET_BIN=$TARGET_DIR/debug/fleet
+REPLAY_BIN=$TARGET_DIR/debug/replay
 ECHO_BIN=$TARGET_DIR/debug/examples/echo
 ZONE_BIN=$TARGET_DIR/debug/examples/zone
 BINDGEN_DIR=$TARGET_DIR/bindgen
@@ -40,7 +41,7 @@ find_chromium() {
   return 0
 }
 CHROMIUM=$(find_chromium)
-export ROOT TARGET_DIR OUT_DIR TOOLS_DIR FLEET_BIN ECHO_BIN ZONE_BIN BINDGEN_DIR PKG_DIR TESTING_PKG_DIR GO_WAKU_BIN CHROMIUM
+export ROOT TARGET_DIR OUT_DIR TOOLS_DIR FLEET_BIN REPLAY_BIN ECHO_BIN ZONE_BIN BINDGEN_DIR PKG_DIR TESTING_PKG_DIR GO_WAKU_BIN CHROMIUM
 
 # One line of progress. Standard error, so that what a command prints for others stays clean.
 log_step() {
@@ -186,6 +187,12 @@ build_testing_pkg() {
 build_fleet() {
   log_step "building the fleet (about 3 minutes when cold)"
   (cd "$ROOT" && cargo build --features fleet --bin fleet >&2)
+}
+
+# What replays a log of the manager's inputs. The pure modules alone: a minute when cold.
+build_replay() {
+  log_step "building the replay of logs"
+  (cd "$ROOT" && cargo build --no-default-features --bin replay >&2)
 }
 
 # The native peers that the web and interop parts talk to.

@@ -231,11 +231,12 @@ fn whom_the_user_names_or_holds_is_let_in() {
 fn a_connection_that_nobody_ordered_and_a_foreign_dial_are_refused_beyond_the_caps() {
     let mut world = wanting(1, 10);
     elsewhere(&mut world, 16);
-    for host in 0..2 {
-        told(&mut world, &format!("/ip4/8.8.8.{host}/tcp/443/wss"), None);
-    }
+    let two: Vec<usize> = (0..2)
+        .map(|host| told(&mut world, &format!("/ip4/8.8.8.{host}/tcp/443/wss"), None))
+        .collect();
     world.start();
-    world.run(60_000);
+    world.run(300_000);
+    assert_eq!(connected(&world, &two), 2);
     let third = told(&mut world, "/ip4/8.8.8.3/tcp/443/wss", None);
     let peer = Some(world.nodes[third].id);
     let time = world.time();

@@ -342,7 +342,7 @@ fn withdrawing_takes_the_requirement_and_all_that_was_for_it() {
     let mut world = three(&[0, 1, 2]);
     world.enroll(FIRST, spec("chat", Some(need(1, 3, 4))));
     world.report(0, FOURTH, Outcome::Absent);
-    world.run(5);
+    world.run(100);
     world.tell(Event::Withdraw { enrollment: FIRST });
     assert_eq!(world.manager.requirements().len(), 3);
     let mark = world.mark();

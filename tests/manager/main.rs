@@ -1,6 +1,7 @@
 //! Stories about the manager, under virtual time.
 
 mod bans;
+mod bursts;
 mod closing;
 #[cfg(not(target_arch = "wasm32"))]
 mod corpus;
@@ -12,6 +13,7 @@ mod environment;
 mod events;
 mod guards;
 mod hand_off;
+mod lean;
 mod limits;
 mod locks;
 mod loss;

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use libp2p_identity::PeerId;
 use lightkeeper::manager::{
-    Bound, Class, CloseCause, Command, ConnId, DialFailure, DialId, Direction, EnrollmentId, Event,
-    GateQuery, LockAnswer, LockId, Manager, Metadata, Outcome, PeerState, Priority, ProtocolSpec,
-    Quota, RequirementId, Source, Time, Transport,
+    Bound, BurstId, Class, CloseCause, Command, ConnId, DialFailure, DialId, Direction,
+    EnrollmentId, Event, GateQuery, LockAnswer, LockId, Manager, Metadata, Outcome, PeerState,
+    Priority, ProtocolSpec, Quota, RequirementId, Source, Time, Transport,
 };
 use proptest::prelude::*;
 
@@ -108,6 +108,11 @@ fn protocol_event() -> impl Strategy<Value = Event> {
             .prop_map(|(lock, enrollment, peer, ttl_ms)| Event::Lock { lock, enrollment, peer, ttl_ms }),
         1 => (lock(), 0..400_000_u64).prop_map(|(lock, ttl_ms)| Event::ExtendLock { lock, ttl_ms }),
         1 => lock().prop_map(|lock| Event::Unlock { lock }),
+        2 => (0..8_u64, enrollment(), 0..6_u8, 0..90_000_u64)
+            .prop_map(|(burst, enrollment, slots, max_ms)| Event::OpenBurst {
+                burst: BurstId(burst), enrollment, slots, max_ms,
+            }),
+        1 => (0..8_u64).prop_map(|burst| Event::CloseBurst { burst: BurstId(burst) }),
         1 => (enrollment(), prop::collection::vec((peer(), any::<i16>()), 0..4))
             .prop_map(|(enrollment, scores)| Event::Scores { round: 1, enrollment, scores }),
     ]
@@ -483,8 +488,8 @@ proptest! {
         let mark = world.mark();
         world.run(600_000);
         prop_assert_eq!(world.health(), lightkeeper::manager::Health::Met);
-        // Quiet again (E1): hand-offs may dial once for each bootstrap peer.
-        prop_assert!(world.dialed_since(mark).len() <= 2);
+        // Quiet again (E1): hand-offs may dial once for each bootstrap peer, and one may replace two.
+        prop_assert!(world.dialed_since(mark).len() <= 3, "{:?}", world.dials_since(mark));
     }
 }
 

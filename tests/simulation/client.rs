@@ -51,10 +51,10 @@ pub(crate) enum What {
     GivesUp(DialId),
     /// Said on a connection, if it still is one.
     Says(ConnId, Event),
+    /// The last request on a connection that is to end is over.
+    Drained(ConnId),
     /// A connection ends from the other side.
     Breaks(ConnId, lightkeeper::manager::CloseCause),
-    /// Its last requests are through.
-    Drained(ConnId),
     /// It ends if the network is still gone.
     BreaksIfCut(ConnId),
     /// The application uses what is served.
@@ -164,7 +164,7 @@ impl Client {
             match command {
                 Command::Dial { peer, why, .. } => self.log.dials.push((t, *peer, *why)),
                 Command::Close { reason, .. } | Command::Drain { reason, .. } => {
-                    self.log.closes.push((t, *reason))
+                    self.log.closes.push((t, *reason));
                 }
                 _ => {}
             }

@@ -7,8 +7,9 @@ use lightkeeper::manager::{
     Command, Config, ConnId, DialFailure, DialId, DialWhy, Direction, Event, Failed, GateQuery,
     HealthReason, Metadata, Need, Notice, Priority, Reason, RequirementId, Source, Time,
 };
-use multiaddr::{Multiaddr, Protocol};
+use multiaddr::Multiaddr;
 
+use crate::orders::{let_go, parting};
 use crate::view::{Input, View};
 
 /// A dial under way.
@@ -28,7 +29,7 @@ pub(crate) struct ConnRecord {
     pub(crate) opened_at: u64,
     /// It completes a dial that was under way, or the gate admitted it.
     pub(crate) admitted: bool,
-    /// Ordered closed: when, and why.
+    /// Ordered closed: from when on it should be gone, and why.
     pub(crate) closing: Option<(u64, Reason)>,
     pub(crate) identified: bool,
     pub(crate) metadata: Option<Metadata>,
@@ -92,6 +93,8 @@ pub(crate) struct Ledger {
     pub(crate) peers: BTreeMap<PeerId, PeerRecord>,
     /// When there were none.
     pub(crate) lonely_since: u64,
+    /// The clocks of the last event.
+    pub(crate) handled_at: u64,
     pub(crate) wall: u64,
     /// The machine slept before this input.
     resumed: bool,
@@ -119,6 +122,7 @@ impl Ledger {
             conns: BTreeMap::new(),
             peers: BTreeMap::new(),
             lonely_since: now.mono_ms,
+            handled_at: now.mono_ms,
             wall: now.wall_ms,
             resumed: false,
             missed: false,
@@ -174,12 +178,21 @@ impl Ledger {
     /// Takes an input, before the orders that it led to.
     pub(crate) fn told(&mut self, time: Time, input: &Input, before: &View, after: &View) {
         let mono = time.mono_ms.max(self.now);
+        if let Input::Gate(query, verdict) = input {
+            // A question moves no clock: whether the machine slept is for the next event to find out.
+            self.now = mono;
+            if let (GateQuery::Inbound { peer }, Ok(())) = (query, verdict) {
+                self.at_the_gate = *peer;
+            }
+            return;
+        }
         let wall = time.wall_ms.max(self.wall);
         let late = before
             .next_deadline
             .is_some_and(|due| mono.saturating_sub(due) >= self.resume_late_ms);
-        let drift = (wall - self.wall).saturating_sub(mono - self.now);
+        let drift = (wall - self.wall).saturating_sub(mono - self.handled_at);
         self.now = mono;
+        self.handled_at = mono;
         self.wall = wall;
         // Who is shown out at once was never company.
         if self.open().next().is_some() {
@@ -208,14 +221,10 @@ impl Ledger {
         let close_ms = self.close_ms;
         self.conns
             .retain(|_, conn| conn.closing.is_none_or(|(at, _)| mono < at + close_ms));
-        match input {
-            Input::Event(event) => {
-                let pinned = after.subject.as_ref().is_some_and(|view| view.pinned);
-                self.event(event, pinned);
-                self.at_the_gate = None;
-            }
-            Input::Gate(GateQuery::Inbound { peer }, Ok(())) => self.at_the_gate = *peer,
-            Input::Gate(..) => {}
+        if let Input::Event(event) = input {
+            let pinned = after.subject.as_ref().is_some_and(|view| view.pinned);
+            self.event(event, pinned);
+            self.at_the_gate = None;
         }
     }
 
@@ -268,6 +277,10 @@ impl Ledger {
                 let new = !self.peers.contains_key(peer);
                 let record = self.peers.entry(*peer).or_default();
                 record.named |= new;
+                // The user's pardon is a pardon of everything.
+                if record.banned(now) || record.hung_up {
+                    record.wait = None;
+                }
                 record.banned_by_user = *priority == Priority::Banned;
                 if record.banned_by_user {
                     record.requested = false;
@@ -386,6 +399,13 @@ impl Ledger {
     /// Takes an order.
     pub(crate) fn ordered(&mut self, command: &Command) {
         let now = self.now;
+        if let Some((conn, reason, drain_ms)) = parting(command)
+            && let Some(conn) = self.conns.get_mut(&conn)
+        {
+            conn.closing.get_or_insert((now + drain_ms, reason));
+            let record = self.peers.entry(conn.peer).or_default();
+            record.last_closed = Some((now, reason));
+        }
         match command {
             Command::Dial {
                 dial,
@@ -410,13 +430,6 @@ impl Ledger {
             }
             Command::CancelDial { dial } => {
                 self.dials.remove(dial);
-            }
-            Command::Close { conn, reason } => {
-                if let Some(conn) = self.conns.get_mut(conn) {
-                    conn.closing.get_or_insert((now, *reason));
-                    let record = self.peers.entry(conn.peer).or_default();
-                    record.last_closed = Some((now, *reason));
-                }
             }
             Command::Ping { conn, .. } => {
                 if let Some(conn) = self.conns.get_mut(conn) {
@@ -452,7 +465,7 @@ impl Ledger {
                 let wait = match reason {
                     Reason::OtherNetwork => (now + self.other_network_ms, Wait::Network),
                     Reason::FailedService => (now + self.prune_wait_ms, Wait::Replaced),
-                    Reason::NotNeeded | Reason::HandedOff if !self.missed => {
+                    reason if let_go(*reason) && !self.missed && !self.peer(peer).requested => {
                         (now + self.prune_wait_ms, Wait::Spare)
                     }
                     _ => return,
@@ -478,19 +491,4 @@ impl Ledger {
             _ => {}
         }
     }
-}
-
-/// Host and port of an address.
-pub(crate) fn endpoint(route: &Multiaddr) -> String {
-    let mut host = String::new();
-    let mut port = 0;
-    for protocol in route {
-        match protocol {
-            Protocol::Ip4(ip) => host = ip.to_string(),
-            Protocol::Ip6(ip) => host = ip.to_string(),
-            Protocol::Tcp(number) => port = number,
-            _ => {}
-        }
-    }
-    format!("{host}:{port}")
 }

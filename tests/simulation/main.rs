@@ -26,6 +26,7 @@ mod judge;
 mod ledger;
 mod names;
 mod network;
+mod orders;
 mod replay;
 mod rng;
 mod runner;

@@ -7,8 +7,8 @@ use lightkeeper::manager::{
 
 use crate::browser::Ended;
 use crate::client::{Dialing, Link, What, failed};
-use crate::ledger::endpoint;
 use crate::network::{Answer, Behaviour, Life, requirements};
+use crate::orders::endpoint;
 use crate::script::ShellFaults;
 use crate::world::World;
 
@@ -52,10 +52,13 @@ impl World {
             }
             Command::CancelDial { dial } => self.end_dial(c, dial, Ended::GivenUp),
             Command::Close { conn, .. } => self.closes(c, conn),
-            // Requests end well before.
             Command::Drain {
                 conn, deadline_ms, ..
-            } => self.after(c, u64::from(deadline_ms), What::Drained(conn)),
+            } => {
+                let client = &mut self.clients[c];
+                let wait = client.rng.between(0, u64::from(deadline_ms));
+                self.after(c, wait, What::Drained(conn));
+            }
             Command::Ping { conn, timeout_ms } => self.pings(c, conn, timeout_ms),
             Command::Discover => self.walks_tree(c),
             Command::QueryPeers { conn, peer, count } => {
@@ -263,6 +266,7 @@ impl World {
         }
     }
 
+    /// We close it, and say so.
     pub(crate) fn closes(&mut self, c: usize, conn: ConnId) {
         if self.unlink(c, conn) {
             let cause = CloseCause::Ordered;

@@ -48,6 +48,9 @@ impl View {
     pub(crate) fn same(&self, other: &Self) -> bool {
         let stats = Stats {
             events: other.stats.events,
+            // These go with the time alone.
+            dial_tokens: other.stats.dial_tokens,
+            deadline_lag_ms: other.stats.deadline_lag_ms,
             ..self.stats.clone()
         };
         self.requirements == other.requirements

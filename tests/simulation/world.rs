@@ -13,8 +13,8 @@ use crate::rng::Rng;
 use crate::script::{Act, Script};
 use crate::view::Input;
 
-/// Inputs at one moment after which a client is said to spin.
-const SPINS: u32 = 5_000;
+/// Inputs for each client at one moment after which one is said to spin.
+const SPINS: usize = 5_000;
 
 /// What a run does besides running.
 #[derive(Debug, Clone, Copy, Default)]
@@ -40,7 +40,7 @@ pub(crate) struct World {
     acts: VecDeque<(u64, Act)>,
     queue: BTreeMap<(u64, u64), (usize, What)>,
     queued: u64,
-    same_moment: u32,
+    same_moment: usize,
 }
 
 impl World {
@@ -103,7 +103,7 @@ impl World {
             }
             self.same_moment = if at > self.t { 0 } else { self.same_moment + 1 };
             self.t = self.t.max(at);
-            if self.same_moment > SPINS {
+            if self.same_moment > SPINS * self.clients.len() {
                 self.violation = Some(Violation::new("L4", self.t, "it spins without end"));
                 break;
             }
@@ -161,8 +161,8 @@ impl World {
             What::Lands(dial, answer) => self.lands(c, dial, answer),
             What::GivesUp(dial) => self.gives_up(c, dial),
             What::Says(conn, event) => self.says(c, conn, event),
-            What::Breaks(conn, cause) => self.breaks(c, conn, cause),
             What::Drained(conn) => self.closes(c, conn),
+            What::Breaks(conn, cause) => self.breaks(c, conn, cause),
             What::BreaksIfCut(conn) => {
                 if !self.clients[c].environment.network {
                     self.breaks(c, conn, lightkeeper::manager::CloseCause::Broken);

@@ -5,6 +5,7 @@
 //! driver never calls the user: what happened goes into a channel that the shell drains (manager.md F27).
 
 mod asks;
+mod candidates;
 mod connections;
 mod dns;
 mod exchange;
@@ -26,14 +27,13 @@ use libp2p::{Multiaddr, PeerId, StreamProtocol};
 use litemap::LiteMap;
 
 use super::behaviour::Behaviour;
-use super::config::{Bootstrap, FILTER, LIGHT_PUSH, NodeConfig, STORE};
+use super::config::{Bootstrap, NodeConfig};
 use super::error::NodeError;
 use super::event::{LogLevel, NodeEvent};
 use super::filter::Subscriptions;
 use super::platform;
 use super::streams::{OpenError, Stream, StreamRequest};
-use crate::discovery::dialable::{Page, dialable, split_peer};
-use crate::discovery::enr::Enr;
+use crate::discovery::dialable::Page;
 use crate::manager::{
     ConnId, DialFailure, DialId, Event, Outcome, Recorded, RequirementId, Source, Time,
 };
@@ -329,87 +329,6 @@ impl Driver {
         for waiting in self.waiting.drain(..) {
             // Who gave up waiting needs no word.
             let _ = waiting.send(());
-        }
-    }
-
-    // --- candidates ------------------------------------------------------------------------------------------------
-
-    /// Passes a record on as a claim, if it is of our cluster and this page can dial it.
-    fn discovered(&mut self, enr: &Enr, source: Source, introducer: Option<PeerId>) -> bool {
-        if let Some(shards) = enr.relay_shards()
-            && shards.cluster != self.network.cluster()
-        {
-            return false;
-        }
-        let routes: Vec<_> = enr
-            .multiaddrs()
-            .into_iter()
-            .filter(|address| dialable(address, self.page))
-            .map(|address| split_peer(address).0)
-            .collect();
-        if routes.is_empty() {
-            return false;
-        }
-        let claims = enr.waku2().map_or_else(Vec::new, |capabilities| {
-            [
-                (capabilities.lightpush(), LIGHT_PUSH),
-                (capabilities.filter(), FILTER),
-                (capabilities.store(), STORE),
-            ]
-            .into_iter()
-            .filter_map(|(claimed, requirement)| claimed.then_some(requirement))
-            .collect()
-        });
-        self.inputs.push_back(Event::Discovered {
-            peer: enr.peer_id(),
-            routes,
-            claims,
-            source,
-            introducer,
-        });
-        true
-    }
-
-    /// Passes on addresses that the user named.
-    fn found(&mut self, peer: PeerId, routes: Vec<Multiaddr>, claims: Vec<RequirementId>) {
-        self.inputs.push_back(Event::Discovered {
-            peer,
-            routes,
-            claims,
-            source: Source::Static,
-            introducer: None,
-        });
-    }
-
-    /// Looks up the addresses behind a `/dnsaddr`.
-    fn resolve(&mut self, peer: Option<PeerId>, domain: String) {
-        let task = self.dns.resolve(peer, domain);
-        self.tasks
-            .push(Box::pin(async { Done::DnsAddr(task.await) }));
-    }
-
-    fn on_resolved(&mut self, resolved: dns::Resolved) {
-        let mut routes: LiteMap<PeerId, Vec<Multiaddr>> = LiteMap::new();
-        for address in resolved.addresses {
-            if let (route, Some(peer)) = split_peer(address)
-                && resolved.wanted.is_none_or(|wanted| wanted == peer)
-                && dialable(&route, self.page)
-            {
-                match routes.get_mut(&peer) {
-                    Some(routes) => routes.push(route),
-                    None => drop(routes.insert(peer, vec![route])),
-                }
-            }
-        }
-        if routes.is_empty() {
-            self.log(
-                LogLevel::Warn,
-                "dns",
-                format!("no dialable address behind /dnsaddr/{}", resolved.domain),
-            );
-        }
-        for (peer, routes) in routes.into_tuple_vec() {
-            self.found(peer, routes, Vec::new());
         }
     }
 

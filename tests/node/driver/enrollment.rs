@@ -1,7 +1,9 @@
 //! Protocols that enroll beside the built-in ones.
 
+use std::time::Duration;
+
 use lightkeeper::manager::{
-    Class, LockAnswer, LockDenial, Need, Notice, Offer, Outcome, ProtocolSpec, Quota,
+    BurstAnswer, Class, LockAnswer, LockDenial, Need, Notice, Offer, Outcome, ProtocolSpec, Quota,
 };
 use lightkeeper::node::{Enrolled, ErrorCode, NodeEvent, ReadyLevel};
 use lightkeeper::protocols::ids;
@@ -213,6 +215,64 @@ async fn a_lost_connection_revokes_its_lock() {
         })
         .await;
     assert_eq!(reason.as_str(), "connection-lost");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_burst_makes_connections_more_and_is_closed() {
+    let world = World::new().await;
+    let enrolled = enrolled(&world).await;
+    let before = world.connected().len();
+    let burst = soon(world.node.open_burst(enrolled.id, 2, 60_000))
+        .await
+        .unwrap();
+    assert!((1..=2).contains(&burst.slots));
+    soon(async {
+        while world.connected().len() <= before {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    let mark = world.mark();
+    world.node.close_burst(burst.id).unwrap();
+    world
+        .event_since(mark, |event| match event {
+            NodeEvent::Burst(id, BurstAnswer::Closed) if *id == burst.id => Some(()),
+            _ => None,
+        })
+        .await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_scorer_is_asked_before_connections_are_closed_for_others() {
+    let world = World::new().await;
+    world.ready().await;
+    let scoring = ProtocolSpec {
+        scores: true,
+        ..spec("mine")
+    };
+    let enrolled = soon(world.node.enroll(scoring)).await.unwrap();
+    let mine = ["mine".to_owned()];
+    soon(world.node.ready(ReadyLevel::Met, Some(&mine)))
+        .await
+        .unwrap();
+    let mark = world.mark();
+    world.node.set_limits(Some(2), None).unwrap();
+    let (round, asked) = world
+        .event_since(mark, |event| match event {
+            NodeEvent::Scores {
+                enrollment,
+                round,
+                peers,
+                ..
+            } if *enrollment == enrolled.id => Some((*round, peers.clone())),
+            _ => None,
+        })
+        .await;
+    assert!(!asked.is_empty());
+    let scores = asked.iter().map(|view| (view.peer, 500)).collect();
+    world.node.give_scores(enrolled.id, round, scores).unwrap();
     world.close().await;
 }
 

@@ -13,6 +13,7 @@ const SETTLED_MS: u64 = 15 * 60_000;
 pub(crate) struct Quiet {
     quiet_since: Option<u64>,
     last_hand_off: Option<u64>,
+    last_swap: Option<u64>,
     /// Until then somebody may rest, and serve again without anybody saying so.
     resting_until: u64,
 }
@@ -74,6 +75,14 @@ impl Invariant for Quiet {
                     wanted || wished,
                     "a dial ({why:?}) though nothing is wanted"
                 );
+                // Tried ever more seldom, down to once an hour.
+                if *why == DialWhy::Swap {
+                    let last = self.last_swap.replace(now);
+                    let every = scene.config.swap_every_ms;
+                    if last.is_none_or(|at| now >= at + every) {
+                        return Ok(());
+                    }
+                }
                 if *why == DialWhy::HandOff {
                     let last = self.last_hand_off.replace(now);
                     let every = scene.config.hand_off_retry_ms;
@@ -88,7 +97,7 @@ impl Invariant for Quiet {
                 !wished
             }
             // Silence is news too.
-            Command::Close { reason, .. } => {
+            Command::Close { reason, .. } | Command::Drain { reason, .. } => {
                 !matches!(reason, Reason::HandedOff | Reason::PingTimeout)
             }
             _ => false,

@@ -6,16 +6,15 @@ use libp2p_identity::PeerId;
 use lightkeeper::manager::{Command, DialWhy, Event, Notice, Outcome, Reason, RequirementId};
 
 use super::{Invariant, Scene, Verdict, ensure};
+use crate::orders::{let_go, parting};
 use crate::view::Input;
-
-/// Whether nobody but the manager wanted this close.
-fn voluntary(reason: Reason) -> bool {
-    replaces(reason) || matches!(reason, Reason::NotNeeded | Reason::LimitReached)
-}
 
 /// Whether somebody else is there instead.
 fn replaces(reason: Reason) -> bool {
-    matches!(reason, Reason::HandedOff | Reason::FailedService)
+    matches!(
+        reason,
+        Reason::HandedOff | Reason::FailedService | Reason::LifetimeOver
+    )
 }
 
 /// What a peer served before the input, and did not just fail at.
@@ -35,13 +34,11 @@ pub(super) fn served(scene: &Scene<'_>, peer: &PeerId) -> Vec<RequirementId> {
 
 /// Whose connection an order closes, and why.
 fn closed(command: &Command, scene: &Scene<'_>) -> Option<(PeerId, Reason)> {
-    let Command::Close { conn, reason } = command else {
-        return None;
-    };
-    let conn = scene.ledger.conns.get(conn)?;
+    let (conn, reason, _) = parting(command)?;
+    let conn = scene.ledger.conns.get(&conn)?;
     // A second connection serves nothing: the first does.
     let only = scene.ledger.conns_of(&conn.peer).len() == 1;
-    only.then_some((conn.peer, *reason))
+    only.then_some((conn.peer, reason))
 }
 
 /// S5: no voluntary close takes a requirement below its minimum, nor below its target.
@@ -56,16 +53,26 @@ impl Invariant for Minima {
         let Some((peer, reason)) = closed(command, scene) else {
             return Ok(());
         };
-        if !voluntary(reason) || replaces(reason) {
+        if !let_go(reason) || replaces(reason) {
             return Ok(());
         }
+        let counted = scene.ledger.conns.len() + scene.ledger.dials.len();
+        let above = counted > usize::from(scene.view.stats.hard);
         for id in served(scene, &peer) {
-            let after = &scene.view.requirements[usize::from(id.0)];
+            let Some(after) = scene.view.requirements.get(usize::from(id.0)) else {
+                continue;
+            };
+            let floor = match reason {
+                // Phase 7 may break minima, and 6 targets; the offender in 4 pays with its own.
+                Reason::MemoryPressure => 0,
+                Reason::OverLimit if above => after.min,
+                Reason::OverQuota => after.min,
+                _ => after.target,
+            };
             ensure!(
-                after.have >= after.target,
-                "{peer} closed as {reason}: {id:?} has {} of {}",
-                after.have,
-                after.target
+                after.have >= floor,
+                "{peer} closed as {reason}: {id:?} has {} of {floor}",
+                after.have
             );
         }
         Ok(())
@@ -169,7 +176,7 @@ impl Invariant for NoFlapping {
             self.let_go.remove(peer);
         }
         if let Some((peer, reason)) = closed(command, scene)
-            && voluntary(reason)
+            && (let_go(reason) || replaces(reason))
         {
             self.let_go.insert(peer, (now, reason));
         }

@@ -1,14 +1,22 @@
 //! S19, denials: every refusal of the gate has a reason that the facts bear out.
 
-use lightkeeper::manager::{GateQuery, Reason};
+use std::collections::BTreeSet;
+
+use libp2p_identity::PeerId;
+use lightkeeper::manager::{Event, GateQuery, Outcome, Reason};
 
 use super::dialing::concerns_peer;
 use super::{Invariant, Scene, Verdict, ensure};
 use crate::ledger::Wait;
+use crate::orders::let_go;
 use crate::view::Input;
 
 /// See the module.
-pub(crate) struct Plausible;
+#[derive(Default)]
+pub(crate) struct Plausible {
+    faulty: BTreeSet<PeerId>,
+    paused: bool,
+}
 
 impl Invariant for Plausible {
     fn id(&self) -> &'static str {
@@ -16,6 +24,17 @@ impl Invariant for Plausible {
     }
 
     fn told(&mut self, scene: &Scene<'_>) -> Verdict {
+        match scene.input {
+            Some(Input::Event(Event::Report {
+                peer,
+                outcome: Outcome::Fault,
+                ..
+            })) => {
+                self.faulty.insert(*peer);
+            }
+            Some(Input::Event(Event::Pause | Event::StartSync { .. })) => self.paused = true,
+            _ => {}
+        }
         let Some(Input::Gate(query, Err(reason))) = scene.input else {
             return Ok(());
         };
@@ -49,17 +68,25 @@ impl Invariant for Plausible {
             }
             Reason::OtherNetwork => matches!(record.wait, Some((_, Wait::Network))),
             Reason::FailedService => matches!(record.wait, Some((_, Wait::Replaced))),
-            Reason::NotNeeded | Reason::HandedOff => {
-                let closed = record.last_closed.filter(|(_, why)| why == reason);
-                // The cool-down begins when the close is confirmed.
-                let cool = scene.config.prune_wait_ms + scene.config.close_ms;
-                outbound && closed.is_some_and(|(at, _)| ledger.now < at + cool)
+            Reason::CoolingDown => {
+                let closed = record.last_closed.filter(|(_, why)| let_go(*why));
+                // Longer each time, and from when the close is confirmed.
+                let cool = scene.config.prune_cap_ms + scene.config.close_ms;
+                let full = ledger.conns.len() + scene.view.stats.dialing as usize
+                    >= usize::from(scene.view.stats.soft);
+                (outbound || full) && closed.is_some_and(|(at, _)| ledger.now < at + cool)
             }
+            Reason::BadBehaviour => self
+                .faulty
+                .contains(peer.as_ref().expect("asked of a peer")),
+            // What the ledger does not count.
+            Reason::TransportLimit | Reason::DiversityLimit | Reason::SubnetBanned => true,
+            Reason::Paused => self.paused,
             Reason::Parked => outbound && record.is_bootstrap(),
             Reason::LimitReached => {
                 // Jobs between two addresses hold their place.
                 let counted = scene.view.stats.open + scene.view.stats.dialing;
-                occupied.max(counted as usize) >= usize::from(scene.config.hard_connections)
+                occupied.max(counted as usize) >= usize::from(scene.view.stats.hard)
             }
             Reason::OverBudget => outbound,
             _ => false,

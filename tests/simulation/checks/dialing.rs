@@ -5,6 +5,7 @@ use lightkeeper::manager::{Command, DialWhy, Event, GateQuery, Reason};
 
 use super::{Invariant, Scene, Verdict, ensure};
 use crate::ledger::Wait;
+use crate::orders::parting;
 use crate::view::Input;
 
 /// See the module.
@@ -73,9 +74,8 @@ impl Invariant for Allowed {
                     || !ledger.running
                     || record.banned(ledger.now)
                     || record.hung_up;
-                let shown_out = scene.commands.iter().any(
-                    |command| matches!(command, Command::Close { conn: of, .. } if of == conn),
-                );
+                let orders = scene.commands.iter().filter_map(parting);
+                let shown_out = orders.into_iter().any(|(of, ..)| of == *conn);
                 let leaving = ledger
                     .conns
                     .get(conn)
@@ -108,6 +108,8 @@ pub(crate) fn concerns_peer(reason: Reason) -> bool {
             | Reason::BackingOff
             | Reason::OtherNetwork
             | Reason::FailedService
+            | Reason::CoolingDown
+            | Reason::BadBehaviour
             | Reason::Parked
             | Reason::OurOwnId
     )

@@ -342,10 +342,26 @@ fn a_verified_address_that_failures_delete_breaks_s18() {
     let mut trace = Trace::started();
     let conn = trace.connects(1);
     let cause = CloseCause::Broken;
-    trace.well(Event::Closed { conn, cause }, &[dial(1, 9)]);
-    let other = Some(route(1, 8_000));
-    trace.view.subject = Some(peer_view(peer_id(1), PeerState::Cooling, other));
-    assert_eq!(trace.told(failed(9), &[]), Some("S18"));
+    trace.well(Event::Closed { conn, cause }, &[]);
+    let broken = (10..60).find_map(|id| {
+        trace.t += MINUTE;
+        let mut elsewhere = dial(1, id);
+        if let Command::Dial { route: to, .. } = &mut elsewhere {
+            *to = route(1, 8_000);
+        }
+        trace
+            .told(Event::Online, &[elsewhere])
+            .or_else(|| trace.told(failed(id), &[]))
+    });
+    assert_eq!(broken, Some("S18"));
+}
+
+#[test]
+fn a_last_address_that_failures_delete_breaks_s18() {
+    let mut trace = Trace::started();
+    trace.well(found(1, Source::PeerExchange), &[dial(1, 1)]);
+    trace.view.subject = Some(peer_view(peer_id(1), PeerState::Cooling, None));
+    assert_eq!(trace.told(failed(1), &[]), Some("S18"));
 }
 
 #[test]

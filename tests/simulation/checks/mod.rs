@@ -100,7 +100,7 @@ pub(crate) trait Invariant {
 /// Every check, new.
 pub(crate) fn all() -> Vec<Box<dyn Invariant>> {
     vec![
-        Box::new(bounds::Hard),
+        Box::new(bounds::Hard::default()),
         Box::new(dialing::Allowed),
         Box::new(bans::Final),
         Box::new(bootstrap::Few::default()),
@@ -109,9 +109,9 @@ pub(crate) fn all() -> Vec<Box<dyn Invariant>> {
         Box::new(closing::NoFlapping::default()),
         Box::new(bounds::OneForEachPeer),
         Box::new(pacing::Paced::default()),
-        Box::new(routes::Kept),
+        Box::new(routes::Kept::default()),
         Box::new(reasons::Plausible::default()),
-        Box::new(denials::Plausible),
+        Box::new(denials::Plausible::default()),
         Box::new(bounds::Tables),
         Box::new(stale::Ignored::default()),
         Box::new(stale::IdleTicks::default()),

@@ -3,7 +3,7 @@
 use lightkeeper::manager::{Command, DialWhy, GateQuery};
 
 use super::{Invariant, Scene, Verdict, ensure};
-use crate::ledger::endpoint;
+use crate::orders::endpoint;
 use crate::view::Input;
 
 /// A bucket of its own, in thousandths of a token, filled at the fastest rate that any profile allows.

@@ -1,15 +1,16 @@
 //! S19, closes: every one has a reason that the facts bear out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use libp2p_identity::PeerId;
 use lightkeeper::manager::{
-    CloseCause, Command, ConnId, DialFailure, Event, Metadata, Notice, Reason,
+    CloseCause, Command, ConnId, DialFailure, Event, Metadata, Notice, Outcome, Reason,
 };
 
 use super::closing::served;
 use super::{Invariant, Scene, Verdict, ensure};
 use crate::ledger::ConnRecord;
+use crate::orders::parting;
 use crate::view::Input;
 
 /// See the module.
@@ -20,6 +21,11 @@ pub(crate) struct Plausible {
     ended_conn: Option<ConnId>,
     /// The connection that the input is about, as it was before: deadlines that passed come first.
     prior: Option<(ConnId, ConnRecord)>,
+    /// Who broke the protocol.
+    faulty: BTreeSet<PeerId>,
+    /// Whether memory was ever told of, and whether a burst was ever asked for.
+    memory: bool,
+    bursts: bool,
     /// Who turned out to be of another network, by the last word on it.
     strangers: BTreeMap<PeerId, u64>,
 }
@@ -50,7 +56,25 @@ impl Plausible {
                     || self.strangers.contains_key(&record.peer)
             }
             Reason::HandedOff => peer.is_bootstrap() && targets,
-            Reason::NotNeeded => others || !self.serves_alone(&record.peer, scene),
+            Reason::NotNeeded | Reason::Surplus | Reason::LifetimeOver => {
+                others || !self.serves_alone(&record.peer, scene)
+            }
+            Reason::Idle => served(scene, &record.peer).is_empty(),
+            Reason::OverLimit | Reason::OverQuota => {
+                ledger.open().count() >= usize::from(scene.view.stats.soft)
+            }
+            // Whoever was let in without its address being known, or beside what a sync holds.
+            Reason::TransportLimit
+            | Reason::DiversityLimit
+            | Reason::SubnetBanned
+            | Reason::Paused => age == 0,
+            Reason::BadBehaviour => self.faulty.contains(&record.peer),
+            Reason::Forgotten => matches!(
+                scene.input,
+                Some(Input::Event(Event::Forget { peer })) if *peer == record.peer
+            ),
+            Reason::MemoryPressure => self.memory,
+            Reason::BurstOver => self.bursts,
             Reason::FailedService => !scene
                 .view
                 .requirements
@@ -68,7 +92,7 @@ impl Plausible {
             }
             Reason::OurOwnId => record.peer == config.local,
             Reason::LimitReached => {
-                ledger.conns.len() + ledger.dials.len() >= usize::from(config.soft_connections)
+                ledger.conns.len() + ledger.dials.len() >= usize::from(scene.view.stats.soft)
             }
             _ => false,
         }
@@ -88,6 +112,18 @@ impl Invariant for Plausible {
     }
 
     fn before(&mut self, scene: &Scene<'_>) -> Verdict {
+        match scene.input {
+            Some(Input::Event(Event::Report {
+                peer,
+                outcome: Outcome::Fault,
+                ..
+            })) => {
+                self.faulty.insert(*peer);
+            }
+            Some(Input::Event(Event::Memory { .. })) => self.memory = true,
+            Some(Input::Event(Event::OpenBurst { .. })) => self.bursts = true,
+            _ => {}
+        }
         self.prior = match scene.input {
             Some(Input::Event(
                 Event::Identified { conn, .. }
@@ -120,19 +156,19 @@ impl Invariant for Plausible {
     }
 
     fn ordered(&mut self, command: &Command, scene: &Scene<'_>) -> Verdict {
+        if let Some((conn, reason, _)) = parting(command) {
+            let Some(record) = scene.ledger.conns.get(&conn) else {
+                return Ok(());
+            };
+            let prior = self.prior.as_ref().filter(|(prior, _)| *prior == conn);
+            ensure!(
+                self.closes(record, reason, scene)
+                    || prior.is_some_and(|(_, prior)| self.closes(prior, reason, scene)),
+                "{conn:?} of {} closed as {reason}: {record:?}",
+                record.peer
+            );
+        }
         match command {
-            Command::Close { conn, reason } => {
-                let Some(record) = scene.ledger.conns.get(conn) else {
-                    return Ok(());
-                };
-                let prior = self.prior.as_ref().filter(|(prior, _)| prior == conn);
-                ensure!(
-                    self.closes(record, *reason, scene)
-                        || prior.is_some_and(|(_, prior)| self.closes(prior, *reason, scene)),
-                    "{conn:?} of {} closed as {reason}: {record:?}",
-                    record.peer
-                );
-            }
             Command::Notify(Notice::Disconnected { peer, reason, .. }) => {
                 let Some((record, cause)) = &self.ended else {
                     return Ok(());
@@ -142,8 +178,9 @@ impl Invariant for Plausible {
                 }
                 // A deadline may have closed it with this very input.
                 let just_now = scene.commands.iter().any(|command| {
-                    matches!(command, Command::Close { conn, reason: why }
-                        if Some(*conn) == self.ended_conn && why == reason)
+                    parting(command).is_some_and(|(conn, why, _)| {
+                        Some(conn) == self.ended_conn && why == *reason
+                    })
                 });
                 let right = just_now
                     || match (record.closing, cause) {

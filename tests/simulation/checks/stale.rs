@@ -15,7 +15,7 @@ struct Clocks {
 impl Clocks {
     fn of(scene: &Scene<'_>) -> Self {
         Self {
-            mono: scene.ledger.now,
+            mono: scene.ledger.handled_at,
             wall: scene.ledger.wall,
         }
     }

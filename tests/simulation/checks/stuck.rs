@@ -186,7 +186,7 @@ impl Invariant for TriedAgain {
     fn after(&mut self, scene: &Scene<'_>) -> Verdict {
         let ledger = scene.ledger;
         for view in &scene.view.requirements {
-            let full = ledger.open().count() >= usize::from(scene.config.soft_connections);
+            let full = ledger.open().count() >= usize::from(scene.view.stats.soft);
             let wants = ledger.running && !ledger.offline && !full && view.have < view.target;
             if !wants {
                 self.idle_ms.remove(&view.id);
