@@ -2,7 +2,7 @@
 
 use lightkeeper::manager::{
     Bound, CloseCause, Command, Config, EnrollmentId, Event, Guard, Health, Notice, Outcome,
-    PeerState, Priority, Quota, Reason, RequirementId, Source, Trigger, What,
+    PeerState, Priority, ProtocolSpec, Quota, Reason, RequirementId, Source, Trigger, What,
 };
 
 use crate::enrollment::spec;
@@ -395,4 +395,29 @@ fn locked_connections_count_towards_the_soft_target() {
     world.run(30_000);
     assert_eq!(open(&world), 4);
     assert!((0..3).all(|place| world.connected(place)));
+}
+
+#[test]
+fn locked_connections_count_towards_the_soft_target() {
+    let mut world = crowd(at_once(8), &[STORE], 8);
+    let quota = Quota {
+        min: Some(Bound::Count(2)),
+        max: Some(Bound::Count(2)),
+    };
+    world.enroll(
+        FIRST,
+        ProtocolSpec {
+            quota,
+            ..spec("chat", None)
+        },
+    );
+    for place in 0..2 {
+        world.lock(place as u64, FIRST, place, 300_000);
+    }
+    assert_eq!(world.manager.stats().locks, 2);
+    let ninth = world.node(&[STORE]);
+    world.connects_by_itself(ninth);
+    world.run(30_000);
+    assert_eq!(open(&world), 8);
+    assert!((0..2).all(|place| world.connected(place)));
 }
