@@ -384,21 +384,6 @@ fn a_drain_that_is_never_confirmed_is_over_after_its_time_and_five_seconds() {
 
 #[test]
 fn locked_connections_count_towards_the_soft_target() {
-    let mut world = crowd(at_once(4), &[STORE], 4);
-    world.enroll(FIRST, spec("chat", None));
-    for place in 0..3 {
-        world.lock(place as u64, FIRST, place, 300_000);
-    }
-    assert_eq!(world.manager.stats().locks, 3);
-    let fifth = world.node(&[STORE]);
-    world.connects_by_itself(fifth);
-    world.run(30_000);
-    assert_eq!(open(&world), 4);
-    assert!((0..3).all(|place| world.connected(place)));
-}
-
-#[test]
-fn locked_connections_count_towards_the_soft_target() {
     let mut world = crowd(at_once(8), &[STORE], 8);
     let quota = Quota {
         min: Some(Bound::Count(2)),

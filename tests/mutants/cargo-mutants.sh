@@ -17,7 +17,7 @@ mkdir -p "$OUT"
 status=0
 (cd "$ROOT" && cargo mutants --no-shuffle --colors never --output "$OUT" --no-default-features \
   --file src/manager/guards.rs --file src/manager/backoff.rs --file src/manager/quota.rs \
-  --cargo-arg=--lib --cargo-arg=--test=manager) || status=$?
+  -- --lib --test manager) || status=$?
 # 2: some survived; 3: some timed out, which a test would have seen too. All else is no result.
 case $status in 0 | 2 | 3) ;; *) exit "$status" ;; esac
 
