@@ -268,7 +268,7 @@ struct Standing {
 fn standings(script: &Script) -> BTreeMap<usize, Standing> {
     let mut world = World::new(script, Options::default());
     world.run();
-    let manager = &world.clients[0].manager;
+    let manager = world.clients[0].brain.manager().expect("it is one");
     let places = world.network.ids.iter().enumerate();
     places
         .filter_map(|(place, peer)| {
