@@ -86,7 +86,7 @@ pub(crate) fn losses() {
 /// From five seconds to seven days, each order of magnitude as often as the others.
 fn length(rng: &mut Rng) -> u64 {
     let octaves = rng.below(17);
-    let base = 5 * SECOND << octaves;
+    let base = (5 * SECOND) << octaves;
     rng.between(base, 2 * base).min(7 * DAY)
 }
 
