@@ -72,11 +72,11 @@ fn redials(world: &World) -> Vec<u64> {
 
 /// The busiest second over the mean of the ten that it is among: the worst of all windows that hold enough to tell.
 fn peak(seconds: &[u64], clients: u32) -> f64 {
-    let enough = u64::from(clients / 100);
+    let enough = u64::from(clients / 20).max(100);
     let windows = seconds.windows(WINDOW_S).filter_map(|window| {
         let sum: u64 = window.iter().sum();
         let most = window.iter().max().copied().unwrap_or(0);
-        (sum >= enough.max(1)).then(|| (most * WINDOW_S as u64) as f64 / sum as f64)
+        (sum >= enough).then(|| (most * WINDOW_S as u64) as f64 / sum as f64)
     });
     windows.fold(0.0, f64::max)
 }
