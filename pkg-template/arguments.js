@@ -23,6 +23,8 @@ const MAX_SCORE = 1000;
 const MAX_WEIGHT = 16;
 /** Longer than this is no burst (4.10). */
 export const MAX_BURST_MS = 60_000;
+/** With less, all connections would be replaced all the time. */
+const MIN_LIFETIME_MS = 60_000;
 /** How many decisions the manager remembers. */
 const MAX_DECISIONS = 1024;
 const DEFAULT_DECISIONS = 16;
@@ -114,6 +116,9 @@ export function checkHint(hint) {
  * @param {number} [max]
  */
 export const checkDuration = (option, ms, max = Number.MAX_SAFE_INTEGER) => checkInteger(option, ms, 1, max);
+
+/** @param {unknown} ms */
+export const checkLifetime = (ms) => checkInteger("ms", ms, MIN_LIFETIME_MS, Number.MAX_SAFE_INTEGER);
 
 /** @param {{ decisions?: number }} [options] */
 export function checkStats(options = {}) {

@@ -5,7 +5,7 @@
  * @import { Lifecycle } from "./lifecycle.js"
  */
 
-import { checkDuration, checkPeerId } from "./arguments.js";
+import { checkLifetime, checkPeerId } from "./arguments.js";
 import { resolveByTransport } from "./options.js";
 
 /** @param {Lifecycle} life */
@@ -26,7 +26,7 @@ export function makeConnections(life) {
     },
     /** @param {number} ms */
     setLifetime(ms) {
-      life.order("setLifetime", { ms: ms === Infinity ? undefined : checkDuration("ms", ms) });
+      life.order("setLifetime", { ms: ms === Infinity ? undefined : checkLifetime(ms) });
     },
   });
 }

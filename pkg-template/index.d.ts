@@ -284,7 +284,10 @@ export interface Connections {
   resume(): void;
   /** Changes the limit of each transport that is named, dials included; `Infinity` lifts it. */
   setMaxByTransport(limits: { readonly [Name in Transport]?: number }): void;
-  /** Replaces connections that are older than this, in milliseconds, once another peer serves in their place. `Infinity` (the default): never. */
+  /**
+   * Replaces connections that are older than this, give or take a fifth, once another peer serves in their place. In milliseconds,
+   * a minute (60,000) at least. `Infinity` (the default): never.
+   */
   setLifetime(ms: number): void;
 }
 

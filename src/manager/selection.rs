@@ -133,6 +133,30 @@ impl Manager {
         })
     }
 
+    /// Whether without a connection everything that has a minimum would depend on one peer alone. Somebody else would be
+    /// dialed at once in its stead.
+    pub(super) fn spreads(&self, conn: ConnId) -> bool {
+        let critical = self.needs.ids().filter(|id| {
+            let need = self.needs.need(*id);
+            need.is_some_and(|need| need.min > 0)
+        });
+        let mut sole: Option<ConnId> = None;
+        let mut count = 0;
+        for id in critical {
+            let providers = self.needs.providers(id).iter();
+            let mut others = providers.map(|p| p.conn).filter(|other| *other != conn);
+            let (Some(first), None) = (others.next(), others.next()) else {
+                return false;
+            };
+            if sole.is_some_and(|sole| sole != first) {
+                return false;
+            }
+            sole = Some(first);
+            count += 1;
+        }
+        count > 1
+    }
+
     /// What is missing and may be dialed for. The last places are for those who are within their shares: whoever is
     /// above it would have to give them back at once.
     pub(super) fn entitled(&self) -> Services {

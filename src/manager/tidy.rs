@@ -275,6 +275,7 @@ impl Manager {
             let conn = self.connections.get(*id);
             conn.is_some_and(|conn| conn.serving.contains(requirement))
                 && self.guard(*id, pressure).is_none()
+                && !self.spreads(*id)
         })
     }
 

@@ -37,8 +37,8 @@ const serving = () => nodes.filter(({ role }) => role === "all").map(({ peerId, 
 const TOOLS = (/** @type {number} */ limit) => {
   Object.assign(globalThis, {
     /** Until something is so, and then what it was. */
-    async until(what, look) {
-      for (const end = Date.now() + limit; ; ) {
+    async until(what, look, ms = limit) {
+      for (const end = Date.now() + ms; ; ) {
         const seen = await look();
         if (seen) return seen;
         if (Date.now() > end) throw new Error(`not so: ${what}`);
@@ -206,8 +206,10 @@ pageTest("connections that are older than their lifetime are taken over by other
   const node = await createLightNode({ ...options, require: { lightPush: 1, filter: 1, store: 0 } });
   await node.ready();
   const events = listen(node);
-  node.connections.setLifetime(1000);
-  const { detail } = await until("one is old", () => events.find(({ type, detail }) => type === "peer:disconnect" && detail.reason === "lifetime-over"));
+  // As short as it may be.
+  node.connections.setLifetime(60_000);
+  const isOld = ({ type, detail }) => type === "peer:disconnect" && detail.reason === "lifetime-over";
+  const { detail } = await until("one is old", () => events.find(isOld), 240_000);
   node.connections.setLifetime(Infinity);
   const state = node.health().state;
   await node.close();

@@ -209,6 +209,24 @@ fn not_everything_depends_on_one_peer_when_another_is_known() {
     assert_eq!(world.closes_since(0), []);
 }
 
+#[test]
+fn who_stands_in_for_the_one_peer_is_not_trimmed_for_what_nobody_wants() {
+    let mut world = World::offline_trees();
+    for id in [LIGHT_PUSH, FILTER] {
+        world.set_need(id, need(1, 1, 2));
+    }
+    world.set_need(STORE, need(0, 0, 0));
+    for _ in 0..6 {
+        let place = world.node(&ALL);
+        world.discovered(place, Source::PeerExchange);
+    }
+    world.start();
+    world.run(60 * MINUTE);
+    assert_eq!(connected(&world).len(), 2);
+    assert_eq!(world.dialed().len(), 2);
+    assert_eq!(world.closes_since(0), []);
+}
+
 /// Two of four serve, and connections live for ten minutes.
 fn short_lived(known: usize) -> World {
     let mut world = World::with(without_spare(), 1);

@@ -77,7 +77,7 @@ for (const [label, option, wish] of [
   ["a hint that fades at once", "ttlMs", (node) => node.tag(PEER, "friend", { value: 1, ttlMs: 0 })],
   ["a priority nobody knows", "priority", (node) => node.setPriority(PEER, "best")],
   ["a transport that is not built yet", "limits.webtransport", (node) => node.connections.setMaxByTransport({ webtransport: 1 })],
-  ["a lifetime of nothing", "ms", (node) => node.connections.setLifetime(0)],
+  ["a lifetime of seconds", "ms", (node) => node.connections.setLifetime(59_999)],
   ["limits of the wrong name", "limits.soft", (node) => node.setLimits({ soft: 3 })],
   ["a requirement nobody enrolled", "name", (node) => node.setRequirement("chat", 1)],
   ["more decisions than are kept", "decisions", (node) => node.stats({ decisions: 1025 })],
