@@ -53,6 +53,11 @@ impl Standing {
         self.0 & ((1 << Self::SALT_BITS) - 1)
     }
 
+    fn value(self) -> u32 {
+        let value = self.rank() >> Self::QUALITY_BITS & ((1 << Self::VALUE_BITS) - 1);
+        u32::try_from(value).unwrap_or(u32::MAX)
+    }
+
     fn quality(self) -> i16 {
         let quality = self.rank() & ((1 << Self::QUALITY_BITS) - 1);
         i16::try_from(quality).unwrap_or(0) - Self::QUALITY_ZERO
@@ -76,12 +81,27 @@ impl Posting {
             .map(|key| (Standing(key[1]), Ix::unpacked(key[2])))
     }
 
-    /// The best member of a group that may be used. A group is given up after a few.
-    fn candidate(&self, group: u64, usable: &impl Fn(Ix) -> bool) -> Option<Candidate> {
+    /// The groups between two numbers, both included, in their order.
+    fn groups_in(&self, first: u64, last: u64) -> impl Iterator<Item = u64> + '_ {
+        let mut next = Some(first);
+        core::iter::from_fn(move || {
+            let from = next.filter(|from| *from <= last)?;
+            let group = self
+                .members
+                .range([from, 0, 0]..=[last, u64::MAX, u64::MAX])
+                .next()?[0];
+            next = group.checked_add(1);
+            Some(group)
+        })
+    }
+
+    /// The best member of a group that `usable` admits, among the first few.
+    fn best_of(&self, group: u64, usable: &impl Fn(Ix) -> bool) -> Option<Candidate> {
         let mut best = self.of(group).take(MEMBERS_TRIED);
         let (standing, ix) = best.find(|(_, ix)| usable(*ix))?;
         Some(Candidate {
             ix,
+            value: standing.value(),
             quality: standing.quality(),
             group,
             salt: standing.salt(),
@@ -125,6 +145,8 @@ struct Placed {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Candidate {
     pub(super) ix: Ix,
+    /// What it is worth for everything that it may be dialed for.
+    pub(super) value: u32,
     pub(super) quality: i16,
     pub(super) group: u64,
     pub(super) salt: u64,
@@ -231,7 +253,7 @@ impl Candidates {
                     .map(move |key| (posting, key[1]))
             })
             .take(GROUPS_TRIED)
-            .filter_map(move |(posting, group)| posting.candidate(group, &usable))
+            .filter_map(move |(posting, group)| posting.best_of(group, &usable))
             .take(groups)
     }
 
@@ -245,22 +267,15 @@ impl Candidates {
         usable: impl Fn(Ix) -> bool + 'a,
     ) -> impl Iterator<Item = Candidate> + 'a {
         let posting = self.postings.get(usize::from(requirement.0));
-        let posting = posting.filter(|posting| !posting.members.is_empty());
-        posting
-            .into_iter()
-            .flat_map(move |posting| {
-                let after = move |least| {
-                    let key = posting.members.range([least, 0, 0]..).next();
-                    key.map(|key| key[0])
-                };
-                let next = move |group: &u64| group.checked_add(1).and_then(after);
-                let later = core::iter::successors(after(from), next);
-                let earlier = core::iter::successors(after(0), next);
-                let earlier = earlier.take_while(move |group| *group < from);
-                later.chain(earlier).map(move |group| (posting, group))
-            })
-            .take(groups)
-            .filter_map(move |(posting, group)| posting.candidate(group, &usable))
+        posting.into_iter().flat_map(move |posting| {
+            let later = posting.groups_in(from, u64::MAX);
+            let earlier = from.checked_sub(1).map(|last| posting.groups_in(0, last));
+            let around = later.chain(earlier.into_iter().flatten()).take(groups);
+            let best: Vec<Candidate> = around
+                .filter_map(|group| posting.best_of(group, &usable))
+                .collect();
+            best
+        })
     }
 
     /// Whether the postings hold exactly what was placed (R4).
@@ -308,7 +323,8 @@ mod tests {
                             quality,
                         };
                         all.push(Standing::new(rank, salt));
-                        assert_eq!(all[all.len() - 1].quality(), quality);
+                        let packed = all[all.len() - 1];
+                        assert_eq!((packed.value(), packed.quality()), (value, quality));
                     }
                 }
             }

@@ -111,17 +111,19 @@ impl Manager {
                 return;
             }
         };
+        let at = now.saturating_add(wait);
         let barred = self.table.get(ix).is_some_and(|peer| match peer.bar {
             Bar::HungUp => true,
             // It came before its time, and waits no longer for that.
             Bar::Until { why, .. } if why == reason => true,
+            // No wait is made shorter by another.
+            Bar::Until { at: until, .. } if until >= at => true,
             Bar::Open | Bar::Until { .. } => peer.banned().is_some(),
         });
         if barred {
             self.refresh(ix);
             return;
         }
-        let at = now.saturating_add(wait);
         let why = reason;
         self.set_bar(ix, Bar::Until { at, why });
     }

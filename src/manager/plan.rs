@@ -164,19 +164,15 @@ impl Manager {
         if self.alternative_under_way() || self.occupied() >= self.limits.soft() {
             return;
         }
-        let Some(wanted) = self.depends_on_one() else {
+        let Some((wanted, ix)) = self.depends_on_one() else {
             return;
         };
         if !self.pace_admits(false) {
             self.wait_for_token(wake);
             return;
         }
-        let drawn = self.seed.drawn();
-        let choice = self.choose(&|id| if id == wanted { WHOLE } else { 0 });
-        let Some(choice) = choice else { return };
-        match self.begin_dial(choice.ix, DialWhy::Need(wanted), false, false) {
-            Begun::Yes => self.selection.alternative = Some(choice.ix),
-            Begun::Later | Begun::NotNow => self.seed.undraw(drawn),
+        if self.begin_dial(ix, DialWhy::Need(wanted), false, false) == Begun::Yes {
+            self.selection.alternative = Some(ix);
         }
     }
 

@@ -88,29 +88,49 @@ impl Manager {
         })
     }
 
-    /// What depends on one peer alone: every requirement that has a minimum, if there are several and others could serve
-    /// one of them.
-    pub(super) fn depends_on_one(&self) -> Option<RequirementId> {
+    /// What depends on one peer alone, together with every other requirement that has a minimum, and who else could serve
+    /// it. Whoever failed since it last worked is not asked: nothing is missing, and quiet is worth more (E1).
+    pub(super) fn depends_on_one(&self) -> Option<(RequirementId, Ix)> {
         let critical = self.needs.ids().filter(|id| {
             let need = self.needs.need(*id);
             need.is_some_and(|need| need.min > 0)
         });
+        let critical: Services = critical.collect();
         let mut sole: Option<ConnId> = None;
-        let (mut count, mut other) = (0, None);
-        for id in critical {
+        for id in critical.iter() {
             let [provider] = self.needs.providers(id) else {
                 return None;
             };
+            // A second one would be one too many, and let go again.
+            if self.needs.need(id).is_some_and(|need| need.max < 2) {
+                return None;
+            }
             if sole.is_some_and(|sole| sole != provider.conn) {
                 return None;
             }
             sole = Some(provider.conn);
-            count += 1;
-            if other.is_none() && self.candidates.any(id) {
-                other = Some(id);
-            }
         }
-        if count > 1 { other } else { None }
+        if critical.len() < 2 {
+            return None;
+        }
+        let census = self.census();
+        let usable = |ix: Ix| {
+            self.table.get(ix).is_some_and(|peer| {
+                let failed = peer.level > 0 || peer.flap > 0;
+                let mut routes = peer.routes.iter();
+                !failed
+                    && self.admission(&census, peer) == Admission::Within
+                    && routes.any(|route| self.may_try(route))
+            })
+        };
+        critical.iter().find_map(|id| {
+            let mut top = self.candidates.top(id, self.config.groups_compared, usable);
+            let candidate = top.find(|candidate| {
+                let peer = self.table.get(candidate.ix);
+                peer.is_some_and(|peer| peer.known_for(Services::one(id)))
+            })?;
+            Some((id, candidate.ix))
+        })
     }
 
     /// Whether without a connection everything that has a minimum would depend on one peer alone. Somebody else would be
@@ -266,18 +286,14 @@ impl Manager {
             .collect();
         let last = u64::try_from(around.len()).ok()?.checked_sub(1)?;
         let place = usize::try_from(self.seed.between(0, last)).ok()?;
-        let explored = *around.get(place)?;
-        self.selection.explored = Some(explored.ix);
-        let value = self.table.get(explored.ix).map_or(0, |peer| {
-            let all = self.all();
-            peer.value(all, self.config.unverified_counted, &|_| WHOLE)
-        });
+        let other = around.get(place)?;
+        self.selection.explored = Some(other.ix);
         Some(Choice {
-            ix: explored.ix,
-            worth: (best.worth.0, value),
-            quality: explored.quality,
-            group: explored.group,
-            salt: explored.salt,
+            ix: other.ix,
+            worth: (best.worth.0, other.value),
+            quality: other.quality,
+            group: other.group,
+            salt: other.salt,
             ..best
         })
     }

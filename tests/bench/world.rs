@@ -143,7 +143,7 @@ impl World {
                 dial, peer, route, ..
             } => {
                 self.dialed += 1;
-                if self.fails_one_in != 0 && self.dialed % self.fails_one_in == 0 {
+                if self.fails_one_in != 0 && self.dialed.is_multiple_of(self.fails_one_in) {
                     let failure = DialFailure::Unreachable;
                     self.answers.push(Event::DialFailed { dial, failure });
                     return;

@@ -26,6 +26,8 @@ GO_WAKU_BIN=$OUT_DIR/interop/waku
 WASM_TARGET=wasm32-unknown-unknown
 # The version that `wasm-pack test` was tried with; any that is already on the machine is taken.
 WASM_PACK_VERSION=0.15.1
+# The version of cargo-mutants whose output tests/mutants/cargo-mutants.sh reads.
+CARGO_MUTANTS_VERSION=27.1.0
 export PATH=$TOOLS_DIR/bin:$PATH:$HOME/.cargo/bin
 
 # Chromium by the name that distributions give it; empty when there is none.
@@ -105,6 +107,11 @@ need_wasm_bindgen() {
 # wasm-pack runs the wasm tests in the browser; it finds our wasm-bindgen on PATH and downloads nothing.
 need_wasm_pack() {
   command -v wasm-pack >/dev/null || install_tool wasm-pack "$WASM_PACK_VERSION"
+}
+
+# Makes small changes to the code and looks whether a test sees them.
+need_cargo_mutants() {
+  command -v cargo-mutants >/dev/null || install_tool cargo-mutants "$CARGO_MUTANTS_VERSION"
 }
 
 # Node itself and the packages that the tests use, as tests/package-lock.json pins them.

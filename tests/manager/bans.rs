@@ -231,3 +231,16 @@ fn behaviour_stands_still_during_a_ban() {
     world.run(61 * MINUTE);
     assert!(score(&mut world) > before + 300);
 }
+
+#[test]
+fn a_banned_peer_is_refused_through_a_relay_too() {
+    let mut world = idle();
+    let place = world.node(&ALL);
+    world.nodes[place].address = "/ip4/8.8.8.8/tcp/443/wss/p2p-circuit"
+        .parse()
+        .expect("an address");
+    world.set_priority(place, Priority::Banned);
+    let mark = world.mark();
+    world.connects_by_itself(place);
+    assert_eq!(world.closes_since(mark), [Reason::BannedByUser]);
+}

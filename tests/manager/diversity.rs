@@ -247,6 +247,8 @@ fn a_connection_that_nobody_ordered_and_a_foreign_dial_are_refused_beyond_the_ca
     let mark = world.mark();
     world.connects_by_itself(third);
     assert_eq!(world.closes_since(mark), [Reason::DiversityLimit]);
+    world.run(10_000);
+    assert!(!world.connected(third));
 }
 
 // --- the table ------------------------------------------------------------------------------------------------------

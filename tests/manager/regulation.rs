@@ -2,7 +2,7 @@
 
 use lightkeeper::manager::{
     Bound, CloseCause, Command, Config, EnrollmentId, Event, Guard, Health, Notice, Outcome,
-    PeerState, Priority, Quota, Reason, RequirementId, Source, Trigger, What,
+    PeerState, Priority, ProtocolSpec, Quota, Reason, RequirementId, Source, Trigger, What,
 };
 
 use crate::enrollment::spec;
@@ -261,7 +261,7 @@ fn the_protocol_that_exceeds_its_share_pays_for_what_is_missing() {
         max: Some(Bound::Count(2)),
     };
     let chat = spec("chat", Some(need(1, 8, 8)));
-    world.enroll(FIRST, lightkeeper::manager::ProtocolSpec { quota, ..chat });
+    world.enroll(FIRST, ProtocolSpec { quota, ..chat });
     world.run(60_000);
     // What is idle may be borrowed.
     assert_eq!(open(&world), 8);
@@ -293,7 +293,7 @@ fn no_room_is_made_for_what_nobody_could_serve() {
 #[test]
 fn a_manual_round_asks_protocols_for_scores_and_closes_nothing_without_need() {
     let mut world = crowd(few(8, 20), &[LIGHT_PUSH], 3);
-    let scored = lightkeeper::manager::ProtocolSpec {
+    let scored = ProtocolSpec {
         scores: true,
         ..spec("chat", None)
     };
@@ -310,7 +310,7 @@ fn a_manual_round_asks_protocols_for_scores_and_closes_nothing_without_need() {
 #[test]
 fn what_a_protocol_says_of_its_connections_decides_who_goes() {
     let mut world = crowd(few(4, 20), &[LIGHT_PUSH], 4);
-    let scored = lightkeeper::manager::ProtocolSpec {
+    let scored = ProtocolSpec {
         scores: true,
         ..spec("chat", None)
     };
@@ -380,4 +380,29 @@ fn a_drain_that_is_never_confirmed_is_over_after_its_time_and_five_seconds() {
     assert_eq!(open(&world), 3);
     world.run(200);
     assert_eq!(open(&world), 2);
+}
+
+#[test]
+fn locked_connections_count_towards_the_soft_target() {
+    let mut world = crowd(at_once(8), &[STORE], 8);
+    let quota = Quota {
+        min: Some(Bound::Count(2)),
+        max: Some(Bound::Count(2)),
+    };
+    world.enroll(
+        FIRST,
+        ProtocolSpec {
+            quota,
+            ..spec("chat", None)
+        },
+    );
+    for place in 0..2 {
+        world.lock(place as u64, FIRST, place, 300_000);
+    }
+    assert_eq!(world.manager.stats().locks, 2);
+    let ninth = world.node(&[STORE]);
+    world.connects_by_itself(ninth);
+    world.run(30_000);
+    assert_eq!(open(&world), 8);
+    assert!((0..2).all(|place| world.connected(place)));
 }

@@ -76,7 +76,7 @@ impl World {
                 }
             }
             Act::ProviderDown(requirement) => {
-                let serving = self.clients[c].manager.serving(RequirementId(*requirement));
+                let serving = self.clients[c].brain.serving(RequirementId(*requirement));
                 let place = serving
                     .first()
                     .and_then(|(peer, _)| self.network.place(peer));
@@ -285,12 +285,9 @@ impl World {
             else {
                 continue;
             };
-            let known = self.place(*place).is_some_and(|place| {
-                self.clients[c]
-                    .manager
-                    .peer(&self.network.ids[place])
-                    .is_some()
-            });
+            let known = self
+                .place(*place)
+                .is_some_and(|place| self.clients[c].brain.knows(&self.network.ids[place]));
             if known {
                 let priority = Priority::Medium;
                 self.about(c, *place, |peer, _| Event::SetPriority { peer, priority });
@@ -318,7 +315,7 @@ impl World {
         }
         self.after(c, u64::from(every), What::Works);
         for requirement in (0..SERVICES).map(RequirementId) {
-            let serving = self.clients[c].manager.serving(requirement);
+            let serving = self.clients[c].brain.serving(requirement);
             if let Some((peer, conn)) = serving.first() {
                 self.requests(c, *peer, *conn, requirement);
             }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use libp2p_identity::PeerId;
 use lightkeeper::manager::{
-    Command, Config, ConnId, DialFailure, DialId, DialWhy, Event, Manager, Reason, Time,
+    Command, Config, ConnId, DialFailure, DialId, DialWhy, Event, Reason, Time,
 };
 use multiaddr::Multiaddr;
 
+use crate::brain::{Brain, Maker};
 use crate::browser::Browser;
 use crate::environment::Environment;
 use crate::judge::Judge;
@@ -100,7 +101,7 @@ impl Log {
 
 /// See the module.
 pub(crate) struct Client {
-    pub(crate) manager: Manager,
+    pub(crate) brain: Box<dyn Brain>,
     pub(crate) config: Config,
     /// What the manager was made with.
     pub(crate) seed: [u8; 32],
@@ -123,13 +124,13 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(script: &Script, rng: &mut Rng) -> Self {
+    pub(crate) fn new(script: &Script, rng: &mut Rng, make: Maker) -> Self {
         let mut rng = rng.fork(1);
         let config = script.tuning.config();
         let environment = Environment::new();
         let seed = rng.seed();
         Self {
-            manager: Manager::new(config.clone(), seed, environment.time(0)),
+            brain: make(config.clone(), seed, environment.time(0)),
             config,
             seed,
             environment,
@@ -168,9 +169,7 @@ impl Client {
                 _ => {}
             }
         }
-        let requirements = self.manager.requirements();
-        let minima = requirements.iter().all(|view| view.have >= view.min);
-        let targets = requirements.iter().all(|view| view.have >= view.target);
+        let (minima, targets) = self.brain.holds();
         let last = self.log.held.last();
         if last.is_none_or(|(_, min, target)| (*min, *target) != (minima, targets)) {
             self.log.held.push((t, minima, targets));

@@ -212,7 +212,13 @@ fn faults(rng: &mut Rng, kind: Kind) -> ShellFaults {
 }
 
 /// Something goes wrong, and mostly right again.
-fn troubles(rng: &mut Rng, network: &NetworkSpec, t: u64, end: u64, acts: &mut Vec<(u64, Act)>) {
+pub(crate) fn troubles(
+    rng: &mut Rng,
+    network: &NetworkSpec,
+    t: u64,
+    end: u64,
+    acts: &mut Vec<(u64, Act)>,
+) {
     let place = rng.place(network.peers.len());
     let requirement = u8::try_from(rng.below(3)).expect("three");
     let later = (t + *rng.pick(&[500, 5_000, 40_000, 400_000, 4_000_000])).min(end - 1);

@@ -9,12 +9,13 @@
 //! |---|---|
 //! | `script`, `generate` | what happens in a run, as a value, written by hand or from a seed |
 //! | `network`, `browser`, `environment` | the world as it is |
-//! | `shell`, `acts`, `client`, `world` | how orders are carried out, and what comes back |
+//! | `shell`, `acts`, `client`, `brain`, `world` | how orders are carried out, and what comes back |
 //! | `ledger`, `view`, `judge`, `checks` | the slow and obvious bookkeeping, and the invariants of section 5 |
 //! | `replay` | a record played again, exactly or with its clocks changed |
 #![cfg(not(target_arch = "wasm32"))]
 
 mod acts;
+mod brain;
 mod browser;
 mod checks;
 mod client;
@@ -32,6 +33,7 @@ mod runner;
 mod script;
 mod seeds;
 mod shell;
+mod soak;
 mod stories;
 mod strategy;
 mod view;

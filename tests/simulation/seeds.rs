@@ -8,14 +8,20 @@ use crate::runner::{judge, replay_command, run};
 use crate::script::Script;
 use crate::world::Options;
 
-/// Seeds of the default run.
+/// Seeds of the default run, and of the long one.
 const DEFAULT: Range<u64> = 0..320;
+const SOAK: Range<u64> = 0..1_000;
 /// Cores that a default run may use.
 const THREADS: usize = 2;
 
+/// Whether there are hours to spend (`SIM_SOAK`).
+pub(crate) fn soaks() -> bool {
+    std::env::var_os("SIM_SOAK").is_some()
+}
+
 fn wanted() -> Range<u64> {
     let Ok(text) = std::env::var("SIM_SEEDS") else {
-        return DEFAULT;
+        return if soaks() { SOAK } else { DEFAULT };
     };
     let (from, to) = text.split_once("..").expect("SIM_SEEDS=from..to");
     let number = |text: &str| text.parse().expect("SIM_SEEDS names two numbers");

@@ -1,19 +1,20 @@
 //! Virtual time: the queue of what will happen, and the way of each happening to its client.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use lightkeeper::manager::{Command, Event, GateQuery};
 
+use crate::brain::{self, Maker};
 use crate::browser;
 use crate::client::{Client, What};
 use crate::judge::{Judge, Truth, Violation};
 use crate::network::Network;
 use crate::rng::Rng;
-use crate::script::Script;
+use crate::script::{Act, Script};
 use crate::view::Input;
 
-/// Inputs at one moment after which a client is said to spin.
-const SPINS: u32 = 5_000;
+/// Inputs for each client at one moment after which one is said to spin.
+const SPINS: usize = 5_000;
 
 /// What a run does besides running.
 #[derive(Debug, Clone, Copy, Default)]
@@ -35,25 +36,36 @@ pub(crate) struct World {
     pub(crate) violation: Option<Violation>,
     pub(crate) viable: bool,
     pub(crate) healed_at: Option<u64>,
+    /// What of the script is still to come.
+    acts: VecDeque<(u64, Act)>,
     queue: BTreeMap<(u64, u64), (usize, What)>,
     queued: u64,
-    same_moment: u32,
+    same_moment: usize,
 }
 
 impl World {
     pub(crate) fn new(script: &Script, options: Options) -> Self {
+        Self::with(script, options, brain::manager)
+    }
+
+    /// With clients that are no managers, or managers of another configuration.
+    pub(crate) fn with(script: &Script, options: Options, make: Maker) -> Self {
         let mut rng = Rng::new(script.seed);
         let mut clients: Vec<Client> = (0..script.clients)
-            .map(|_| Client::new(script, &mut rng))
+            .map(|_| Client::new(script, &mut rng, make))
             .collect();
         if let Some(first) = clients.first_mut() {
-            if options.judge || options.story {
-                first.judge = Some(Judge::new(&first.manager, &first.config, options));
+            if let Some(manager) = first.brain.manager()
+                && (options.judge || options.story)
+            {
+                first.judge = Some(Judge::new(manager, &first.config, options));
             }
             if options.record {
                 first.log.steps = Some(Vec::new());
             }
         }
+        let mut acts = script.acts.clone();
+        acts.sort_by_key(|(t, _)| *t);
         Self {
             t: 0,
             network: Network::new(script.network.clone()),
@@ -61,6 +73,7 @@ impl World {
             violation: None,
             viable: script.viable(),
             healed_at: None,
+            acts: acts.into(),
             queue: BTreeMap::new(),
             queued: 0,
             same_moment: 0,
@@ -70,11 +83,14 @@ impl World {
 
     /// Runs the whole script.
     pub(crate) fn run(&mut self) {
-        let mut acts = self.script.acts.clone();
-        acts.sort_by_key(|(t, _)| *t);
-        let mut acts = acts.into_iter().peekable();
+        self.run_until(self.script.horizon_ms);
+        self.end();
+    }
+
+    /// Runs what is due until then.
+    pub(crate) fn run_until(&mut self, t: u64) {
         loop {
-            let act_at = acts.peek().map(|(t, _)| *t);
+            let act_at = self.acts.front().map(|(t, _)| *t);
             let next_at = self.queue.keys().next().map(|(t, _)| *t);
             let (Some(at), true) = (
                 [act_at, next_at].into_iter().flatten().min(),
@@ -82,25 +98,24 @@ impl World {
             ) else {
                 break;
             };
-            if at > self.script.horizon_ms {
+            if at > t {
                 break;
             }
             self.same_moment = if at > self.t { 0 } else { self.same_moment + 1 };
             self.t = self.t.max(at);
-            if self.same_moment > SPINS {
+            if self.same_moment > SPINS * self.clients.len() {
                 self.violation = Some(Violation::new("L4", self.t, "it spins without end"));
                 break;
             }
             if act_at == Some(at) {
-                let (_, act) = acts.next().expect("it was there");
+                let (_, act) = self.acts.pop_front().expect("it was there");
                 self.act(&act);
             } else {
                 let (_, (client, what)) = self.queue.pop_first().expect("it is not empty");
                 self.happen(client, what);
             }
         }
-        self.t = self.script.horizon_ms;
-        self.end();
+        self.t = t;
     }
 
     fn end(&mut self) {
@@ -110,8 +125,8 @@ impl World {
         for c in 0..self.clients.len() {
             let truth = self.truth(c);
             let client = &mut self.clients[c];
-            if let Some(judge) = &mut client.judge {
-                self.violation = judge.end(&client.manager, &client.config, &truth);
+            if let (Some(judge), Some(manager)) = (&mut client.judge, client.brain.manager()) {
+                self.violation = judge.end(manager, &client.config, &truth);
             }
         }
     }
@@ -162,9 +177,9 @@ impl World {
     pub(crate) fn tell(&mut self, c: usize, event: Event) {
         let time = self.clients[c].environment.time(self.t);
         let client = &mut self.clients[c];
-        client.manager.handle(time, event.clone());
+        client.brain.handle(time, event.clone());
         let mut commands = Vec::new();
-        while let Some(command) = client.manager.poll() {
+        while let Some(command) = client.brain.poll() {
             commands.push(command);
         }
         self.witness(c, &Input::Event(event), &commands);
@@ -177,7 +192,7 @@ impl World {
     /// Asks the gate.
     pub(crate) fn ask(&mut self, c: usize, query: GateQuery) -> bool {
         let time = self.clients[c].environment.time(self.t);
-        let verdict = self.clients[c].manager.gate(time, query.clone());
+        let verdict = self.clients[c].brain.gate(time, query.clone());
         self.witness(c, &Input::Gate(query, verdict), &[]);
         self.arm(c);
         verdict.is_ok()
@@ -189,16 +204,9 @@ impl World {
         let client = &mut self.clients[c];
         client.note(self.t, time, input, commands);
         if self.violation.is_none()
-            && let Some(judge) = &mut client.judge
+            && let (Some(judge), Some(manager)) = (&mut client.judge, client.brain.manager())
         {
-            self.violation = judge.observe(
-                &client.manager,
-                &client.config,
-                &truth,
-                time,
-                input,
-                commands,
-            );
+            self.violation = judge.observe(manager, &client.config, &truth, time, input, commands);
         }
     }
 
@@ -218,7 +226,7 @@ impl World {
     /// Sets the one timer that the shell has.
     pub(crate) fn arm(&mut self, c: usize) {
         let client = &mut self.clients[c];
-        let Some(due) = client.manager.next_deadline() else {
+        let Some(due) = client.brain.next_deadline() else {
             client.armed = None;
             return;
         };

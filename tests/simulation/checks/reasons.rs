@@ -168,40 +168,36 @@ impl Invariant for Plausible {
                 record.peer
             );
         }
-        match command {
-            Command::Notify(Notice::Disconnected { peer, reason, .. }) => {
-                let Some((record, cause)) = &self.ended else {
-                    return Ok(());
-                };
-                if record.peer != *peer {
-                    return Ok(());
-                }
-                // A deadline may have closed it with this very input.
-                let just_now = scene.commands.iter().any(|command| {
-                    parting(command).is_some_and(|(conn, why, _)| {
-                        Some(conn) == self.ended_conn && why == *reason
-                    })
-                });
-                let right = just_now
-                    || match (record.closing, cause) {
-                        (Some((_, why)), _) => *reason == why,
-                        (None, CloseCause::Ordered) => *reason == Reason::Stopped,
-                        (None, CloseCause::RemoteClean) => {
-                            matches!(reason, Reason::RemoteClosed | Reason::RejectedByRemote)
-                        }
-                        (None, CloseCause::Broken) => matches!(
-                            reason,
-                            Reason::ConnectionLost | Reason::RejectedByRemote | Reason::NetworkLost
-                        ),
-                        (None, CloseCause::TimedOut) => *reason == Reason::PingTimeout,
-                        (None, CloseCause::IdentifyFailed) => *reason == Reason::IdentifyFailed,
-                    };
-                ensure!(
-                    right,
-                    "{peer} said to be gone as {reason}: {cause:?}, {record:?}"
-                );
+        if let Command::Notify(Notice::Disconnected { peer, reason, .. }) = command {
+            let Some((record, cause)) = &self.ended else {
+                return Ok(());
+            };
+            if record.peer != *peer {
+                return Ok(());
             }
-            _ => {}
+            // A deadline may have closed it with this very input.
+            let just_now = scene.commands.iter().any(|command| {
+                parting(command)
+                    .is_some_and(|(conn, why, _)| Some(conn) == self.ended_conn && why == *reason)
+            });
+            let right = just_now
+                || match (record.closing, cause) {
+                    (Some((_, why)), _) => *reason == why,
+                    (None, CloseCause::Ordered) => *reason == Reason::Stopped,
+                    (None, CloseCause::RemoteClean) => {
+                        matches!(reason, Reason::RemoteClosed | Reason::RejectedByRemote)
+                    }
+                    (None, CloseCause::Broken) => matches!(
+                        reason,
+                        Reason::ConnectionLost | Reason::RejectedByRemote | Reason::NetworkLost
+                    ),
+                    (None, CloseCause::TimedOut) => *reason == Reason::PingTimeout,
+                    (None, CloseCause::IdentifyFailed) => *reason == Reason::IdentifyFailed,
+                };
+            ensure!(
+                right,
+                "{peer} said to be gone as {reason}: {cause:?}, {record:?}"
+            );
         }
         Ok(())
     }

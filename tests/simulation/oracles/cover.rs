@@ -19,8 +19,10 @@ pub(crate) fn fewest(candidates: &[u64], demand: &[u8]) -> Option<usize> {
     for (mask, count) in by_mask {
         // More of one kind than any demand asks for are of no use.
         for _ in 0..count.min(useful) {
-            let before: Vec<(Vec<u8>, usize)> =
-                best.iter().map(|(missing, used)| (missing.clone(), *used)).collect();
+            let before: Vec<(Vec<u8>, usize)> = best
+                .iter()
+                .map(|(missing, used)| (missing.clone(), *used))
+                .collect();
             for (mut missing, used) in before {
                 for (place, left) in missing.iter_mut().enumerate() {
                     if mask & (1 << place) != 0 {
@@ -59,7 +61,9 @@ mod tests {
     fn it_finds_what_trying_every_subset_finds() {
         let mut x = 7_u64;
         let mut next = || {
-            x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            x = x
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             x >> 33
         };
         let mut solvable = 0;
@@ -67,7 +71,11 @@ mod tests {
             let candidates: Vec<u64> = (0..next() % 9).map(|_| next() % 8).collect();
             let demand: Vec<u8> = (0..3).map(|_| (next() % 3) as u8).collect();
             let exact = fewest(&candidates, &demand);
-            assert_eq!(exact, slowly(&candidates, &demand), "{candidates:?} {demand:?}");
+            assert_eq!(
+                exact,
+                slowly(&candidates, &demand),
+                "{candidates:?} {demand:?}"
+            );
             solvable += usize::from(exact.is_some());
         }
         assert!(solvable > 50, "most instances can be solved: {solvable}");

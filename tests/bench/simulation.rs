@@ -1,0 +1,73 @@
+//! What the manager comes to in simulated worlds: how few connections, how soon it recovers, what many clients do at
+//! once, and how the strategies of others do beside it.
+//!
+//! `cargo bench --no-default-features --bench simulation` does all of it; `-- economy`, `loss`, `resume`, `herd` and
+//! `policies` each do one part. Every number is a line of JSON. `SIM_CLIENTS=1000` makes the herd smaller.
+
+// The world is made for tests, which use more of it.
+#![allow(dead_code, unused_imports)]
+
+#[path = "../simulation/acts.rs"]
+mod acts;
+#[path = "../simulation/brain.rs"]
+mod brain;
+#[path = "../simulation/browser.rs"]
+mod browser;
+#[path = "../simulation/checks/mod.rs"]
+mod checks;
+#[path = "../simulation/client.rs"]
+mod client;
+#[path = "../simulation/oracles/cover.rs"]
+mod cover;
+#[path = "../simulation/environment.rs"]
+mod environment;
+#[path = "../simulation/generate.rs"]
+mod generate;
+#[path = "../simulation/judge.rs"]
+mod judge;
+#[path = "../simulation/ledger.rs"]
+mod ledger;
+#[path = "../simulation/names.rs"]
+mod names;
+#[path = "../simulation/network.rs"]
+mod network;
+#[path = "../simulation/orders.rs"]
+mod orders;
+#[path = "../simulation/rng.rs"]
+mod rng;
+#[path = "../simulation/script.rs"]
+mod script;
+#[path = "../simulation/shell.rs"]
+mod shell;
+#[path = "../simulation/view.rs"]
+mod view;
+#[path = "../simulation/world.rs"]
+mod world;
+
+mod comparison;
+mod economy;
+mod herd;
+mod policies;
+mod recovery;
+mod report;
+mod truth;
+
+const PARTS: [(&str, fn()); 5] = [
+    ("economy", economy::print),
+    ("loss", recovery::losses),
+    ("resume", recovery::outages),
+    ("herd", herd::herd),
+    ("policies", comparison::policies),
+];
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let named = |name: &str| words.iter().any(|word| word == name);
+    let all = !PARTS.iter().any(|(name, _)| named(name));
+    for (name, part) in PARTS {
+        if all || named(name) {
+            println!("· {name}");
+            part();
+        }
+    }
+}
