@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { REFUSED_SOCKET } from "../lib/browser.mjs";
+import { FAILED_LOOKUP, REFUSED_SOCKET } from "../lib/browser.mjs";
 import { demoTest, useBrowser } from "../lib/suite.mjs";
 
 useBrowser();
@@ -92,7 +92,7 @@ demoTest("the page's buttons stop, stall and start a node of the local network",
   assert.equal((await fleet.byPeerId(peerId)).fault, "none");
 });
 
-demoTest("a page that goes offline, and comes back, says so", { demo: { expect: [REFUSED_SOCKET] } }, async ({ demo }) => {
+demoTest("a page that goes offline, and comes back, says so", { demo: { expect: [REFUSED_SOCKET, FAILED_LOOKUP] } }, async ({ demo }) => {
   await demo.page.context().setOffline(true);
   await demo.event("network:change", { state: "offline" });
   const from = await demo.mark();
