@@ -23,7 +23,8 @@ const LIMIT_MS = 60_000;
 
 /** What is to be reached (at most), in the unit of the report. */
 const TARGETS = {
-  wasm_brotli_bytes: 400_000,
+  // The first node's 394,206 bytes and 40 KB for the whole manager.
+  wasm_brotli_bytes: 434_206,
   ready_ms: 300,
   ready_static_ms: 180,
   first_dial_ms: 60,
