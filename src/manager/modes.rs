@@ -193,7 +193,7 @@ impl Manager {
             Some(peer) => self.table.find(&peer).filter(|ix| self.may_be_dialed(*ix)),
             None => self
                 .choose(&|_| WHOLE)
-                .map(|choice| choice.ix)
+                .map(|choice| choice.candidate.ix)
                 .or_else(|| self.ladder.next(1).next()),
         };
         let Some(ix) = whom else { return };

@@ -132,14 +132,14 @@ impl Manager {
             };
             let lost = self
                 .table
-                .get(choice.ix)
+                .get(choice.candidate.ix)
                 .is_some_and(|peer| peer.lost.is_some());
             let why = if lost {
                 DialWhy::Redial
             } else {
                 DialWhy::Need(choice.requirement)
             };
-            if self.begin_dial(choice.ix, why, false, false) != Begun::Yes {
+            if self.begin_dial(choice.candidate.ix, why, false, false) != Begun::Yes {
                 self.seed.undraw(drawn);
                 return;
             }
@@ -434,7 +434,7 @@ impl Manager {
         self.succession = None;
         let choice = self.choose(&|id| if wanted.contains(id) { WHOLE } else { 0 });
         if let Some(choice) = choice {
-            self.begin_dial(choice.ix, DialWhy::HandOff, false, false);
+            self.begin_dial(choice.candidate.ix, DialWhy::HandOff, false, false);
         }
     }
 }
