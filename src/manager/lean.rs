@@ -62,6 +62,11 @@ impl Manager {
         } else {
             (Vec::new(), Vec::new())
         };
+        // A replaced one that is needed again undoes the swap: whoever took over is one as any other.
+        if rest.iter().any(|candidate| self.is_replaced(candidate.id)) {
+            self.lean.swapped = None;
+            self.untidy = true;
+        }
         let spare = usize::from(self.config.spare_connections);
         let leaving = &surplus[..surplus.len().saturating_sub(spare)];
         for id in self.connections.ids() {
@@ -113,10 +118,6 @@ impl Manager {
         sort_short_by_key(&mut candidates, |candidate| candidate.key);
         let (mut surplus, mut rest) = (Vec::new(), Vec::new());
         for candidate in candidates {
-            // The pair came first: who of it is needed is known.
-            if self.replaces(candidate.id, &rest) {
-                continue;
-            }
             let spared = candidate
                 .serving
                 .iter()
@@ -138,7 +139,7 @@ impl Manager {
         let open = self.connections.open();
         open.filter_map(|(id, conn)| {
             let (_, peer) = self.tidied(id)?;
-            let free = !conn.serving.is_empty() && !self.locked(id);
+            let free = !conn.serving.is_empty() && !self.locked(id) && !self.replaces(conn);
             let bootstrap = peer.role == Role::Bootstrap;
             let key = (
                 !bootstrap,
@@ -163,16 +164,13 @@ impl Manager {
         swapped.is_some_and(|swapped| swapped.pair.contains(&id))
     }
 
-    /// Whether it took over from two of whom one is still to go: without it they would be needed again, and nothing would
-    /// be won. Where they are `needed` all the same, it is one as any other.
-    fn replaces(&self, id: ConnId, needed: &[Candidate]) -> bool {
+    /// Whether it took over from two of whom one is still there: without it they would be needed again, and nothing
+    /// would be won.
+    fn replaces(&self, conn: &Conn) -> bool {
         self.lean.swapped.is_some_and(|swapped| {
-            let by = self.connections.get(id).map(|conn| conn.ix);
-            let goes = |one: &ConnId| {
-                let there = self.connections.get(*one).is_some_and(Conn::is_open);
-                there && needed.iter().all(|candidate| candidate.id != *one)
-            };
-            by == Some(swapped.by) && swapped.pair.iter().any(goes)
+            let mut pair = swapped.pair.iter();
+            let there = |id: &ConnId| self.connections.get(*id).is_some_and(Conn::is_open);
+            swapped.by == conn.ix && pair.any(there)
         })
     }
 

@@ -30,9 +30,8 @@ impl Choice {
             value,
             quality,
             group,
-            salt,
         } = self.candidate;
-        (self.worth, quality, value, group, salt, ix)
+        (self.worth, quality, value, group, ix)
     }
 }
 
@@ -310,7 +309,7 @@ impl Manager {
         choices.retain(|choice| choice.worth == best.worth);
         sort_short_by_key(&mut choices, |choice| {
             let c = choice.candidate;
-            (c.group, c.quality, c.salt, c.ix)
+            (c.group, c.quality, c.ix)
         });
         choices.dedup_by_key(|choice| choice.candidate.group);
         let last = u64::try_from(choices.len()).unwrap_or(1).saturating_sub(1);
