@@ -282,6 +282,10 @@ impl Manager {
             ..
         }) = self.end_job(ix)
         {
+            if let Some(peer) = self.table.get_mut(ix) {
+                peer.routes.cut_off(&flight.route);
+                self.table.regroup(ix);
+            }
             self.out.order(Command::CancelDial { dial: flight.dial });
         }
     }

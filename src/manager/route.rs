@@ -86,17 +86,21 @@ impl Route {
     /// Smaller is tried first (4.7): what the user named, or what worked and still does; then whose turn it is, so that
     /// none waits for ever (S18); then what worked once, and what costs the page least.
     fn rank(&self) -> (bool, u32, bool, Told, u8, u64) {
-        let good = self.verified && self.failures < STALE_FAILURES;
-        let claim = self.told == Told::Claimed && !good;
         let preference = transport::preference(self.transport);
         (
-            claim,
+            self.is_claim(),
             self.turn,
             !self.verified,
             self.told,
             preference,
             self.endpoint,
         )
+    }
+
+    /// Others claim it, and it does not work now, as far as one knows.
+    fn is_claim(&self) -> bool {
+        let good = self.verified && self.failures < STALE_FAILURES;
+        self.told == Told::Claimed && !good
     }
 }
 
@@ -276,6 +280,15 @@ impl Routes {
         self.sort();
     }
 
+    /// A dial was given up before its time. It says nothing about the address, but that was its turn.
+    pub(super) fn cut_off(&mut self, address: &Multiaddr) {
+        let last = self.last_turn();
+        if let Some(route) = self.find(address).filter(|route| route.is_claim()) {
+            route.turn = last.saturating_add(1);
+        }
+        self.sort();
+    }
+
     /// An address leads elsewhere, or nowhere that this page may go. The last one is kept: no failure may make a
     /// peer unreachable for ever (S18).
     pub(super) fn drop_unless_last(&mut self, address: &Multiaddr) {
@@ -330,6 +343,22 @@ mod tests {
         format!("/ip4/60.1.0.1/tcp/{port}/wss")
             .parse()
             .expect("an address")
+    }
+
+    #[test]
+    fn a_dial_that_was_given_up_is_the_turn_of_an_address_that_is_only_claimed() {
+        let limit = 8;
+        let seed = Seed::new([1; 32]);
+        let mut routes = Routes::default();
+        routes.add(&address(1), limit, &seed);
+        routes.add(&address(2), limit, &seed);
+        let first = routes.best().expect("there are two").address.clone();
+        routes.cut_off(&first);
+        let second = routes.best().expect("there are two").address.clone();
+        assert_ne!(second, first);
+        routes.verified(&second, limit, &seed);
+        routes.cut_off(&second);
+        assert_eq!(routes.best().expect("there are two").address, second);
     }
 
     #[test]

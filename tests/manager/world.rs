@@ -7,8 +7,8 @@
 mod answers;
 mod asking;
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 use libp2p_identity::{Keypair, PeerId};
 use lightkeeper::manager::{
@@ -88,20 +88,17 @@ pub(crate) struct World {
     named: u64,
 }
 
-thread_local! {
-    static KEYS: RefCell<Vec<PeerId>> = const { RefCell::new(Vec::new()) };
-}
+/// Keys take long to make: each is made once for all stories.
+static IDS: Mutex<BTreeMap<usize, PeerId>> = Mutex::new(BTreeMap::new());
 
 /// The same ids in every run.
 pub(crate) fn id(place: usize) -> PeerId {
-    KEYS.with_borrow_mut(|keys| {
-        while keys.len() <= place {
-            let mut secret = [7; 32];
-            secret[..8].copy_from_slice(&(keys.len() as u64 + 1).to_be_bytes());
-            let key = Keypair::ed25519_from_bytes(secret).expect("any 32 bytes are a key");
-            keys.push(key.public().to_peer_id());
-        }
-        keys[place]
+    let mut ids = IDS.lock().expect("nobody panics with it");
+    *ids.entry(place).or_insert_with(|| {
+        let mut secret = [7; 32];
+        secret[..8].copy_from_slice(&(place as u64 + 1).to_be_bytes());
+        let key = Keypair::ed25519_from_bytes(secret).expect("any 32 bytes are a key");
+        key.public().to_peer_id()
     })
 }
 

@@ -105,6 +105,7 @@ pub(crate) struct Ledger {
     close_ms: u64,
     ban_ms: u64,
     ban_cap_ms: u64,
+    ban_memory_ms: u64,
     other_network_ms: u64,
     prune_wait_ms: u64,
     resume_late_ms: u64,
@@ -130,6 +131,7 @@ impl Ledger {
             close_ms: config.close_ms,
             ban_ms: config.ban_ms,
             ban_cap_ms: config.ban_cap_ms,
+            ban_memory_ms: config.ban_memory_ms,
             other_network_ms: config.other_network_ms,
             prune_wait_ms: config.prune_wait_ms,
             resume_late_ms: config.resume_late_ms,
@@ -285,7 +287,7 @@ impl Ledger {
                 if record.banned_by_user {
                     record.requested = false;
                 } else {
-                    record.banned_until = None;
+                    record.banned_until = record.banned_until.map(|until| until.min(now));
                     record.hung_up = false;
                 }
             }
@@ -479,8 +481,15 @@ impl Ledger {
                 reason: Reason::BannedForFaults,
             } => {
                 let (first, cap) = (self.ban_ms, self.ban_cap_ms);
+                let memory = self.ban_memory_ms;
                 let record = self.peers.entry(*peer).or_default();
-                // 30 minutes, 4 hours, 24 hours (4.16).
+                // 30 minutes, 4 hours, 24 hours; forgotten after a week without (4.16).
+                if record
+                    .banned_until
+                    .is_some_and(|until| until + memory <= now)
+                {
+                    record.bans = 0;
+                }
                 let hold = first
                     .saturating_mul(8_u64.saturating_pow(record.bans))
                     .min(cap);

@@ -53,7 +53,15 @@ impl View {
             deadline_lag_ms: other.stats.deadline_lag_ms,
             ..self.stats.clone()
         };
-        self.requirements == other.requirements
+        // Who comes first among those that serve goes with the time, too: scores fade.
+        let unordered = |view: &Self| -> Vec<RequirementView> {
+            let mut all = view.requirements.clone();
+            for requirement in &mut all {
+                requirement.peers.sort_unstable();
+            }
+            all
+        };
+        unordered(self) == unordered(other)
             && stats == other.stats
             && self.health == other.health
             && (self.next_deadline.is_none() || self.next_deadline >= other.next_deadline)
