@@ -7,6 +7,8 @@
 mod clock;
 mod memory;
 mod mix;
+// Its spreads are the simulation's.
+#[allow(dead_code)]
 mod report;
 mod table;
 mod world;
