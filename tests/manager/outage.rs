@@ -172,20 +172,16 @@ fn a_connection_that_breaks_while_offline_was_the_networks() {
 }
 
 #[test]
-fn online_again_every_connection_must_answer_a_ping_within_five_seconds() {
+fn online_again_every_connection_must_answer_a_ping_soon() {
     let (mut world, _) = settled();
     world.tell(Event::Offline);
     let mark = world.mark();
     world.tell(Event::Online);
-    let pings = world.count(mark, |order| {
-        matches!(
-            order,
-            Command::Ping {
-                timeout_ms: 5_000,
-                ..
-            }
-        )
-    });
+    let soon = 3_000..=5_000;
+    let pings = world.count(
+        mark,
+        |order| matches!(order, Command::Ping { timeout_ms, .. } if soon.contains(timeout_ms)),
+    );
     assert_eq!(pings, world.manager.stats().open as usize);
 }
 
