@@ -396,8 +396,6 @@ impl Manager {
             Event::Metadata { conn, metadata } => self.on_metadata(conn, metadata),
             Event::Closed { conn, cause } => self.on_closed(conn, cause),
             Event::DialFailed { dial, failure } => self.on_dial_failed(dial, failure),
-            // It was asked for before the sleep: what lives now is asked anew.
-            Event::Pong { .. } | Event::PingFailed { .. } if slept => {}
             Event::Pong { conn, rtt_ms } => self.on_pong(conn, rtt_ms),
             Event::PingFailed { conn } => self.on_ping_failed(conn),
             Event::Report {
