@@ -202,7 +202,7 @@ impl Manager {
         if self.begin_dial(ix, DialWhy::Sync, false, bootstrap) == Begun::Later {
             self.wait_for_token(wake);
         }
-        self.outage.probed(&self.config, &mut self.seed, now);
+        self.outage.probed(&self.config, &mut self.seed, now, false);
     }
 
     /// Whether a peer may be dialed although needs would not: only its own waits bind.

@@ -96,6 +96,7 @@ impl Manager {
 
     /// Peers for what is missing, few for much.
     fn dial_needs(&mut self, wake: &mut Wake) {
+        self.selection.nobody_admitted = false;
         loop {
             // Each dial takes a candidate away: whether others are called back is asked anew after every one, or else a
             // later call of the plan would find something to do (D4).
@@ -128,6 +129,7 @@ impl Manager {
             let wants = |id: RequirementId| deficits[usize::from(id.0)];
             let drawn = self.seed.drawn();
             let Some(choice) = self.choose(&wants) else {
+                self.selection.nobody_admitted = true;
                 return;
             };
             let lost = self
@@ -327,7 +329,7 @@ impl Manager {
             now,
             short: self.needs.short(),
             deficit: self.anything_missing(),
-            candidates: self.candidates_for_deficits(),
+            candidates: self.candidates_for_deficits() && !self.selection.nobody_admitted,
             pending: self.dials.len() > bootstrap_dials.len() || verifying,
             asking: self.asking.patience(&self.config, now).is_some(),
             serving: self.anybody_serves(),

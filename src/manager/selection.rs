@@ -49,6 +49,9 @@ pub(super) struct Selection {
     explored: Option<Ix>,
     /// Who is dialed so that not everything depends on one peer.
     pub(super) alternative: Option<Ix>,
+    /// There are candidates for what is missing, and none may be dialed: the caps on variety or on transports refuse
+    /// them.
+    pub(super) nobody_admitted: bool,
 }
 
 impl Manager {

@@ -72,6 +72,29 @@ fn whoever_was_held_and_never_reached_may_be_forgotten_once_banned() {
 }
 
 #[test]
+fn a_peer_that_was_held_is_no_longer_once_it_is_banned() {
+    // Each input recounts who may be forgotten.
+    let mut world = idle();
+    for held in [true, false] {
+        let place = world.node(&ALL);
+        world.nodes[place].reachable = Reachable::Never;
+        world.discovered(place, Source::PeerExchange);
+        if held {
+            world.connect_now(place);
+            assert!(world.view(place).pinned);
+            // The dial ends, and the peer is about to be dialed again.
+            world.run(7_000);
+        } else {
+            let (peer, tag) = (world.nodes[place].id, "mine".to_owned());
+            world.tell(Event::Protect { peer, tag });
+        }
+        misbehave(&mut world, place);
+        assert!(!world.view(place).pinned);
+        assert_eq!(world.view(place).state, PeerState::Banned);
+    }
+}
+
+#[test]
 fn seven_clean_days_forget_earlier_bans() {
     let mut world = idle();
     let place = world.node(&ALL);

@@ -194,7 +194,7 @@ fn event() -> impl Strategy<Value = Event> {
             .prop_map(|(conn, cause)| Event::Closed { conn, cause }),
         6 => (dial(), prop::sample::select(failures))
             .prop_map(|(dial, failure)| Event::DialFailed { dial, failure }),
-        2 => (conn(), any::<u32>()).prop_map(|(conn, rtt_ms)| Event::Pong { conn, rtt_ms }),
+        2 => (conn(), prop_oneof![Just(0), 0..500_u32, any::<u32>()]).prop_map(|(conn, rtt_ms)| Event::Pong { conn, rtt_ms }),
         2 => conn().prop_map(|conn| Event::PingFailed { conn }),
         6 => protocol_event(),
         4 => (peer(), requirement(), prop::sample::select(outcomes))

@@ -35,6 +35,8 @@ pub(crate) struct ConnRecord {
     pub(crate) metadata: Option<Metadata>,
     /// Pings without a sign of life since.
     pub(crate) unanswered: u32,
+    /// When it was told to prove that it lives, unless it did: then one ping is enough (4.14).
+    pub(crate) on_trial: Option<u64>,
 }
 
 /// Why a peer is to be left alone for a while.
@@ -98,6 +100,8 @@ pub(crate) struct Ledger {
     pub(crate) wall: u64,
     /// The machine slept before this input.
     resumed: bool,
+    /// Everybody is to show a sign of life since this input: after sleep, or on what may be another network.
+    asks_all: bool,
     /// A minimum is missed around this input.
     missed: bool,
     /// Whom the gate let in just now.
@@ -126,6 +130,7 @@ impl Ledger {
             handled_at: now.mono_ms,
             wall: now.wall_ms,
             resumed: false,
+            asks_all: false,
             missed: false,
             at_the_gate: None,
             close_ms: config.close_ms,
@@ -224,6 +229,11 @@ impl Ledger {
         self.conns
             .retain(|_, conn| conn.closing.is_none_or(|(at, _)| mono < at + close_ms));
         if let Input::Event(event) = input {
+            let anew = matches!(
+                event,
+                Event::Online | Event::NetworkChanged { .. } | Event::Unfreeze
+            );
+            self.asks_all = self.resumed || anew;
             let pinned = after.subject.as_ref().is_some_and(|view| view.pinned);
             self.event(event, pinned);
             self.at_the_gate = None;
@@ -343,6 +353,7 @@ impl Ledger {
                         identified: false,
                         metadata: None,
                         unanswered: 0,
+                        on_trial: None,
                     },
                 );
             }
@@ -359,6 +370,7 @@ impl Ledger {
             Event::Pong { conn, .. } => {
                 if let Some(conn) = self.conns.get_mut(conn) {
                     conn.unanswered = 0;
+                    conn.on_trial = None;
                 }
             }
             Event::Closed { conn, .. } => {
@@ -436,6 +448,9 @@ impl Ledger {
             Command::Ping { conn, .. } => {
                 if let Some(conn) = self.conns.get_mut(conn) {
                     conn.unanswered += 1;
+                    if self.asks_all {
+                        conn.on_trial = Some(now);
+                    }
                 }
             }
             Command::Notify(notice) => self.notice(notice),
