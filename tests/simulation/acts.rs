@@ -42,7 +42,7 @@ impl World {
         }
     }
 
-    fn place(&self, place: u16) -> Option<usize> {
+    pub(crate) fn place(&self, place: u16) -> Option<usize> {
         let place = usize::from(place);
         (place < self.network.ids.len()).then_some(place)
     }
@@ -132,17 +132,20 @@ impl World {
             }
             Act::Stray(kind) => self.stray(c, *kind),
             Act::Workload { every_ms } => self.works_every(c, *every_ms),
+            Act::Claim(claim) => self.claim(c, claim),
+            Act::Steer(steer) => self.steer(c, steer),
+            Act::Note(note) => self.note(c, note),
             Act::Heal => self.heal(c),
             Act::PeerDown(_) | Act::PeerUp(_) | Act::TreeDown | Act::TreeUp => {}
         }
     }
 
     /// The user says something, as soon as the machine is awake.
-    fn user(&mut self, c: usize, event: Event) {
+    pub(crate) fn user(&mut self, c: usize, event: Event) {
         self.happen(c, What::Tell(event));
     }
 
-    fn about(
+    pub(crate) fn about(
         &mut self,
         c: usize,
         place: u16,
@@ -278,6 +281,9 @@ impl World {
         for weather in [Weather::Wake, Weather::NetworkBack, Weather::Show] {
             self.weather(c, weather);
         }
+        self.heal_claims(c);
+        self.heal_steering(c);
+        self.heal_book(c);
         self.user(c, Event::Start);
         let acts = self.script.acts.clone();
         for (_, act) in &acts {

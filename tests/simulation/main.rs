@@ -8,6 +8,7 @@
 //! | module | is |
 //! |---|---|
 //! | `script`, `generate` | what happens in a run, as a value, written by hand or from a seed |
+//! | `claims`, `steering`, `book` | acts of one kind each: what they are, do, and how often they happen |
 //! | `network`, `browser`, `environment` | the world as it is |
 //! | `shell`, `acts`, `client`, `brain`, `world` | how orders are carried out, and what comes back |
 //! | `ledger`, `view`, `judge`, `checks` | the slow and obvious bookkeeping, and the invariants of section 5 |
@@ -15,9 +16,11 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 mod acts;
+mod book;
 mod brain;
 mod browser;
 mod checks;
+mod claims;
 mod client;
 mod environment;
 mod families;
@@ -34,6 +37,7 @@ mod script;
 mod seeds;
 mod shell;
 mod soak;
+mod steering;
 mod stories;
 mod strategy;
 mod view;

@@ -3,7 +3,8 @@
 
 use libp2p_identity::PeerId;
 use lightkeeper::manager::{
-    Event, GateQuery, Health, HealthReason, Manager, PeerView, Reason, RequirementView, Stats,
+    Event, GateQuery, Health, HealthReason, Manager, PeerView, ProtocolView, Reason,
+    RequirementView, Stats,
 };
 
 /// What a manager was told or asked.
@@ -17,6 +18,8 @@ pub(crate) enum Input {
 #[derive(Debug, Clone)]
 pub(crate) struct View {
     pub(crate) requirements: Vec<RequirementView>,
+    /// The built-in protocols, and those that enrolled.
+    pub(crate) protocols: Vec<ProtocolView>,
     pub(crate) stats: Stats,
     pub(crate) health: (Health, HealthReason),
     pub(crate) next_deadline: Option<u64>,
@@ -28,6 +31,7 @@ impl View {
     pub(crate) fn of(manager: &Manager, subject: Option<PeerId>) -> Self {
         Self {
             requirements: manager.requirements(),
+            protocols: manager.protocols(),
             stats: manager.stats(),
             health: manager.health(),
             next_deadline: manager.next_deadline(),
