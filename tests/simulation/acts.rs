@@ -211,10 +211,13 @@ impl World {
     fn weather(&mut self, c: usize, weather: Weather) {
         let t = self.t;
         let slept = self.clients[c].environment.slept(t);
+        if let Some(event) = self.clients[c].environment.forewarns(weather) {
+            self.user(c, event);
+        }
         let news = self.clients[c].environment.befall(weather, t);
         match weather {
             Weather::NetworkGone { noticed } => self.cut(c, noticed),
-            Weather::NetworkChanged => self.lose_all(c, 200, CloseCause::Broken),
+            Weather::NetworkChanged { .. } => self.lose_all(c, 200, CloseCause::Broken),
             Weather::Wake => self.wakes(c, slept.unwrap_or(0)),
             _ => {}
         }
@@ -280,6 +283,9 @@ impl World {
         self.works_every(c, 0);
         for weather in [Weather::Wake, Weather::NetworkBack, Weather::Show] {
             self.weather(c, weather);
+        }
+        for event in self.clients[c].environment.relieved() {
+            self.user(c, event);
         }
         self.heal_claims(c);
         self.heal_steering(c);

@@ -271,7 +271,10 @@ pub(crate) fn troubles(
             acts.push((t, weather(Weather::Hide)));
             acts.push((later, weather(Weather::Show)));
         }
-        11 => acts.push((t, weather(Weather::NetworkChanged))),
+        11 => {
+            let constrained = place % 2 == 0;
+            acts.push((t, weather(Weather::NetworkChanged { constrained })));
+        }
         12 => {
             let percent = u8::try_from(rng.between(50, 99)).expect("percent");
             acts.push((t, weather(Weather::Memory { percent })));

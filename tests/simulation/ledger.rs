@@ -9,6 +9,7 @@ use lightkeeper::manager::{
 };
 use multiaddr::Multiaddr;
 
+use crate::ledger_steering::Steering;
 use crate::orders::{let_go, parting};
 use crate::view::{Input, View};
 
@@ -91,6 +92,7 @@ pub(crate) struct Ledger {
     pub(crate) dials: BTreeMap<DialId, DialRecord>,
     pub(crate) conns: BTreeMap<ConnId, ConnRecord>,
     pub(crate) peers: BTreeMap<PeerId, PeerRecord>,
+    pub(crate) steering: Steering,
     /// When there were none.
     pub(crate) lonely_since: u64,
     /// The clocks of the last event.
@@ -102,13 +104,7 @@ pub(crate) struct Ledger {
     missed: bool,
     /// Whom the gate let in just now.
     at_the_gate: Option<PeerId>,
-    close_ms: u64,
-    ban_ms: u64,
-    ban_cap_ms: u64,
-    other_network_ms: u64,
-    prune_wait_ms: u64,
-    resume_late_ms: u64,
-    resume_drift_ms: u64,
+    config: Config,
 }
 
 impl Ledger {
@@ -121,19 +117,14 @@ impl Ledger {
             dials: BTreeMap::new(),
             conns: BTreeMap::new(),
             peers: BTreeMap::new(),
+            steering: Steering::new(config),
             lonely_since: now.mono_ms,
             handled_at: now.mono_ms,
             wall: now.wall_ms,
             resumed: false,
             missed: false,
             at_the_gate: None,
-            close_ms: config.close_ms,
-            ban_ms: config.ban_ms,
-            ban_cap_ms: config.ban_cap_ms,
-            other_network_ms: config.other_network_ms,
-            prune_wait_ms: config.prune_wait_ms,
-            resume_late_ms: config.resume_late_ms,
-            resume_drift_ms: config.resume_drift_ms,
+            config: config.clone(),
         }
     }
 
@@ -163,6 +154,8 @@ impl Ledger {
             | Event::SetPriority { peer, .. }
             | Event::ConnectNow { peer, .. }
             | Event::HangUp { peer }
+            | Event::Protect { peer, .. }
+            | Event::Unprotect { peer, .. }
             | Event::Connected { peer, .. }
             | Event::Report { peer, .. } => Some(*peer),
             Event::Identified { conn, .. }
@@ -189,7 +182,7 @@ impl Ledger {
         let wall = time.wall_ms.max(self.wall);
         let late = before
             .next_deadline
-            .is_some_and(|due| mono.saturating_sub(due) >= self.resume_late_ms);
+            .is_some_and(|due| mono.saturating_sub(due) >= self.config.resume_late_ms);
         let drift = (wall - self.wall).saturating_sub(mono - self.handled_at);
         self.now = mono;
         self.handled_at = mono;
@@ -198,16 +191,16 @@ impl Ledger {
         if self.open().next().is_some() {
             self.lonely_since = mono;
         }
-        self.resumed = late || drift > self.resume_drift_ms;
+        let thaws = *input == Input::Event(Event::Unfreeze) && self.steering.frozen;
+        self.resumed = late || drift > self.config.resume_drift_ms || thaws;
         if self.resumed {
             self.lonely_since = mono;
+            self.steering.frozen = false;
         }
-        let suspect = HealthReason::SuspectOffline;
-        if late
-            || drift > self.resume_drift_ms
-            || before.health.1 == suspect
-            || after.health.1 == suspect
-        {
+        let changed = matches!(input, Input::Event(Event::NetworkChanged { .. }));
+        let mut views = [before, after].into_iter();
+        let suspected = views.any(|view| view.health.1 == HealthReason::SuspectOffline);
+        if self.resumed || changed || suspected {
             self.void_backoffs();
         }
         self.missed = !before.minima_hold() || !after.minima_hold();
@@ -218,10 +211,13 @@ impl Ledger {
             }
         }
         // Closes that nobody confirmed are over by themselves.
-        let close_ms = self.close_ms;
+        let close_ms = self.config.close_ms;
         self.conns
             .retain(|_, conn| conn.closing.is_none_or(|(at, _)| mono < at + close_ms));
         if let Input::Event(event) = input {
+            let subject = after.subject.as_ref().map(|view| self.peer(&view.peer));
+            let banned = subject.is_some_and(|peer| peer.banned(mono));
+            self.steering.told(mono, event, self.running, banned, after);
             let pinned = after.subject.as_ref().is_some_and(|view| view.pinned);
             self.event(event, pinned);
             self.at_the_gate = None;
@@ -443,6 +439,7 @@ impl Ledger {
 
     fn notice(&mut self, notice: &Notice) {
         let now = self.now;
+        self.steering.noticed(notice);
         match notice {
             // It had been forgotten, and with it what it waited for.
             Notice::Discovered { peer, .. } => {
@@ -463,10 +460,10 @@ impl Ledger {
             }
             Notice::Disconnected { peer, reason, .. } => {
                 let wait = match reason {
-                    Reason::OtherNetwork => (now + self.other_network_ms, Wait::Network),
-                    Reason::FailedService => (now + self.prune_wait_ms, Wait::Replaced),
+                    Reason::OtherNetwork => (now + self.config.other_network_ms, Wait::Network),
+                    Reason::FailedService => (now + self.config.prune_wait_ms, Wait::Replaced),
                     reason if let_go(*reason) && !self.missed && !self.peer(peer).requested => {
-                        (now + self.prune_wait_ms, Wait::Spare)
+                        (now + self.config.prune_wait_ms, Wait::Spare)
                     }
                     _ => return,
                 };
@@ -478,7 +475,7 @@ impl Ledger {
                 peer,
                 reason: Reason::BannedForFaults,
             } => {
-                let (first, cap) = (self.ban_ms, self.ban_cap_ms);
+                let (first, cap) = (self.config.ban_ms, self.config.ban_cap_ms);
                 let record = self.peers.entry(*peer).or_default();
                 // 30 minutes, 4 hours, 24 hours (4.16).
                 let hold = first

@@ -59,7 +59,7 @@ fn weather() -> impl Strategy<Value = Weather> {
     prop_oneof![
         any::<bool>().prop_map(|noticed| Weather::NetworkGone { noticed }),
         Just(Weather::NetworkBack),
-        Just(Weather::NetworkChanged),
+        any::<bool>().prop_map(|constrained| Weather::NetworkChanged { constrained }),
         any::<bool>().prop_map(|mono| Weather::Sleep { mono }),
         Just(Weather::Wake),
         Just(Weather::Hide),
