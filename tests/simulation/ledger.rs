@@ -27,6 +27,7 @@ pub(crate) struct DialRecord {
 #[derive(Debug, Clone)]
 pub(crate) struct ConnRecord {
     pub(crate) peer: PeerId,
+    pub(crate) route: Multiaddr,
     pub(crate) opened_at: u64,
     /// It completes a dial that was under way, or the gate admitted it.
     pub(crate) admitted: bool,
@@ -331,6 +332,7 @@ impl Ledger {
                     *conn,
                     ConnRecord {
                         peer: *peer,
+                        route: route.clone(),
                         opened_at: now,
                         admitted: ordered || self.at_the_gate == Some(*peer),
                         closing: None,

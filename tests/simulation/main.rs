@@ -12,6 +12,7 @@
 //! | `network`, `browser`, `environment` | the world as it is |
 //! | `shell`, `acts`, `client`, `brain`, `world` | how orders are carried out, and what comes back |
 //! | `ledger`, `ledger_steering`, `view`, `judge`, `checks` | the slow and obvious bookkeeping, and the invariants of section 5 |
+//! | `oracles` | what is right, worked out slowly and apart from the code that is judged |
 //! | `replay` | a record played again, exactly or with its clocks changed |
 #![cfg(not(target_arch = "wasm32"))]
 
@@ -30,6 +31,7 @@ mod ledger;
 mod ledger_steering;
 mod names;
 mod network;
+mod oracles;
 mod orders;
 mod replay;
 mod rng;

@@ -4,7 +4,7 @@
 use libp2p_identity::PeerId;
 use lightkeeper::manager::{
     Event, GateQuery, Health, HealthReason, Manager, PeerView, ProtocolView, Reason,
-    RequirementView, Stats,
+    RequirementView, Stats, What,
 };
 
 /// What a manager was told or asked.
@@ -23,6 +23,8 @@ pub(crate) struct View {
     pub(crate) stats: Stats,
     pub(crate) health: (Health, HealthReason),
     pub(crate) next_deadline: Option<u64>,
+    /// What was decided with the input.
+    pub(crate) decisions: Vec<What>,
     /// The peer that the input was about.
     pub(crate) subject: Option<PeerView>,
 }
@@ -35,6 +37,7 @@ impl View {
             stats: manager.stats(),
             health: manager.health(),
             next_deadline: manager.next_deadline(),
+            decisions: Vec::new(),
             subject: subject.and_then(|peer| manager.peer(&peer)),
         }
     }

@@ -8,16 +8,20 @@ mod bootstrap;
 mod bounds;
 mod calm;
 mod closing;
+mod company;
 mod denials;
 mod dialing;
 #[cfg(test)]
 mod doctored;
+mod held;
 mod liveness;
 mod pacing;
 mod reasons;
+mod rounds;
 mod routes;
 mod stale;
 mod stuck;
+mod transports;
 
 use lightkeeper::manager::{Command, Config};
 
@@ -119,5 +123,9 @@ pub(crate) fn all() -> Vec<Box<dyn Invariant>> {
         Box::new(stuck::Slots::default()),
         Box::new(stuck::TriedAgain::default()),
         Box::new(liveness::Met::default()),
+        Box::new(transports::Capped),
+        Box::new(held::Kept),
+        Box::new(rounds::Phases::default()),
+        Box::new(rounds::Settles::default()),
     ]
 }

@@ -8,8 +8,10 @@ use lightkeeper::manager::{
 };
 
 use super::closing::served;
+use super::transports::above_its_cap;
 use super::{Invariant, Scene, Verdict, ensure};
 use crate::ledger::ConnRecord;
+use crate::ledger_steering::Mode;
 use crate::orders::parting;
 use crate::view::Input;
 
@@ -59,15 +61,16 @@ impl Plausible {
             Reason::NotNeeded | Reason::Surplus | Reason::LifetimeOver => {
                 others || !self.serves_alone(&record.peer, scene)
             }
-            Reason::Idle => served(scene, &record.peer).is_empty(),
+            Reason::Idle => others || served(scene, &record.peer).is_empty(),
             Reason::OverLimit | Reason::OverQuota => {
                 ledger.open().count() >= usize::from(scene.view.stats.soft)
             }
-            // Whoever was let in without its address being known, or beside what a sync holds.
-            Reason::TransportLimit
-            | Reason::DiversityLimit
-            | Reason::SubnetBanned
-            | Reason::Paused => age == 0,
+            // Whoever was let in without its address being known, or while nobody is.
+            Reason::DiversityLimit | Reason::SubnetBanned => age == 0,
+            Reason::Paused => age == 0 && ledger.steering.mode == Mode::Paused,
+            Reason::TransportLimit => age == 0 || above_its_cap(record, ledger),
+            // In a sync one is used, and whom the user keeps stays (4.18).
+            Reason::InitialSync => matches!(ledger.steering.mode, Mode::Sync(_)),
             Reason::BadBehaviour => self.faulty.contains(&record.peer),
             Reason::Forgotten => matches!(
                 scene.input,

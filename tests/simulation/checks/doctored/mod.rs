@@ -80,6 +80,7 @@ impl Trace {
             .judge(&self.config, &truth, time, &input, commands, &self.view);
         self.judge.seen(self.view.clone());
         self.view.subject = None;
+        self.view.decisions.clear();
         broken.map(|violation| violation.id)
     }
 
