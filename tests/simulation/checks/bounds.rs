@@ -84,7 +84,12 @@ impl Invariant for Hard {
         let config = scene.config;
         // From then on the drain runs, and the close has its watchdog (L4).
         let ordered_by = at + ROUND_MS + config.lock_grace_ms;
-        let mut open = ledger.open();
+        let most = if ledger.open().count() > hard {
+            0
+        } else {
+            usize::MAX
+        };
+        let mut open = ledger.open().skip(most);
         let late = open.find(|(_, record)| !Self::stays(record, scene));
         ensure!(
             late.is_none() || now <= ordered_by,

@@ -22,8 +22,10 @@ pub(super) fn served(scene: &Scene<'_>, peer: &PeerId) -> Vec<RequirementId> {
     let failed = |id| {
         matches!(
             scene.input,
-            Some(Input::Event(Event::Report { peer: of, requirement, .. }))
-                if of == peer && *requirement == id
+            Some(Input::Event(Event::Report { peer: of, requirement, outcome }))
+                if of == peer
+                    && *requirement == id
+                    && !matches!(outcome, Outcome::Success | Outcome::Ours)
         )
     };
     let all = scene.before.requirements.iter();

@@ -32,8 +32,8 @@ impl Invariant for Kept {
                 reason,
                 Reason::FailedService | Reason::TransportLimit | Reason::InitialSync
             );
-        // Who came uninvited when there was no room was refused, not closed.
-        let refused = record.opened_at == ledger.now && !record.admitted;
+        // Who came when there was no room was refused, not closed.
+        let refused = record.opened_at == ledger.now;
         let critical =
             reason == Reason::MemoryPressure && ledger.steering.memory >= CRITICAL_PERCENT;
         ensure!(

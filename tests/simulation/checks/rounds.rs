@@ -85,7 +85,8 @@ impl Phases {
             Reason::OverQuota => 4,
             _ if memory >= HARD_PERCENT && company.pays(victim) => 4,
             _ if company.is_bound(victim, None) => 6,
-            _ if company.is_unused(victim) => 3,
+            // It may be, if nobody can see who uses it.
+            _ if victim.users.as_ref().is_none_or(Vec::is_empty) => 3,
             _ => 5,
         };
         let lasting = victim.kept || victim.locked || company.at_minimum(victim);
@@ -112,7 +113,9 @@ impl Phases {
                 record.peer
             );
         }
-        for earlier in 2..phase {
+        // Unused shares may be borrowed: nobody pays while there is room.
+        let full = company.members.len() > company.soft;
+        for earlier in (2..phase).filter(|phase| *phase != 4 || full) {
             if let Some(spared) = company.candidate(earlier) {
                 return Err(format!(
                     "{} was closed as {reason} in phase {phase}, and one of phase {earlier} was \
