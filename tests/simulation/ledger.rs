@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use libp2p_identity::PeerId;
 use lightkeeper::manager::{
     Command, Config, ConnId, DialFailure, DialId, DialWhy, Direction, Event, Failed, GateQuery,
-    HealthReason, Metadata, Need, Notice, Priority, Reason, RequirementId, Source, Time,
+    HealthReason, Metadata, Need, Notice, Priority, Reason, RequirementId, Source, Time, What,
 };
 use multiaddr::Multiaddr;
 
@@ -200,7 +200,10 @@ impl Ledger {
         }
         let changed = matches!(input, Input::Event(Event::NetworkChanged { .. }));
         let mut views = [before, after].into_iter();
-        let suspected = views.any(|view| view.health.1 == HealthReason::SuspectOffline);
+        let suspected = views.any(|view| {
+            // Where nothing is wanted, only the decisions tell.
+            view.health.1 == HealthReason::SuspectOffline || view.decisions.contains(&What::Suspect)
+        });
         if self.resumed || changed || suspected {
             self.void_backoffs();
         }
@@ -296,6 +299,9 @@ impl Ledger {
                     record.hung_up = false;
                     record.wait = None;
                 }
+            }
+            Event::Protect { peer, .. } if !self.peers.contains_key(peer) => {
+                self.peers.entry(*peer).or_default().named = true;
             }
             Event::HangUp { peer } => {
                 if let Some(record) = self.peers.get_mut(peer) {

@@ -187,6 +187,8 @@ pub(crate) struct Settles {
     closed: usize,
     /// Time that the manager could have used while there was too much and somebody could go.
     idle_ms: u64,
+    /// Whether there was after the last input.
+    waits: bool,
     /// The most that there was too much of, since then.
     excess: usize,
     last: Option<u64>,
@@ -221,7 +223,9 @@ impl Invariant for Settles {
         // While it slept, or timers were late, it could do nothing.
         let due = scene.before.next_deadline;
         let late = due.map_or(0, |due| now.saturating_sub(due));
-        self.idle_ms += passed.saturating_sub(late);
+        if self.waits {
+            self.idle_ms += passed.saturating_sub(late);
+        }
         Ok(())
     }
 
@@ -243,6 +247,7 @@ impl Invariant for Settles {
         };
         let (ledger, view) = (scene.ledger, scene.view);
         let excess = self.excess(scene);
+        self.waits = false;
         let rules = ledger.running && ledger.steering.mode == Mode::Normal;
         // Nobody looks: deadlines are drawn together to whole minutes (4.14).
         let lazy = ledger.steering.hidden_since.is_some() || scene.truth.hidden;
@@ -264,6 +269,7 @@ impl Invariant for Settles {
             self.idle_ms = 0;
             return Ok(());
         }
+        self.waits = true;
         self.excess = self.excess.max(excess);
         let rounds = self.excess.div_ceil(quarter(scene)) as u64;
         let most = scene.config.over_soft_ms + rounds * APART_MS + SOON_MS;

@@ -194,8 +194,10 @@ impl Invariant for TriedAgain {
             // Without memory for it nobody is dialed (4.14), nor in the modes of 4.18.
             let steering = &ledger.steering;
             let may = steering.mode == Mode::Normal && steering.memory <= CRITICAL_PERCENT;
-            let wants =
-                may && ledger.running && !ledger.offline && !full && view.have < view.target;
+            // The caps on variety are parts of the soft target: a small one may leave places empty, but no minimum.
+            let roomy = scene.view.stats.soft >= scene.config.soft_connections;
+            let floor = if roomy { view.target } else { view.min };
+            let wants = may && ledger.running && !ledger.offline && !full && view.have < floor;
             if !wants {
                 self.idle_ms.remove(&view.id);
                 continue;
