@@ -23,6 +23,8 @@ pub(crate) struct Plausible {
     ended_conn: Option<ConnId>,
     /// The connection that the input is about, as it was before: deadlines that passed come first.
     prior: Option<(ConnId, ConnRecord)>,
+    /// Who had several connections before the input.
+    doubled: BTreeSet<PeerId>,
     /// Who broke the protocol.
     faulty: BTreeSet<PeerId>,
     /// Whether memory was ever told of, and whether a burst was ever asked for.
@@ -40,7 +42,9 @@ impl Plausible {
         let targets = scene.view.targets_hold();
         let ended = self.ended.as_ref();
         let just_ended = ended.is_some_and(|(gone, _)| gone.peer == record.peer);
-        let others = just_ended || ledger.conns_of(&record.peer).len() > 1;
+        // A deadline may have passed while both were there.
+        let doubled = self.doubled.contains(&record.peer);
+        let others = just_ended || doubled || ledger.conns_of(&record.peer).len() > 1;
         match reason {
             Reason::HungUp => peer.hung_up,
             Reason::Stopped => !ledger.running,
@@ -127,6 +131,9 @@ impl Invariant for Plausible {
             Some(Input::Event(Event::OpenBurst { .. })) => self.bursts = true,
             _ => {}
         }
+        let (mut seen, conns) = (BTreeSet::new(), scene.ledger.conns.values());
+        let mut peers = conns.map(|conn| conn.peer);
+        self.doubled = peers.by_ref().filter(|peer| !seen.insert(*peer)).collect();
         self.prior = match scene.input {
             Some(Input::Event(
                 Event::Identified { conn, .. }
