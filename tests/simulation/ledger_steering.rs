@@ -10,6 +10,9 @@ use crate::view::View;
 /// Tags that one peer may have.
 const MAX_TAGS: usize = 16;
 
+/// Memory use up to which nothing is asked for.
+const CALM_PERCENT: u64 = 70;
+
 /// What the node is at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Mode {
@@ -35,6 +38,8 @@ pub(crate) struct Steering {
     pub(crate) lifetime_ms: Option<u64>,
     /// Percent of the memory in use.
     pub(crate) memory: u64,
+    /// When memory was last short.
+    pub(crate) pressed_at: Option<u64>,
     pub(crate) constrained: bool,
     /// Nobody sees the page.
     pub(crate) hidden_since: Option<u64>,
@@ -52,6 +57,7 @@ impl Steering {
             caps: BTreeMap::new(),
             lifetime_ms: None,
             memory: 0,
+            pressed_at: None,
             constrained: false,
             hidden_since: None,
             frozen: false,
@@ -138,7 +144,17 @@ impl Steering {
             }
             Event::SetLifetime { ms } => self.lifetime_ms = ms.map(|ms| ms.max(60_000)),
             Event::Memory { used, limit } => {
-                self.memory = (used * 100).checked_div(*limit).unwrap_or(0);
+                if self.memory > CALM_PERCENT {
+                    self.pressed_at = Some(now);
+                }
+                self.memory = if *limit == 0 {
+                    0
+                } else {
+                    (used * 100).div_ceil(*limit)
+                };
+                if self.memory > CALM_PERCENT {
+                    self.pressed_at = Some(now);
+                }
             }
             Event::NetworkChanged { constrained } => self.constrained = *constrained,
             Event::Visibility { hidden: true } => {

@@ -25,6 +25,7 @@ mod claims;
 mod client;
 mod environment;
 mod families;
+mod families_steering;
 mod generate;
 mod judge;
 mod ledger;

@@ -161,7 +161,8 @@ impl Watch {
         }
     }
 
-    fn locked(&self, conn: ConnId, now: u64) -> bool {
+    /// Whether a lock holds it, or the grace after one.
+    pub(super) fn locked(&self, conn: ConnId, now: u64) -> bool {
         let mut locks = self.locks.values();
         locks.any(|lock| lock.conn == conn && lock.grace_ends.is_none_or(|until| now < until))
     }

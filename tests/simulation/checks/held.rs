@@ -35,7 +35,7 @@ impl Invariant for Kept {
         // Who came when there was no room was refused, not closed.
         let refused = record.opened_at == ledger.now;
         let critical =
-            reason == Reason::MemoryPressure && ledger.steering.memory >= CRITICAL_PERCENT;
+            reason == Reason::MemoryPressure && ledger.steering.memory > CRITICAL_PERCENT;
         ensure!(
             !for_others || refused || critical,
             "{} is kept by the user and was closed as {reason}",

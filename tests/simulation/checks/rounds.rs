@@ -51,7 +51,7 @@ impl Phases {
     /// Whether there are more than may be: then targets break, and nothing waits.
     fn presses(&self, scene: &Scene<'_>) -> bool {
         let hard = scene.view.stats.hard.min(scene.before.stats.hard);
-        self.open > usize::from(hard) || scene.ledger.steering.memory >= HARD_PERCENT
+        self.open > usize::from(hard) || scene.ledger.steering.memory > HARD_PERCENT
     }
 
     fn in_order(&mut self, command: &Command, scene: &Scene<'_>) -> Verdict {
@@ -83,7 +83,7 @@ impl Phases {
             Reason::BurstOver => 2,
             Reason::Idle => 3,
             Reason::OverQuota => 4,
-            _ if memory >= HARD_PERCENT && company.pays(victim) => 4,
+            _ if memory > HARD_PERCENT && company.pays(victim) => 4,
             _ if company.is_bound(victim, None) => 6,
             // It may be, if nobody can see who uses it.
             _ if victim.users.as_ref().is_none_or(Vec::is_empty) => 3,
@@ -108,7 +108,7 @@ impl Phases {
                 self.open
             );
             ensure!(
-                !lasting || victim.locked || memory >= CRITICAL_PERCENT,
+                !lasting || victim.locked || memory > CRITICAL_PERCENT,
                 "{} was closed as {reason}, below a minimum or though it is kept: {victim:?}",
                 record.peer
             );

@@ -4,6 +4,7 @@ use libp2p_identity::PeerId;
 use lightkeeper::manager::{Command, Direction, Event, GateQuery, Transport};
 use multiaddr::{Multiaddr, Protocol};
 
+use super::company::Watch;
 use super::{Invariant, Scene, Verdict, ensure};
 use crate::ledger::{ConnRecord, Ledger};
 use crate::ledger_steering::Mode;
@@ -11,7 +12,10 @@ use crate::steering::TRANSPORTS;
 use crate::view::Input;
 
 /// See the module.
-pub(crate) struct Capped;
+#[derive(Default)]
+pub(crate) struct Capped {
+    watch: Watch,
+}
 
 /// What carries a connection to an address.
 pub(crate) fn transport(route: &Multiaddr) -> Transport {
@@ -71,7 +75,7 @@ pub(super) fn above_its_cap(record: &ConnRecord, ledger: &Ledger) -> bool {
 }
 
 /// Whether a peer's connection stays although its transport has too many: the user or a sync keeps it, or a minimum
-/// needs it.
+/// needs it. Locks keep theirs too.
 fn stays(peer: &PeerId, scene: &Scene<'_>) -> bool {
     let steering = &scene.ledger.steering;
     let needed = scene
@@ -88,6 +92,7 @@ impl Invariant for Capped {
     }
 
     fn told(&mut self, scene: &Scene<'_>) -> Verdict {
+        self.watch.told(scene);
         let ledger = scene.ledger;
         if let Some(Input::Gate(GateQuery::Outbound { peer: Some(peer) }, Ok(()))) = scene.input {
             let routes = ledger.peer(peer).routes;
@@ -103,6 +108,7 @@ impl Invariant for Capped {
     }
 
     fn ordered(&mut self, command: &Command, scene: &Scene<'_>) -> Verdict {
+        self.watch.ordered(command, scene);
         if let Command::Dial { peer, route, .. } = command {
             let transport = transport(route);
             ensure!(
@@ -138,7 +144,7 @@ impl Invariant for Capped {
                     Event::Connected { conn, direction: Direction::Inbound, .. } if *conn == id
                 );
                 ensure!(
-                    !uninvited && stays(&conn.peer, scene),
+                    !uninvited && (self.watch.locked(id, ledger.now) || stays(&conn.peer, scene)),
                     "{open} over {transport_of:?}, at most {cap}, and {} stays",
                     conn.peer
                 );
