@@ -199,10 +199,13 @@ impl Manager {
         let Some(ix) = whom else { return };
         let role = self.table.get(ix).map(|peer| peer.role);
         let bootstrap = role == Some(Role::Bootstrap);
-        if self.begin_dial(ix, DialWhy::Sync, false, bootstrap) == Begun::Later {
-            self.wait_for_token(wake);
+        match self.begin_dial(ix, DialWhy::Sync, false, bootstrap) {
+            // Its end is an input.
+            Begun::Yes => self.outage.probed(&self.config, &mut self.seed, now, false),
+            Begun::Later => self.wait_for_token(wake),
+            // Whoever can't be dialed is no probe.
+            Begun::NotNow => {}
         }
-        self.outage.probed(&self.config, &mut self.seed, now, false);
     }
 
     /// Whether a peer may be dialed although needs would not: only its own waits bind.

@@ -48,10 +48,6 @@ impl Manager {
         urgent: bool,
         bootstrap: bool,
     ) -> Begun {
-        let limit = self.limits.hard();
-        if !self.pace_admits(urgent) || self.occupied() >= limit {
-            return Begun::Later;
-        }
         let all = self.all();
         let Some(peer) = self.table.get(ix) else {
             return Begun::NotNow;
@@ -77,10 +73,16 @@ impl Manager {
             return Begun::NotNow;
         }
         let cover = peer.cover(all, self.config.unverified_counted);
-        match self.admission(&self.census(), peer) {
-            Admission::Within => {}
-            Admission::Relaxed => self.report_relaxed(ix),
-            Admission::Over => return Begun::NotNow,
+        let admission = self.admission(&self.census(), peer);
+        if admission == Admission::Over {
+            return Begun::NotNow;
+        }
+        // Last: whoever can't be dialed anyway waits for no token, however many are left (D4).
+        if !self.pace_admits(urgent) || self.occupied() >= self.limits.hard() {
+            return Begun::Later;
+        }
+        if admission == Admission::Relaxed {
+            self.report_relaxed(ix);
         }
         if let Some(peer) = self.table.get_mut(ix) {
             peer.link = Link::Dialing;

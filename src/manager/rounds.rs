@@ -231,8 +231,8 @@ impl Manager {
         }
     }
 
-    /// Phase 7: down to half of the soft target, and never the last one. What matters least goes first, what the user
-    /// holds last.
+    /// Phase 7: down to half of the soft target, and never the last one. What breaks nothing goes first, then what
+    /// matters least, and what the user holds last.
     fn break_minima(&mut self, round: &mut Round) {
         let keep = (self.limits.soft() / 2).max(1);
         while self.counted() > keep {
@@ -241,7 +241,10 @@ impl Manager {
             });
             let last_first = open.filter_map(|(id, conn)| {
                 let peer = self.table.get(conn.ix)?;
-                Some((peer.held(), self.class_of_use(id), self.usefulness(id)?, id))
+                let breaks = [Pressure::BreakTargets, Pressure::Voluntary]
+                    .map(|pressure| self.guard(id, pressure).is_some());
+                let class = self.class_of_use(id);
+                Some((peer.held(), breaks, class, self.usefulness(id)?, id))
             });
             let Some((.., victim)) = last_first.min() else {
                 return;

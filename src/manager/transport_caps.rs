@@ -57,6 +57,7 @@ impl Manager {
     /// that the user wants gone.
     fn least_missed(&self, transport: Transport) -> Option<ConnId> {
         self.open_of(transport)
+            .filter(|id| !self.locked(*id))
             .filter(|id| {
                 matches!(
                     self.guard(*id, Pressure::BreakTargets),

@@ -42,7 +42,7 @@ impl World {
         }
     }
 
-    fn place(&self, place: u16) -> Option<usize> {
+    pub(crate) fn place(&self, place: u16) -> Option<usize> {
         let place = usize::from(place);
         (place < self.network.ids.len()).then_some(place)
     }
@@ -132,17 +132,20 @@ impl World {
             }
             Act::Stray(kind) => self.stray(c, *kind),
             Act::Workload { every_ms } => self.works_every(c, *every_ms),
+            Act::Claim(claim) => self.claim(c, claim),
+            Act::Steer(steer) => self.steer(c, steer),
+            Act::Note(note) => self.note(c, note),
             Act::Heal => self.heal(c),
             Act::PeerDown(_) | Act::PeerUp(_) | Act::TreeDown | Act::TreeUp => {}
         }
     }
 
     /// The user says something, as soon as the machine is awake.
-    fn user(&mut self, c: usize, event: Event) {
+    pub(crate) fn user(&mut self, c: usize, event: Event) {
         self.happen(c, What::Tell(event));
     }
 
-    fn about(
+    pub(crate) fn about(
         &mut self,
         c: usize,
         place: u16,
@@ -208,10 +211,13 @@ impl World {
     fn weather(&mut self, c: usize, weather: Weather) {
         let t = self.t;
         let slept = self.clients[c].environment.slept(t);
+        if let Some(event) = self.clients[c].environment.forewarns(weather) {
+            self.user(c, event);
+        }
         let news = self.clients[c].environment.befall(weather, t);
         match weather {
             Weather::NetworkGone { noticed } => self.cut(c, noticed),
-            Weather::NetworkChanged => self.lose_all(c, 200, CloseCause::Broken),
+            Weather::NetworkChanged { .. } => self.lose_all(c, 200, CloseCause::Broken),
             Weather::Wake => self.wakes(c, slept.unwrap_or(0)),
             _ => {}
         }
@@ -278,6 +284,12 @@ impl World {
         for weather in [Weather::Wake, Weather::NetworkBack, Weather::Show] {
             self.weather(c, weather);
         }
+        for event in self.clients[c].environment.relieved() {
+            self.user(c, event);
+        }
+        self.heal_claims(c);
+        self.heal_steering(c);
+        self.heal_book(c);
         self.user(c, Event::Start);
         let acts = self.script.acts.clone();
         for (_, act) in &acts {

@@ -16,8 +16,10 @@ pub(crate) enum Weather {
     },
     /// There is one again; the browser says so if it noticed.
     NetworkBack,
-    /// Another network: what was connected is gone.
-    NetworkChanged,
+    /// Another network: what was connected is gone. `constrained`: it is dear, or slow.
+    NetworkChanged {
+        constrained: bool,
+    },
     /// Suspended. `mono`: the monotonic clock goes on.
     Sleep {
         mono: bool,
@@ -41,6 +43,19 @@ enum Power {
     Asleep { since: u64, mono: bool },
 }
 
+/// What a page may use, in bytes. No device has so little; only the share matters.
+const MEMORY: u64 = 1 << 27;
+
+/// What the browser says, and what the manager was told of it last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Said {
+    online: bool,
+    hidden: bool,
+    frozen: bool,
+    constrained: bool,
+    memory: u8,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Environment {
@@ -49,8 +64,11 @@ pub(crate) struct Environment {
     pub(crate) network: bool,
     /// What the browser says.
     pub(crate) online: bool,
-    /// What the manager was told last.
-    told_online: bool,
+    constrained: bool,
+    memory: u8,
+    /// It says that the network is another one.
+    other_network: bool,
+    told: Said,
     pub(crate) hidden_since: Option<u64>,
     mono_lost: u64,
     wall_shift: i64,
@@ -62,7 +80,16 @@ impl Environment {
             power: Power::Awake,
             network: true,
             online: true,
-            told_online: true,
+            constrained: false,
+            memory: 0,
+            other_network: false,
+            told: Said {
+                online: true,
+                hidden: false,
+                frozen: false,
+                constrained: false,
+                memory: 0,
+            },
             hidden_since: None,
             mono_lost: 0,
             wall_shift: 0,
@@ -94,6 +121,16 @@ impl Environment {
         }
     }
 
+    /// What the shell tells the manager just before a change: browsers freeze hidden pages before they sleep.
+    pub(crate) fn forewarns(&mut self, weather: Weather) -> Option<Event> {
+        let freezes = matches!(weather, Weather::Sleep { .. })
+            && self.awake()
+            && self.hidden_since.is_some()
+            && !self.told.frozen;
+        self.told.frozen |= freezes;
+        freezes.then_some(Event::Freeze)
+    }
+
     /// Takes the change, and returns what the shell tells the manager of it. Whoever gives the manager an event for
     /// one of these adds it here, and nowhere else.
     pub(crate) fn befall(&mut self, weather: Weather, t: u64) -> Vec<Event> {
@@ -105,6 +142,10 @@ impl Environment {
             Weather::NetworkBack => {
                 self.network = true;
                 self.online = true;
+            }
+            Weather::NetworkChanged { constrained } => {
+                self.constrained = constrained;
+                self.other_network = true;
             }
             Weather::Sleep { mono } => {
                 if self.awake() {
@@ -121,23 +162,58 @@ impl Environment {
                 self.hidden_since.get_or_insert(t);
             }
             Weather::Show => self.hidden_since = None,
+            Weather::Memory { percent } => self.memory = percent,
             Weather::WallShift { ms } => self.wall_shift = self.wall_shift.saturating_add(ms),
-            // Not told to the manager yet.
-            Weather::NetworkChanged | Weather::Memory { .. } => {}
         }
+        self.news()
+    }
+
+    /// The network is neither dear nor slow, and there is memory enough.
+    pub(crate) fn relieved(&mut self) -> Vec<Event> {
+        self.constrained = false;
+        self.memory = 0;
         self.news()
     }
 
     /// What the browser tells, as soon as it runs.
     fn news(&mut self) -> Vec<Event> {
-        if !self.awake() || self.online == self.told_online {
+        if !self.awake() {
             return Vec::new();
         }
-        self.told_online = self.online;
-        vec![if self.online {
-            Event::Online
-        } else {
-            Event::Offline
-        }]
+        let said = Said {
+            online: self.online,
+            hidden: self.hidden_since.is_some(),
+            frozen: false,
+            constrained: self.constrained,
+            memory: self.memory,
+        };
+        let told = std::mem::replace(&mut self.told, said);
+        let other_network = std::mem::take(&mut self.other_network);
+        let mut news = Vec::new();
+        if told.frozen {
+            news.push(Event::Unfreeze);
+        }
+        if told.hidden != said.hidden {
+            let hidden = said.hidden;
+            news.push(Event::Visibility { hidden });
+        }
+        if told.online != said.online {
+            news.push(if said.online {
+                Event::Online
+            } else {
+                Event::Offline
+            });
+        }
+        if other_network || told.constrained != said.constrained {
+            let constrained = said.constrained;
+            news.push(Event::NetworkChanged { constrained });
+        }
+        if told.memory != said.memory {
+            news.push(Event::Memory {
+                used: MEMORY / 100 * u64::from(said.memory),
+                limit: MEMORY,
+            });
+        }
+        news
     }
 }

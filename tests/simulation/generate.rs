@@ -2,12 +2,15 @@
 
 use lightkeeper::manager::{Need, Outcome, Priority};
 
+use crate::book;
 use crate::browser::Brand;
 use crate::checks::RECOVERY_MS;
+use crate::claims;
 use crate::environment::Weather;
 use crate::network::{Behaviour, NetworkSpec, PeerSpec};
 use crate::rng::Rng;
 use crate::script::{Act, Script, ShellFaults, Tuning};
+use crate::steering;
 
 const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
@@ -64,9 +67,30 @@ impl Script {
             let t = rng.below(busy_ms);
             troubles(&mut rng, &script.network, t, busy_ms, &mut script.acts);
         }
+        more_troubles(seed, &mut rng, busy_ms, acts, &mut script);
         script.acts.push((busy_ms, Act::Heal));
         script.horizon_ms = busy_ms + RECOVERY_MS + 5 * MINUTE;
         script
+    }
+}
+
+/// Some seeds bring troubles of one more kind, some of all kinds; the others stay what they are without them.
+fn more_troubles(seed: u64, rng: &mut Rng, busy_ms: u64, acts: u64, script: &mut Script) {
+    type Troubles = fn(&mut Rng, &NetworkSpec, u64, u64, &mut Vec<(u64, Act)>);
+    let kinds: &[Troubles] = match seed % 8 {
+        4 => &[claims::troubles],
+        5 => &[steering::troubles],
+        6 => &[book::troubles],
+        7 => &[claims::troubles, steering::troubles, book::troubles],
+        _ => return,
+    };
+    if matches!(seed % 8, 5 | 7) {
+        steering::mix(rng, &mut script.network);
+    }
+    for n in 0..acts {
+        let t = rng.below(busy_ms);
+        let kind = kinds[usize::try_from(n).expect("few") % kinds.len()];
+        kind(rng, &script.network, t, busy_ms, &mut script.acts);
     }
 }
 
@@ -250,7 +274,10 @@ pub(crate) fn troubles(
             acts.push((t, weather(Weather::Hide)));
             acts.push((later, weather(Weather::Show)));
         }
-        11 => acts.push((t, weather(Weather::NetworkChanged))),
+        11 => {
+            let constrained = place % 2 == 0;
+            acts.push((t, weather(Weather::NetworkChanged { constrained })));
+        }
         12 => {
             let percent = u8::try_from(rng.between(50, 99)).expect("percent");
             acts.push((t, weather(Weather::Memory { percent })));

@@ -100,7 +100,10 @@ impl Judge {
             Input::Event(event) => self.ledger.subject(event),
             Input::Gate(GateQuery::Outbound { peer } | GateQuery::Inbound { peer }, _) => *peer,
         };
-        let view = View::of(manager, subject);
+        let mut view = View::of(manager, subject);
+        let taken = view.stats.decisions - self.view.stats.decisions;
+        let decisions = manager.decisions(usize::try_from(taken).unwrap_or(usize::MAX));
+        view.decisions = decisions.into_iter().map(|taken| taken.what).collect();
         if self.story {
             self.tell(truth.t, input, commands, &view);
         }

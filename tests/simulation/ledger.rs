@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use libp2p_identity::PeerId;
 use lightkeeper::manager::{
     Command, Config, ConnId, DialFailure, DialId, DialWhy, Direction, Event, Failed, GateQuery,
-    HealthReason, Metadata, Need, Notice, Priority, Reason, RequirementId, Source, Time,
+    HealthReason, Metadata, Need, Notice, Priority, Reason, RequirementId, Source, Time, What,
 };
 use multiaddr::Multiaddr;
 
+use crate::ledger_steering::Steering;
 use crate::orders::{let_go, parting};
 use crate::view::{Input, View};
 
@@ -26,6 +27,7 @@ pub(crate) struct DialRecord {
 #[derive(Debug, Clone)]
 pub(crate) struct ConnRecord {
     pub(crate) peer: PeerId,
+    pub(crate) route: Multiaddr,
     pub(crate) opened_at: u64,
     /// It completes a dial that was under way, or the gate admitted it.
     pub(crate) admitted: bool,
@@ -93,6 +95,7 @@ pub(crate) struct Ledger {
     pub(crate) dials: BTreeMap<DialId, DialRecord>,
     pub(crate) conns: BTreeMap<ConnId, ConnRecord>,
     pub(crate) peers: BTreeMap<PeerId, PeerRecord>,
+    pub(crate) steering: Steering,
     /// When there were none.
     pub(crate) lonely_since: u64,
     /// The clocks of the last event.
@@ -106,14 +109,7 @@ pub(crate) struct Ledger {
     missed: bool,
     /// Whom the gate let in just now.
     at_the_gate: Option<PeerId>,
-    close_ms: u64,
-    ban_ms: u64,
-    ban_cap_ms: u64,
-    ban_memory_ms: u64,
-    other_network_ms: u64,
-    prune_wait_ms: u64,
-    resume_late_ms: u64,
-    resume_drift_ms: u64,
+    config: Config,
 }
 
 impl Ledger {
@@ -126,6 +122,7 @@ impl Ledger {
             dials: BTreeMap::new(),
             conns: BTreeMap::new(),
             peers: BTreeMap::new(),
+            steering: Steering::new(config),
             lonely_since: now.mono_ms,
             handled_at: now.mono_ms,
             wall: now.wall_ms,
@@ -133,14 +130,7 @@ impl Ledger {
             asks_all: false,
             missed: false,
             at_the_gate: None,
-            close_ms: config.close_ms,
-            ban_ms: config.ban_ms,
-            ban_cap_ms: config.ban_cap_ms,
-            ban_memory_ms: config.ban_memory_ms,
-            other_network_ms: config.other_network_ms,
-            prune_wait_ms: config.prune_wait_ms,
-            resume_late_ms: config.resume_late_ms,
-            resume_drift_ms: config.resume_drift_ms,
+            config: config.clone(),
         }
     }
 
@@ -170,6 +160,8 @@ impl Ledger {
             | Event::SetPriority { peer, .. }
             | Event::ConnectNow { peer, .. }
             | Event::HangUp { peer }
+            | Event::Protect { peer, .. }
+            | Event::Unprotect { peer, .. }
             | Event::Connected { peer, .. }
             | Event::Report { peer, .. } => Some(*peer),
             Event::Identified { conn, .. }
@@ -196,7 +188,7 @@ impl Ledger {
         let wall = time.wall_ms.max(self.wall);
         let late = before
             .next_deadline
-            .is_some_and(|due| mono.saturating_sub(due) >= self.resume_late_ms);
+            .is_some_and(|due| mono.saturating_sub(due) >= self.config.resume_late_ms);
         let drift = (wall - self.wall).saturating_sub(mono - self.handled_at);
         self.now = mono;
         self.handled_at = mono;
@@ -205,16 +197,19 @@ impl Ledger {
         if self.open().next().is_some() {
             self.lonely_since = mono;
         }
-        self.resumed = late || drift > self.resume_drift_ms;
+        let thaws = *input == Input::Event(Event::Unfreeze) && self.steering.frozen;
+        self.resumed = late || drift > self.config.resume_drift_ms || thaws;
         if self.resumed {
             self.lonely_since = mono;
+            self.steering.frozen = false;
         }
-        let suspect = HealthReason::SuspectOffline;
-        if late
-            || drift > self.resume_drift_ms
-            || before.health.1 == suspect
-            || after.health.1 == suspect
-        {
+        let changed = matches!(input, Input::Event(Event::NetworkChanged { .. }));
+        let mut views = [before, after].into_iter();
+        let suspected = views.any(|view| {
+            // Where nothing is wanted, only the decisions tell.
+            view.health.1 == HealthReason::SuspectOffline || view.decisions.contains(&What::Suspect)
+        });
+        if self.resumed || changed || suspected {
             self.void_backoffs();
         }
         self.missed = !before.minima_hold() || !after.minima_hold();
@@ -225,7 +220,7 @@ impl Ledger {
             }
         }
         // Closes that nobody confirmed are over by themselves.
-        let close_ms = self.close_ms;
+        let close_ms = self.config.close_ms;
         self.conns
             .retain(|_, conn| conn.closing.is_none_or(|(at, _)| mono < at + close_ms));
         if let Input::Event(event) = input {
@@ -234,6 +229,9 @@ impl Ledger {
                 Event::Online | Event::NetworkChanged { .. } | Event::Unfreeze
             );
             self.asks_all = self.resumed || anew;
+            let subject = after.subject.as_ref().map(|view| self.peer(&view.peer));
+            let banned = subject.is_some_and(|peer| peer.banned(mono));
+            self.steering.told(mono, event, self.running, banned, after);
             let pinned = after.subject.as_ref().is_some_and(|view| view.pinned);
             self.event(event, pinned);
             self.at_the_gate = None;
@@ -312,6 +310,9 @@ impl Ledger {
                     record.wait = None;
                 }
             }
+            Event::Protect { peer, .. } if !self.peers.contains_key(peer) => {
+                self.peers.entry(*peer).or_default().named = true;
+            }
             Event::HangUp { peer } => {
                 if let Some(record) = self.peers.get_mut(peer) {
                     record.requested = false;
@@ -347,6 +348,7 @@ impl Ledger {
                     *conn,
                     ConnRecord {
                         peer: *peer,
+                        route: route.clone(),
                         opened_at: now,
                         admitted: ordered || self.at_the_gate == Some(*peer),
                         closing: None,
@@ -460,6 +462,7 @@ impl Ledger {
 
     fn notice(&mut self, notice: &Notice) {
         let now = self.now;
+        self.steering.noticed(notice);
         match notice {
             // It had been forgotten, and with it what it waited for.
             Notice::Discovered { peer, .. } => {
@@ -480,10 +483,10 @@ impl Ledger {
             }
             Notice::Disconnected { peer, reason, .. } => {
                 let wait = match reason {
-                    Reason::OtherNetwork => (now + self.other_network_ms, Wait::Network),
-                    Reason::FailedService => (now + self.prune_wait_ms, Wait::Replaced),
+                    Reason::OtherNetwork => (now + self.config.other_network_ms, Wait::Network),
+                    Reason::FailedService => (now + self.config.prune_wait_ms, Wait::Replaced),
                     reason if let_go(*reason) && !self.missed && !self.peer(peer).requested => {
-                        (now + self.prune_wait_ms, Wait::Spare)
+                        (now + self.config.prune_wait_ms, Wait::Spare)
                     }
                     _ => return,
                 };
@@ -495,8 +498,8 @@ impl Ledger {
                 peer,
                 reason: Reason::BannedForFaults,
             } => {
-                let (first, cap) = (self.ban_ms, self.ban_cap_ms);
-                let memory = self.ban_memory_ms;
+                let (first, cap) = (self.config.ban_ms, self.config.ban_cap_ms);
+                let memory = self.config.ban_memory_ms;
                 let record = self.peers.entry(*peer).or_default();
                 // 30 minutes, 4 hours, 24 hours; forgotten after a week without (4.16).
                 if record

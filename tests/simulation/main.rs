@@ -8,24 +8,31 @@
 //! | module | is |
 //! |---|---|
 //! | `script`, `generate` | what happens in a run, as a value, written by hand or from a seed |
+//! | `claims`, `steering`, `book` | acts of one kind each: what they are, do, and how often they happen |
 //! | `network`, `browser`, `environment` | the world as it is |
 //! | `shell`, `acts`, `client`, `brain`, `world` | how orders are carried out, and what comes back |
-//! | `ledger`, `view`, `judge`, `checks` | the slow and obvious bookkeeping, and the invariants of section 5 |
+//! | `ledger`, `ledger_steering`, `view`, `judge`, `checks` | the slow and obvious bookkeeping, and the invariants of section 5 |
+//! | `oracles` | what is right, worked out slowly and apart from the code that is judged |
 //! | `replay` | a record played again, exactly or with its clocks changed |
 #![cfg(not(target_arch = "wasm32"))]
 
 mod acts;
+mod book;
 mod brain;
 mod browser;
 mod checks;
+mod claims;
 mod client;
 mod environment;
 mod families;
+mod families_steering;
 mod generate;
 mod judge;
 mod ledger;
+mod ledger_steering;
 mod names;
 mod network;
+mod oracles;
 mod orders;
 mod replay;
 mod rng;
@@ -34,6 +41,7 @@ mod script;
 mod seeds;
 mod shell;
 mod soak;
+mod steering;
 mod stories;
 mod strategy;
 mod view;

@@ -385,9 +385,15 @@ pub(crate) fn requirements(mask: u8) -> Vec<RequirementId> {
         .collect()
 }
 
+/// Groups from 50 on are reached by WebSockets in the clear, those from 100 on by WebRTC.
 fn address(group: u8, place: usize, port: u16) -> Multiaddr {
     let [_, _, high, low] = u32::try_from(place).expect("few peers").to_be_bytes();
-    format!("/ip4/60.{group}.{high}.{low}/tcp/{port}/wss")
+    let way = match group {
+        50..100 => format!("tcp/{port}/ws"),
+        100..150 => format!("udp/{port}/webrtc-direct"),
+        _ => format!("tcp/{port}/wss"),
+    };
+    format!("/ip4/60.{group}.{high}.{low}/{way}")
         .parse()
         .expect("an address")
 }

@@ -40,7 +40,7 @@ pub(crate) fn endpoint(route: &Multiaddr) -> String {
         match protocol {
             Protocol::Ip4(ip) => host = ip.to_string(),
             Protocol::Ip6(ip) => host = ip.to_string(),
-            Protocol::Tcp(number) => port = number,
+            Protocol::Tcp(number) | Protocol::Udp(number) => port = number,
             _ => {}
         }
     }

@@ -4,9 +4,12 @@ use std::fmt;
 
 use lightkeeper::manager::{Config, Need, Outcome, Priority, RequirementSpec};
 
+use crate::book::Note;
 use crate::browser::Brand;
+use crate::claims::Claim;
 use crate::environment::Weather;
 use crate::network::{EXCHANGE, NetworkSpec, PROTOCOLS, peer_id};
+use crate::steering::Steer;
 
 /// Our own id: no place in any network.
 pub(crate) const LOCAL: usize = 60_000;
@@ -46,6 +49,9 @@ pub(crate) enum Act {
     Workload {
         every_ms: u32,
     },
+    Claim(Claim),
+    Steer(Steer),
+    Note(Note),
     /// Everything that acts broke is well again: network, clocks, page, tree, good peers, the user's bans and hang-ups.
     Heal,
 }

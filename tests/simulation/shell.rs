@@ -65,8 +65,12 @@ impl World {
                 let place = self.network.place(&peer);
                 self.asks_peer(c, conn, place, count);
             }
+            Command::Offer { .. }
+            | Command::Lock { .. }
+            | Command::Burst { .. }
+            | Command::RequestScores { .. } => self.answer_claim(c, command),
             // News are for the application.
-            _ => {}
+            Command::Notify(_) => {}
         }
     }
 

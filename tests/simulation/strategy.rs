@@ -9,6 +9,7 @@ use crate::environment::Weather;
 use crate::network::{Behaviour, NetworkSpec, PeerSpec};
 use crate::runner::judge;
 use crate::script::{Act, Script, ShellFaults};
+use crate::steering;
 
 /// Enough for every run; `PROPTEST_CASES` asks for more.
 fn cases() -> u32 {
@@ -59,7 +60,7 @@ fn weather() -> impl Strategy<Value = Weather> {
     prop_oneof![
         any::<bool>().prop_map(|noticed| Weather::NetworkGone { noticed }),
         Just(Weather::NetworkBack),
-        Just(Weather::NetworkChanged),
+        any::<bool>().prop_map(|constrained| Weather::NetworkChanged { constrained }),
         any::<bool>().prop_map(|mono| Weather::Sleep { mono }),
         Just(Weather::Wake),
         Just(Weather::Hide),
@@ -103,6 +104,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::Tick),
         1 => prop::sample::select(vec![0, 1_000, 20_000])
             .prop_map(|every_ms| Act::Workload { every_ms }),
+        6 => steering::strategy().prop_map(Act::Steer),
         1 => Just(Act::Stop),
         2 => Just(Act::Start),
     ]

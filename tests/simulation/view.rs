@@ -3,7 +3,8 @@
 
 use libp2p_identity::PeerId;
 use lightkeeper::manager::{
-    Event, GateQuery, Health, HealthReason, Manager, PeerView, Reason, RequirementView, Stats,
+    Event, GateQuery, Health, HealthReason, Manager, PeerView, ProtocolView, Reason,
+    RequirementView, Stats, What,
 };
 
 /// What a manager was told or asked.
@@ -17,9 +18,13 @@ pub(crate) enum Input {
 #[derive(Debug, Clone)]
 pub(crate) struct View {
     pub(crate) requirements: Vec<RequirementView>,
+    /// The built-in protocols, and those that enrolled.
+    pub(crate) protocols: Vec<ProtocolView>,
     pub(crate) stats: Stats,
     pub(crate) health: (Health, HealthReason),
     pub(crate) next_deadline: Option<u64>,
+    /// What was decided with the input.
+    pub(crate) decisions: Vec<What>,
     /// The peer that the input was about.
     pub(crate) subject: Option<PeerView>,
 }
@@ -28,9 +33,11 @@ impl View {
     pub(crate) fn of(manager: &Manager, subject: Option<PeerId>) -> Self {
         Self {
             requirements: manager.requirements(),
+            protocols: manager.protocols(),
             stats: manager.stats(),
             health: manager.health(),
             next_deadline: manager.next_deadline(),
+            decisions: Vec::new(),
             subject: subject.and_then(|peer| manager.peer(&peer)),
         }
     }

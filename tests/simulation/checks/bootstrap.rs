@@ -71,6 +71,10 @@ impl Invariant for Few {
                 ensure!(!early, "rung 5 after {lonely} ms without a connection");
                 ensure!(dialing <= 2, "rung 5 with {dialing} being dialed");
             }
+            // One connection is all that a sync wants, and nobody else may be known (4.18).
+            DialWhy::Sync => {
+                ensure!(dialing == 0, "a sync with {dialing} being dialed");
+            }
             DialWhy::Bootstrap(rung) => return Err(format!("there is no rung {rung}")),
             // The user's wish, a probe under suspicion, and the only one who could serve.
             DialWhy::Requested | DialWhy::Probe | DialWhy::Redial => {}

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use lightkeeper::manager::Command;
 
 use super::{Invariant, Scene, Verdict, ensure};
+use crate::ledger::ConnRecord;
+use crate::ledger_steering::Mode;
 use crate::view::Input;
 
 /// S1: connections and dials together never pass the hard cap, but for connections that nobody let in.
@@ -14,12 +16,37 @@ pub(crate) struct Hard {
     lowered_at: Option<u64>,
 }
 
-/// After the cap was lowered, what is above it has this long to go: a round, and a drain (4.13).
-const LOWERED_MS: u64 = 4_000;
+/// After the cap was lowered, what is above it is ordered closed within a round, or the grace of its locks.
+const ROUND_MS: u64 = 1_000;
+
+impl Hard {
+    /// Whether a connection stays although there are too many: the user or a sync keeps it, or a minimum needs it. Only
+    /// memory that runs out takes these (4.13, phases 6 and 7).
+    fn stays(record: &ConnRecord, scene: &Scene<'_>) -> bool {
+        let steering = &scene.ledger.steering;
+        let mut requirements = scene.view.requirements.iter();
+        let needed = requirements
+            .any(|view| view.peers.contains(&record.peer) && view.min > 0 && view.have <= view.min);
+        needed || steering.keeps(&record.peer) || matches!(steering.mode, Mode::Sync(_))
+    }
+}
 
 impl Invariant for Hard {
     fn id(&self) -> &'static str {
         "S1"
+    }
+
+    fn told(&mut self, scene: &Scene<'_>) -> Verdict {
+        if let Some(Input::Gate(_, Ok(()))) = scene.input {
+            let ledger = scene.ledger;
+            let there = ledger.conns.len() + ledger.dials.len();
+            let hard = usize::from(scene.view.stats.hard);
+            ensure!(
+                there < hard,
+                "one more is let in beside {there}, at most {hard}"
+            );
+        }
+        Ok(())
     }
 
     fn after(&mut self, scene: &Scene<'_>) -> Verdict {
@@ -38,17 +65,35 @@ impl Invariant for Hard {
             self.lowered_at = None;
             return Ok(());
         }
-        // Locks have their grace, and closes their watchdog.
-        let config = scene.config;
-        let patience = LOWERED_MS + config.lock_grace_ms + config.close_ms;
-        let lowered = self.lowered_at.is_some_and(|at| now <= at + patience);
-        let more = scene
-            .commands
-            .iter()
-            .any(|command| matches!(command, Command::Dial { .. }));
+        let Some(at) = self.lowered_at else {
+            return Err(format!(
+                "{admitted} connections, {flying} dials and {uninvited} uninvited; the manager counts {counted}, at most {hard}"
+            ));
+        };
+        let mut orders = scene.commands.iter();
+        let more = orders.any(|command| matches!(command, Command::Dial { .. }));
         ensure!(
-            lowered && !more,
-            "{admitted} connections, {flying} dials and {uninvited} uninvited; the manager counts {counted}, at most {hard}"
+            !more,
+            "a dial, though {counted} are above {hard} since {at}"
+        );
+        // What waits for nothing was given up with the cap.
+        ensure!(
+            flying == 0,
+            "{flying} dials though {counted} are above {hard}"
+        );
+        let config = scene.config;
+        // From then on the drain runs, and the close has its watchdog (L4).
+        let ordered_by = at + ROUND_MS + config.lock_grace_ms;
+        let most = if ledger.open().count() > hard {
+            0
+        } else {
+            usize::MAX
+        };
+        let mut open = ledger.open().skip(most);
+        let late = open.find(|(_, record)| !Self::stays(record, scene));
+        ensure!(
+            late.is_none() || now <= ordered_by,
+            "{counted} are above {hard} since {at}: {late:?}"
         );
         Ok(())
     }

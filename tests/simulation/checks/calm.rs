@@ -70,7 +70,7 @@ impl Invariant for Quiet {
         let done = match command {
             Command::Dial { why, .. } => {
                 let wanted = scene.ledger.needs.iter().any(|need| need.target > 0);
-                let wished = matches!(why, DialWhy::Requested | DialWhy::Probe);
+                let wished = matches!(why, DialWhy::Requested | DialWhy::Probe | DialWhy::Sync);
                 ensure!(
                     wanted || wished,
                     "a dial ({why:?}) though nothing is wanted"

@@ -22,8 +22,10 @@ pub(super) fn served(scene: &Scene<'_>, peer: &PeerId) -> Vec<RequirementId> {
     let failed = |id| {
         matches!(
             scene.input,
-            Some(Input::Event(Event::Report { peer: of, requirement, .. }))
-                if of == peer && *requirement == id
+            Some(Input::Event(Event::Report { peer: of, requirement, outcome }))
+                if of == peer
+                    && *requirement == id
+                    && !matches!(outcome, Outcome::Success | Outcome::Ours)
         )
     };
     let all = scene.before.requirements.iter();
@@ -69,10 +71,17 @@ impl Invariant for Minima {
                 Reason::OverQuota => after.min,
                 _ => after.target,
             };
+            // What phase 7 took in the same input was there a moment ago.
+            let taken = scene.commands.iter().filter(|command| {
+                closed(command, scene).is_some_and(|(other, why)| {
+                    let short = why == Reason::MemoryPressure && reason != why;
+                    short && served(scene, &other).contains(&id)
+                })
+            });
+            let had = usize::from(after.have) + taken.count();
             ensure!(
-                after.have >= floor,
-                "{peer} closed as {reason}: {id:?} has {} of {floor}",
-                after.have
+                had >= usize::from(floor),
+                "{peer} closed as {reason}: {id:?} has {had} of {floor}"
             );
         }
         Ok(())
@@ -157,8 +166,12 @@ impl Invariant for NoFlapping {
         match scene.input {
             // The user's word changes what is wanted.
             Some(Input::Event(Event::Start | Event::SetNeed { .. })) => self.let_go.clear(),
-            // The user, or the peer itself, wants it otherwise.
-            Some(Input::Event(Event::ConnectNow { peer, .. } | Event::Connected { peer, .. })) => {
+            // The user, or the peer itself, wants it otherwise. A hang-up ends with a pardon of everything.
+            Some(Input::Event(
+                Event::ConnectNow { peer, .. }
+                | Event::HangUp { peer }
+                | Event::Connected { peer, .. },
+            )) => {
                 self.let_go.remove(peer);
             }
             _ => {}

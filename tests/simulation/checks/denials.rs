@@ -8,6 +8,7 @@ use lightkeeper::manager::{Event, GateQuery, Outcome, Reason};
 use super::dialing::concerns_peer;
 use super::{Invariant, Scene, Verdict, ensure};
 use crate::ledger::Wait;
+use crate::ledger_steering::Mode;
 use crate::orders::let_go;
 use crate::view::Input;
 
@@ -15,7 +16,6 @@ use crate::view::Input;
 #[derive(Default)]
 pub(crate) struct Plausible {
     faulty: BTreeSet<PeerId>,
-    paused: bool,
 }
 
 impl Invariant for Plausible {
@@ -32,7 +32,6 @@ impl Invariant for Plausible {
             })) => {
                 self.faulty.insert(*peer);
             }
-            Some(Input::Event(Event::Pause | Event::StartSync { .. })) => self.paused = true,
             _ => {}
         }
         let Some(Input::Gate(query, Err(reason))) = scene.input else {
@@ -81,7 +80,8 @@ impl Invariant for Plausible {
                 .contains(peer.as_ref().expect("asked of a peer")),
             // What the ledger does not count.
             Reason::TransportLimit | Reason::DiversityLimit | Reason::SubnetBanned => true,
-            Reason::Paused => self.paused,
+            Reason::Paused => ledger.steering.mode == Mode::Paused,
+            Reason::InitialSync => matches!(ledger.steering.mode, Mode::Sync(_)),
             Reason::Parked => outbound && record.is_bootstrap(),
             Reason::LimitReached => {
                 // Jobs between two addresses hold their place.

@@ -5,6 +5,7 @@ use lightkeeper::manager::{Command, DialWhy, Event, GateQuery, Reason};
 
 use super::{Invariant, Scene, Verdict, ensure};
 use crate::ledger::Wait;
+use crate::ledger_steering::Mode;
 use crate::orders::parting;
 use crate::view::Input;
 
@@ -17,6 +18,15 @@ impl Allowed {
         let ledger = scene.ledger;
         ensure!(ledger.running, "while stopped");
         ensure!(!ledger.offline, "while offline");
+        match ledger.steering.mode {
+            Mode::Normal => {}
+            Mode::Paused => return Err("while paused".to_owned()),
+            // Only for itself: whom the user named, or whoever is best.
+            Mode::Sync(chosen) => {
+                let chosen = chosen.is_none_or(|chosen| peer == Some(&chosen));
+                ensure!(chosen, "somebody else than the sync wants");
+            }
+        }
         let Some(peer) = peer else { return Ok(()) };
         ensure!(*peer != scene.config.local, "ourselves");
         let record = ledger.peer(peer);
@@ -70,7 +80,9 @@ impl Invariant for Allowed {
             Some(Input::Event(Event::Connected { conn, peer, .. })) => {
                 let ledger = scene.ledger;
                 let record = ledger.peer(peer);
+                let mine = ledger.conns.get(conn).is_some_and(|conn| conn.admitted);
                 let unwelcome = *peer == scene.config.local
+                    || (ledger.steering.mode == Mode::Paused && !mine)
                     || !ledger.running
                     || record.banned(ledger.now)
                     || record.hung_up;
@@ -92,6 +104,11 @@ impl Invariant for Allowed {
             return Ok(());
         };
         Self::forbids(Some(peer), scene)?;
+        let sync = matches!(scene.ledger.steering.mode, Mode::Sync(_));
+        ensure!(
+            sync == (*why == DialWhy::Sync),
+            "{peer} for {why:?} while syncing: {sync}"
+        );
         Self::in_touch(peer, scene)?;
         Self::waits(peer, *why == DialWhy::Probe, scene)
     }

@@ -3,21 +3,27 @@
 //! A check sees every input with the orders that followed and what can be read afterwards, and the ledger at the moment
 //! of each. Those that need many runs (frequencies, percentiles, replays) are tests beside this.
 
+mod adaptation;
 mod bans;
 mod bootstrap;
 mod bounds;
 mod calm;
 mod closing;
+mod company;
 mod denials;
 mod dialing;
 #[cfg(test)]
 mod doctored;
+mod held;
+mod lifetimes;
 mod liveness;
 mod pacing;
 mod reasons;
+mod rounds;
 mod routes;
 mod stale;
 mod stuck;
+mod transports;
 
 use lightkeeper::manager::{Command, Config};
 
@@ -119,5 +125,12 @@ pub(crate) fn all() -> Vec<Box<dyn Invariant>> {
         Box::new(stuck::Slots::default()),
         Box::new(stuck::TriedAgain::default()),
         Box::new(liveness::Met::default()),
+        Box::new(transports::Capped::default()),
+        Box::new(held::Kept),
+        Box::new(rounds::Phases::default()),
+        Box::new(rounds::Settles::default()),
+        Box::new(adaptation::Floor),
+        Box::new(lifetimes::Rotates::default()),
+        Box::new(lifetimes::Paused),
     ]
 }

@@ -8,8 +8,10 @@ use lightkeeper::manager::{
 };
 
 use super::closing::served;
+use super::transports::above_its_cap;
 use super::{Invariant, Scene, Verdict, ensure};
 use crate::ledger::ConnRecord;
+use crate::ledger_steering::Mode;
 use crate::orders::parting;
 use crate::view::Input;
 
@@ -24,6 +26,8 @@ pub(crate) struct Plausible {
     ended_conn: Option<ConnId>,
     /// The connection that the input is about, as it was before: deadlines that passed come first.
     prior: Option<(ConnId, ConnRecord)>,
+    /// Who had several connections before the input.
+    doubled: BTreeSet<PeerId>,
     /// Who broke the protocol.
     faulty: BTreeSet<PeerId>,
     /// Whether memory was ever told of, and whether a burst was ever asked for.
@@ -41,7 +45,9 @@ impl Plausible {
         let targets = scene.view.targets_hold();
         let ended = self.ended.as_ref();
         let just_ended = ended.is_some_and(|(gone, _)| gone.peer == record.peer);
-        let others = just_ended || ledger.conns_of(&record.peer).len() > 1;
+        // A deadline may have passed while both were there.
+        let doubled = self.doubled.contains(&record.peer);
+        let others = just_ended || doubled || ledger.conns_of(&record.peer).len() > 1;
         match reason {
             Reason::HungUp => peer.hung_up,
             Reason::Stopped => !ledger.running,
@@ -62,15 +68,16 @@ impl Plausible {
             Reason::NotNeeded | Reason::Surplus | Reason::LifetimeOver => {
                 others || !self.serves_alone(&record.peer, scene)
             }
-            Reason::Idle => served(scene, &record.peer).is_empty(),
+            Reason::Idle => others || served(scene, &record.peer).is_empty(),
             Reason::OverLimit | Reason::OverQuota => {
                 ledger.open().count() >= usize::from(scene.view.stats.soft)
             }
-            // Whoever was let in without its address being known, or beside what a sync holds.
-            Reason::TransportLimit
-            | Reason::DiversityLimit
-            | Reason::SubnetBanned
-            | Reason::Paused => age == 0,
+            // Whoever was let in without its address being known, or while nobody is.
+            Reason::DiversityLimit | Reason::SubnetBanned => age == 0,
+            Reason::Paused => age == 0 && ledger.steering.mode == Mode::Paused,
+            Reason::TransportLimit => age == 0 || above_its_cap(record, ledger),
+            // In a sync one is used, and whom the user keeps stays (4.18).
+            Reason::InitialSync => matches!(ledger.steering.mode, Mode::Sync(_)),
             Reason::BadBehaviour => self.faulty.contains(&record.peer),
             Reason::Forgotten => matches!(
                 scene.input,
@@ -131,6 +138,9 @@ impl Invariant for Plausible {
             Some(Input::Event(Event::OpenBurst { .. })) => self.bursts = true,
             _ => {}
         }
+        let (mut seen, conns) = (BTreeSet::new(), scene.ledger.conns.values());
+        let mut peers = conns.map(|conn| conn.peer);
+        self.doubled = peers.by_ref().filter(|peer| !seen.insert(*peer)).collect();
         self.prior = match scene.input {
             Some(Input::Event(
                 Event::Identified { conn, .. }

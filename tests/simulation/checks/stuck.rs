@@ -7,6 +7,7 @@ use lightkeeper::manager::{Command, Event, Outcome, RequirementId};
 
 use super::{Invariant, Scene, Verdict, ensure};
 use crate::ledger::{PeerRecord, Wait};
+use crate::ledger_steering::Mode;
 use crate::network::PROTOCOLS;
 use crate::view::Input;
 
@@ -92,6 +93,9 @@ pub(crate) struct TriedAgain {
     /// What peers turned out not to speak.
     lacking: BTreeSet<(PeerId, RequirementId)>,
 }
+
+/// Memory use above which minima may break.
+const CRITICAL_PERCENT: u64 = 95;
 
 /// The longest backoff, and room for a job and a late timer.
 fn patience(scene: &Scene<'_>) -> u64 {
@@ -187,7 +191,13 @@ impl Invariant for TriedAgain {
         let ledger = scene.ledger;
         for view in &scene.view.requirements {
             let full = ledger.open().count() >= usize::from(scene.view.stats.soft);
-            let wants = ledger.running && !ledger.offline && !full && view.have < view.target;
+            // Without memory for it nobody is dialed (4.14), nor in the modes of 4.18.
+            let steering = &ledger.steering;
+            let may = steering.mode == Mode::Normal && steering.memory <= CRITICAL_PERCENT;
+            // The caps on variety are parts of the soft target: a small one may leave places empty, but no minimum.
+            let roomy = scene.view.stats.soft >= scene.config.soft_connections;
+            let floor = if roomy { view.target } else { view.min };
+            let wants = may && ledger.running && !ledger.offline && !full && view.have < floor;
             if !wants {
                 self.idle_ms.remove(&view.id);
                 continue;

@@ -1,0 +1,1 @@
+//! The address book: routes, hints, what is forgotten.

@@ -1,0 +1,1 @@
+//! What protocols claim: quotas, locks, bursts.

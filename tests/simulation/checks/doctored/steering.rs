@@ -1,0 +1,1 @@
+//! What the user and the environment steer: limits, modes, guards, rounds.
