@@ -292,7 +292,14 @@ impl Routes {
         self.list.iter_mut().find(|route| route.address == *address)
     }
 
+    /// The second place belongs to what once worked: otherwise whoever tells of new addresses all the time would keep
+    /// that from ever being tried again (4.15).
     fn sort(&mut self) {
+        const SECOND: usize = 1;
         sort_short_by_key(&mut self.list, Route::rank);
+        let worked = self.list.iter().position(|route| route.verified);
+        if let Some(place) = worked.filter(|place| *place > SECOND) {
+            self.list.swap(SECOND, place);
+        }
     }
 }
