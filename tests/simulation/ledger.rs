@@ -9,6 +9,7 @@ use lightkeeper::manager::{
 };
 use multiaddr::Multiaddr;
 
+use crate::ledger_bans::Rules;
 use crate::orders::{let_go, parting};
 use crate::view::{Input, View};
 
@@ -58,7 +59,12 @@ pub(crate) struct PeerRecord {
     pub(crate) claims: BTreeSet<RequirementId>,
     pub(crate) banned_by_user: bool,
     pub(crate) banned_until: Option<u64>,
+    /// It was banned, and that is remembered until then.
+    pub(crate) remembered_until: Option<u64>,
+    /// Automatic bans that are remembered.
     pub(crate) bans: u32,
+    /// It was forgotten: what is here outlasts that.
+    pub(crate) gone: bool,
     pub(crate) hung_up: bool,
     /// The user asked for it, and has not taken that back.
     pub(crate) requested: bool,
@@ -100,11 +106,13 @@ pub(crate) struct Ledger {
     resumed: bool,
     /// A minimum is missed around this input.
     missed: bool,
+    /// Forgotten, and still connected.
+    pub(crate) going: Vec<PeerId>,
     /// Whom the gate let in just now.
     at_the_gate: Option<PeerId>,
     close_ms: u64,
-    ban_ms: u64,
-    ban_cap_ms: u64,
+    pub(crate) max_routes: usize,
+    pub(crate) rules: Rules,
     other_network_ms: u64,
     prune_wait_ms: u64,
     resume_late_ms: u64,
@@ -126,10 +134,11 @@ impl Ledger {
             wall: now.wall_ms,
             resumed: false,
             missed: false,
+            going: Vec::new(),
             at_the_gate: None,
             close_ms: config.close_ms,
-            ban_ms: config.ban_ms,
-            ban_cap_ms: config.ban_cap_ms,
+            max_routes: config.max_routes,
+            rules: Rules::of(config),
             other_network_ms: config.other_network_ms,
             prune_wait_ms: config.prune_wait_ms,
             resume_late_ms: config.resume_late_ms,
@@ -163,6 +172,10 @@ impl Ledger {
             | Event::SetPriority { peer, .. }
             | Event::ConnectNow { peer, .. }
             | Event::HangUp { peer }
+            | Event::AddRoute { peer, .. }
+            | Event::RemoveRoute { peer, .. }
+            | Event::Forget { peer }
+            | Event::Hint { peer, .. }
             | Event::Connected { peer, .. }
             | Event::Report { peer, .. } => Some(*peer),
             Event::Identified { conn, .. }
@@ -194,6 +207,7 @@ impl Ledger {
         self.now = mono;
         self.handled_at = mono;
         self.wall = wall;
+        self.bans_end();
         // Who is shown out at once was never company.
         if self.open().next().is_some() {
             self.lonely_since = mono;
@@ -222,8 +236,10 @@ impl Ledger {
         self.conns
             .retain(|_, conn| conn.closing.is_none_or(|(at, _)| mono < at + close_ms));
         if let Input::Event(event) = input {
-            let pinned = after.subject.as_ref().is_some_and(|view| view.pinned);
+            let subject = after.subject.as_ref();
+            let pinned = subject.is_some_and(|view| view.pinned);
             self.event(event, pinned);
+            self.book(event, subject);
             self.at_the_gate = None;
         }
     }
@@ -268,31 +284,27 @@ impl Ledger {
                 ..
             } => {
                 let record = self.peers.entry(*peer).or_default();
+                record.gone = false;
                 record.routes.extend(routes.iter().cloned());
                 record.claims.extend(claims.iter().copied());
                 record.in_tree |= *source == Source::Dns;
                 record.named |= *source == Source::Static;
             }
             Event::SetPriority { peer, priority } => {
-                let new = !self.peers.contains_key(peer);
-                let record = self.peers.entry(*peer).or_default();
-                record.named |= new;
+                let record = self.named(peer);
                 // The user's pardon is a pardon of everything.
                 if record.banned(now) || record.hung_up {
                     record.wait = None;
                 }
-                record.banned_by_user = *priority == Priority::Banned;
-                if record.banned_by_user {
-                    record.requested = false;
+                if *priority == Priority::Banned {
+                    self.banned_by_user(peer);
                 } else {
-                    record.banned_until = None;
                     record.hung_up = false;
+                    self.pardoned(peer);
                 }
             }
             Event::ConnectNow { peer, routes, .. } => {
-                let new = !self.peers.contains_key(peer);
-                let record = self.peers.entry(*peer).or_default();
-                record.named |= new;
+                let record = self.named(peer);
                 record.routes.extend(routes.iter().cloned());
                 if pinned {
                     record.requested = true;
@@ -326,6 +338,7 @@ impl Ledger {
                     self.dials.remove(dial);
                 }
                 let record = self.peers.entry(*peer).or_default();
+                record.gone = false;
                 if *direction == Direction::Outbound {
                     record.routes.insert(route.clone());
                     record.verified.insert(route.clone());
@@ -477,17 +490,7 @@ impl Ledger {
             Notice::Banned {
                 peer,
                 reason: Reason::BannedForFaults,
-            } => {
-                let (first, cap) = (self.ban_ms, self.ban_cap_ms);
-                let record = self.peers.entry(*peer).or_default();
-                // 30 minutes, 4 hours, 24 hours (4.16).
-                let hold = first
-                    .saturating_mul(8_u64.saturating_pow(record.bans))
-                    .min(cap);
-                record.bans += 1;
-                record.banned_until = Some(now + hold);
-                record.requested = false;
-            }
+            } => self.banned_for_faults(peer),
             _ => {}
         }
     }

@@ -105,6 +105,7 @@ fn act() -> impl Strategy<Value = Act> {
             .prop_map(|every_ms| Act::Workload { every_ms }),
         1 => Just(Act::Stop),
         2 => Just(Act::Start),
+        3 => crate::book::strategy(),
     ]
 }
 
