@@ -8,7 +8,7 @@ use crate::checks::{self, Invariant, Scene};
 use crate::environment::{MONO_ZERO, WALL_ZERO};
 use crate::ledger::Ledger;
 use crate::names::named;
-use crate::view::{Input, View};
+use crate::view::{Input, Standing, View};
 use crate::world::Options;
 
 /// Indexes are recounted after so many inputs (R4).
@@ -58,6 +58,8 @@ pub(crate) struct Judge {
     ledger: Ledger,
     checks: Vec<Box<dyn Invariant>>,
     view: View,
+    /// How the peer stands that the next input is about.
+    prior: Option<Standing>,
     inputs: u64,
     story: bool,
     judging: bool,
@@ -75,6 +77,7 @@ impl Judge {
             ledger: Ledger::new(config, zero),
             checks: checks::all(),
             view: View::of(manager, None),
+            prior: None,
             inputs: 0,
             story: options.story,
             judging: options.judge,
@@ -100,13 +103,28 @@ impl Judge {
             Input::Event(event) => self.ledger.subject(event),
             Input::Gate(GateQuery::Outbound { peer } | GateQuery::Inbound { peer }, _) => *peer,
         };
-        let view = View::of(manager, subject);
+        let mut view = View::of(manager, subject);
+        view.prior = self.prior.take();
+        if let (Input::Event(event), Some(peer)) = (input, &subject)
+            && Standing::matters(event)
+        {
+            view.standing = Standing::of(manager, peer);
+        }
         if self.story {
             self.tell(truth.t, input, commands, &view);
         }
         let violation = self.judge(config, truth, time, input, commands, &view);
         self.view = view;
         violation.filter(|_| self.judging)
+    }
+
+    /// Looks at what the next input may change.
+    pub(crate) fn look(&mut self, manager: &Manager, event: &Event) {
+        let peer = self
+            .ledger
+            .subject(event)
+            .filter(|_| Standing::matters(event));
+        self.prior = peer.and_then(|peer| Standing::of(manager, &peer));
     }
 
     fn recount(&mut self, manager: &Manager) {
@@ -220,6 +238,7 @@ impl Judge {
             ledger: Ledger::new(config, zero),
             checks: checks::all(),
             view,
+            prior: None,
             inputs: 0,
             story: false,
             judging: true,

@@ -177,6 +177,9 @@ impl World {
     pub(crate) fn tell(&mut self, c: usize, event: Event) {
         let time = self.clients[c].environment.time(self.t);
         let client = &mut self.clients[c];
+        if let (Some(judge), Some(manager)) = (&mut client.judge, client.brain.manager()) {
+            judge.look(manager, &event);
+        }
         client.brain.handle(time, event.clone());
         let mut commands = Vec::new();
         while let Some(command) = client.brain.poll() {

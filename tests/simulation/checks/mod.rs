@@ -12,10 +12,12 @@ mod denials;
 mod dialing;
 #[cfg(test)]
 mod doctored;
+mod liars;
 mod liveness;
 mod pacing;
 mod reasons;
 mod routes;
+mod scores;
 mod stale;
 mod stuck;
 
@@ -119,5 +121,8 @@ pub(crate) fn all() -> Vec<Box<dyn Invariant>> {
         Box::new(stuck::Slots::default()),
         Box::new(stuck::TriedAgain::default()),
         Box::new(liveness::Met::default()),
+        Box::new(scores::Fair),
+        Box::new(bans::Counted),
+        Box::new(liars::FoundOut::default()),
     ]
 }
