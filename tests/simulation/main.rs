@@ -22,8 +22,11 @@ mod browser;
 mod checks;
 mod claims;
 mod client;
+#[path = "oracles/cover.rs"]
+mod cover;
 mod environment;
 mod families;
+mod families_book;
 mod generate;
 mod judge;
 mod ledger;
