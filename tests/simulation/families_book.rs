@@ -3,13 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use libp2p_identity::PeerId;
 use lightkeeper::manager::{
     Command, Config, DialFailure, Event, Manager, Need, Outcome, PeerState, Priority,
     RequirementId, Source, Time,
 };
 
-use crate::brain::{Brain, Maker, manager};
+use crate::brain::{Brain, Doctored, Hears, Maker, manager};
 use crate::cover::fewest;
 use crate::environment::{MONO_ZERO, WALL_ZERO, Weather};
 use crate::generate::network;
@@ -408,10 +407,8 @@ fn two_colluders_do_not_frame_an_honest_provider_a3() {
 }
 
 /// A manager to which the word of another is as good as what it saw.
-struct Credulous(Manager);
-
-impl Brain for Credulous {
-    fn handle(&mut self, time: Time, event: Event) {
+fn credulous(config: Config, seed: [u8; 32], now: Time) -> Box<dyn Brain> {
+    let hears: Hears = Box::new(|manager, time, event| {
         if let Event::Discovered {
             peer,
             introducer: Some(_),
@@ -423,47 +420,15 @@ impl Brain for Credulous {
                 requirement: RequirementId(0),
                 outcome: Outcome::Broken,
             };
-            self.0.handle(time, slander);
+            manager.handle(time, slander);
         }
-        self.0.handle(time, event);
-    }
-
-    fn poll(&mut self) -> Option<Command> {
-        self.0.poll()
-    }
-
-    fn next_deadline(&self) -> Option<u64> {
-        self.0.next_deadline()
-    }
-
-    fn gate(
-        &mut self,
-        time: Time,
-        query: lightkeeper::manager::GateQuery,
-    ) -> Result<(), lightkeeper::manager::Reason> {
-        self.0.gate(time, query)
-    }
-
-    fn serving(&self, requirement: RequirementId) -> Vec<(PeerId, lightkeeper::manager::ConnId)> {
-        self.0.serving(requirement)
-    }
-
-    fn knows(&self, peer: &PeerId) -> bool {
-        self.0.peer(peer).is_some()
-    }
-
-    fn holds(&self) -> (bool, bool) {
-        self.0.holds()
-    }
-
-    fn manager(&self) -> Option<&Manager> {
-        Some(&self.0)
-    }
+        Some(event)
+    });
+    Box::new(Doctored::new(config, seed, now, hears))
 }
 
 #[test]
 fn a_manager_that_believes_slander_fails_the_test_of_a3() {
-    let credulous: Maker = |config, seed, now| Box::new(Credulous(Manager::new(config, seed, now)));
     let worst = (0..20)
         .map(|seed| worst_of_the_honest(seed, credulous))
         .min();

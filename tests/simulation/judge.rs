@@ -4,6 +4,7 @@ use std::fmt;
 
 use lightkeeper::manager::{Command, Config, Event, GateQuery, Manager, Time};
 
+use crate::brain::Brain;
 use crate::checks::{self, Invariant, Scene};
 use crate::environment::{MONO_ZERO, WALL_ZERO};
 use crate::ledger::Ledger;
@@ -88,16 +89,17 @@ impl Judge {
     /// Takes an input with what it led to.
     pub(crate) fn observe(
         &mut self,
-        manager: &Manager,
+        brain: &dyn Brain,
         config: &Config,
         truth: &Truth,
         time: Time,
         input: &Input,
         commands: &[Command],
     ) -> Option<Violation> {
+        let manager = brain.manager()?;
         self.inputs += 1;
         if self.inputs.is_multiple_of(RECOUNT_EVERY) {
-            self.recount(manager);
+            self.recount(brain);
         }
         let subject = match input {
             Input::Event(event) => self.ledger.subject(event),
@@ -127,9 +129,9 @@ impl Judge {
         self.prior = peer.and_then(|peer| Standing::of(manager, &peer));
     }
 
-    fn recount(&mut self, manager: &Manager) {
+    fn recount(&mut self, brain: &dyn Brain) {
         self.recounting = true;
-        manager.check();
+        brain.check();
         self.recounting = false;
     }
 
@@ -195,11 +197,12 @@ impl Judge {
     /// The script is over.
     pub(crate) fn end(
         &mut self,
-        manager: &Manager,
+        brain: &dyn Brain,
         config: &Config,
         truth: &Truth,
     ) -> Option<Violation> {
-        self.recount(manager);
+        let manager = brain.manager()?;
+        self.recount(brain);
         let view = View::of(manager, None);
         self.finish(config, truth, &view).filter(|_| self.judging)
     }

@@ -27,6 +27,8 @@ mod cover;
 mod environment;
 mod families;
 mod families_book;
+mod families_herd;
+mod families_order;
 mod generate;
 mod judge;
 mod ledger;
