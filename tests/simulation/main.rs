@@ -27,6 +27,7 @@ mod cover;
 mod environment;
 mod families;
 mod families_book;
+mod families_cost;
 mod families_herd;
 mod families_order;
 mod generate;
