@@ -9,6 +9,7 @@
 use super::event::RequirementId;
 use super::peer::Rank;
 use super::services::Services;
+use super::steps;
 use super::table::{Ix, Set, change};
 
 /// Members of a group that are looked at before it is given up.
@@ -93,6 +94,7 @@ impl Posting {
 
     /// The best member of a group that `usable` admits, among the first few.
     fn best_of(&self, group: u64, usable: &impl Fn(Ix) -> bool) -> Option<Candidate> {
+        steps::step();
         let mut best = self.of(group).take(MEMBERS_TRIED);
         let (standing, ix) = best.find(|(_, ix)| usable(*ix))?;
         Some(Candidate {
@@ -178,6 +180,7 @@ impl Candidates {
         *posting = Posting::default();
         let gone = Services::one(requirement);
         for placed in &mut self.placed {
+            steps::step();
             placed.services = placed.services.minus(gone);
             if placed.services.is_empty() {
                 *placed = Placed::default();
@@ -196,6 +199,7 @@ impl Candidates {
         if old == new {
             return;
         }
+        steps::moved();
         self.post(ix, &old, false);
         self.post(ix, &new, true);
         if self.placed.len() <= ix.place() {

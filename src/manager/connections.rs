@@ -78,6 +78,8 @@ pub(super) struct Conn {
     pub(super) opened_at: u64,
     pub(super) opened_wall: u64,
     pub(super) phase: Phase,
+    /// The record of its peer goes with it, whatever it was closed for.
+    pub(super) forgotten: bool,
     /// What identify lists of what we want.
     pub(super) offers: Option<Services>,
     /// All that identify lists, for what will be wanted later.

@@ -4,7 +4,6 @@ use libp2p_identity::PeerId;
 use multiaddr::Multiaddr;
 
 use super::Manager;
-use super::connections::Phase;
 use super::deadlines::Timer;
 use super::event::Source;
 use super::peer::{Link, Peer, Role};
@@ -89,8 +88,7 @@ impl Manager {
             self.revoke_locks(*conn, Revocation::ConnectionLost);
             self.close(*conn, Reason::Forgotten);
             if let Some(open) = self.connections.get_mut(*conn) {
-                // Whatever it was being closed for before, that is forgotten too.
-                open.phase = Phase::Closing(Reason::Forgotten);
+                open.forgotten = true;
             }
         }
         if conns.is_empty() {

@@ -63,7 +63,7 @@
 //! | `outbox` | commands and counters |
 //! | `locks` | which connections are left alone, for whom and until when |
 //! | `bursts` | many connections for a short time: who asked, and which were made for it |
-//! | `ring`, `gauges` | the last decisions, and what is measured beside the counters |
+//! | `ring`, `gauges`, `steps` | the last decisions, and what is measured beside the counters |
 //! | `record` | the log of inputs, as `wire` writes it; `explain` and `views` read |
 //! | `backoff`, `closing`, `quota`, `services`, `transport` | pure rules |
 //!
@@ -139,6 +139,7 @@ mod services;
 mod shares;
 mod snapshot;
 mod sort;
+mod steps;
 mod table;
 mod tidy;
 mod transport;

@@ -101,6 +101,7 @@ impl Manager {
                 opened_at: now,
                 opened_wall: self.now.wall_ms,
                 phase: Phase::Open,
+                forgotten: false,
                 offers: None,
                 protocols: Vec::new(),
                 identified_at: None,

@@ -358,6 +358,7 @@ impl Manager {
                 requirement,
                 quality,
                 broken_at: service.broken_at,
+                broken: service.broken,
                 broken_rounds: service.broken_rounds,
             }),
         };
@@ -390,6 +391,7 @@ impl Manager {
             let service = peer.service(before.requirement);
             service.quality = Faded::new(before.quality, self.now.mono_ms);
             service.broken_at = before.broken_at;
+            service.broken = before.broken;
             service.broken_rounds = before.broken_rounds;
         }
         let barred = matches!(

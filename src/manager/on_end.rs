@@ -76,7 +76,9 @@ impl Manager {
         if let Some(peer) = self.table.get_mut(ix) {
             peer.last_reason = Some(verdict.reason);
         }
-        if involuntary {
+        if gone.forgotten {
+            self.forget_rest(ix);
+        } else if involuntary {
             self.lost(ix, uptime_ms, verdict.reason, loneliness);
         } else {
             self.left(ix, verdict.reason);
@@ -102,10 +104,6 @@ impl Manager {
             Reason::OtherNetwork => self.config.other_network_ms,
             Reason::FailedService => self.config.prune_wait_ms,
             Reason::BadBehaviour => BEHAVIOUR_HALF_LIFE_MS,
-            Reason::Forgotten => {
-                self.forget_rest(ix);
-                return;
-            }
             _ => {
                 self.refresh(ix);
                 return;

@@ -19,6 +19,8 @@ const SUCCESS: i16 = 8;
 const BROKEN: i16 = 8;
 /// See [`SUCCESS`].
 const FAULT: i16 = 4;
+/// So many failures in a row tell of a peer, however seldom it is used (A3).
+const IN_A_ROW: u8 = 3;
 
 impl Manager {
     pub(super) fn on_report(
@@ -79,6 +81,7 @@ impl Manager {
         peer.judge(requirement, BEST, SUCCESS, now);
         let service = peer.service(requirement);
         service.broken_at = None;
+        service.broken = 0;
         service.broken_rounds = 0;
         service.busy_rounds = 0;
         let recovered = service
@@ -131,8 +134,10 @@ impl Manager {
                     .broken_at
                     .is_some_and(|at| now.saturating_sub(at) <= config.broken_window_ms);
                 service.broken_at = connected.then_some(now);
-                if again && connected {
+                service.broken += u8::from(connected);
+                if connected && (again || service.broken >= IN_A_ROW) {
                     service.broken_at = None;
+                    service.broken = 0;
                     service.broken_rounds = service.broken_rounds.saturating_add(1);
                     let wait = backoff::doubled(
                         config.broken_rest_ms,

@@ -168,12 +168,11 @@ impl Manager {
 
     /// Lets go of a peer that the user held or protected.
     pub(super) fn let_go(&mut self, ix: Ix) {
-        self.unpin(ix);
         self.pins.protected.remove(&ix);
         if let Some(peer) = self.table.get_mut(ix) {
             peer.tags.clear();
         }
-        self.table.list(ix);
+        self.unpin(ix);
     }
 
     fn unpin(&mut self, ix: Ix) {
@@ -182,5 +181,6 @@ impl Manager {
         if let Some(peer) = self.table.get_mut(ix) {
             peer.pinned = false;
         }
+        self.table.list(ix);
     }
 }

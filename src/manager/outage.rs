@@ -47,6 +47,7 @@ pub(super) struct Judged {
     pub(super) requirement: RequirementId,
     pub(super) quality: i16,
     pub(super) broken_at: Option<u64>,
+    pub(super) broken: u8,
     pub(super) broken_rounds: u8,
 }
 

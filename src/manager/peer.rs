@@ -80,6 +80,8 @@ pub(super) struct Service {
     pub(super) quality: Faded,
     /// The last failure that was not answered by a success.
     pub(super) broken_at: Option<u64>,
+    /// How many of those there are in a row, since it last rested.
+    pub(super) broken: u8,
     /// Rests in a row after [`Outcome::Broken`].
     pub(super) broken_rounds: u8,
     /// Rests in a row after [`Outcome::Busy`].
@@ -93,6 +95,7 @@ impl Service {
             requirement,
             quality: Faded::default(),
             broken_at: None,
+            broken: 0,
             broken_rounds: 0,
             busy_rounds: 0,
             rest: None,

@@ -128,35 +128,70 @@ mod tests {
         factor >> whole
     }
 
-    #[test]
-    fn a_value_is_within_one_unit_of_the_exact_one() {
+    type Fade = fn(i16, u64, u64) -> i16;
+
+    /// Whether it is nowhere more than one unit from the exact value.
+    fn accurate(fade: Fade) -> bool {
+        let mut all = true;
         for half_life in [1, 7, 1_000, 600_000, 24 * HOUR, 7 * 24 * HOUR] {
             for value in [1, 2, 3, 10, 199, 500, 777, 999, 1_000] {
                 for part in 0..400_u64 {
                     let age = half_life * part / 23 + part % 3;
                     let exact = u128::from(value as u64) * exact(age, half_life);
                     let got = u128::from(fade(value, age, half_life).unsigned_abs()) << 62;
-                    assert!(exact.abs_diff(got) <= 1 << 62, "{value} {age} {half_life}");
+                    all &= exact.abs_diff(got) <= 1 << 62;
                 }
             }
         }
+        all
     }
 
-    #[test]
-    fn a_value_fades_steadily_to_nothing_and_keeps_its_sign() {
+    /// Whether it never grows, keeps its sign, and comes to nothing.
+    fn steady(fade: Fade) -> bool {
+        let mut all = true;
         for value in [-1_000, -333, -1, 1, 42, 1_000] {
             let mut last = value;
             for age in 0..20_000 {
                 let now = fade(value, age, 1_000);
-                assert!(now.abs() <= last.abs() && now.signum() * value.signum() >= 0);
+                all &= now.abs() <= last.abs() && now.signum() * value.signum() >= 0;
                 last = now;
             }
-            assert_eq!(last, 0);
+            all &= last == 0;
         }
+        all
     }
 
     #[test]
-    fn reading_does_not_change_what_is_read_later() {
+    fn a_value_is_within_one_unit_of_the_exact_one_d6() {
+        assert!(accurate(fade));
+    }
+
+    #[test]
+    fn a_value_fades_steadily_to_nothing_and_keeps_its_sign_d6() {
+        assert!(steady(fade));
+    }
+
+    #[test]
+    fn other_ways_to_fade_fail_the_tests_of_d6() {
+        // At once with each half-life; along a straight line; by a shift that rounds -1 to itself for ever.
+        let stairs: Fade = |value, age, half_life| value / (1 << (age / half_life).min(14));
+        let line: Fade = |value, age, half_life| {
+            let left = half_life.saturating_mul(2).saturating_sub(age);
+            (i128::from(value) * i128::from(left) / i128::from(half_life * 2)) as i16
+        };
+        let shift: Fade = |value, age, half_life| value >> (age / half_life).min(15);
+        assert!(!accurate(stairs) && steady(stairs));
+        assert!(!accurate(line) && steady(line));
+        assert!(!steady(shift));
+        assert!(!steady(|value, age, _| if age == 77 {
+            -value
+        } else {
+            value
+        }));
+    }
+
+    #[test]
+    fn reading_does_not_change_what_is_read_later_d6() {
         let score = Faded::new(-800, 5_000);
         let once = score.at(1_000_000, 600_000);
         for now in (0..1_000_000).step_by(777) {

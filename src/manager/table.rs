@@ -15,6 +15,7 @@ use super::crowds::{Crowds, Label, Member};
 use super::event::{RequirementId, Source};
 use super::peer::Peer;
 use super::seed::{Domain, Seed};
+use super::steps::step;
 
 /// A record. Stays unique when its place is used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -108,6 +109,7 @@ impl Table {
     }
 
     pub(super) fn find(&self, id: &PeerId) -> Option<Ix> {
+        step();
         let mark = self.mark(id);
         self.by_id
             .range([mark, 0, 0]..=[mark, u64::MAX, 0])
@@ -116,10 +118,12 @@ impl Table {
     }
 
     pub(super) fn get(&self, ix: Ix) -> Option<&Peer> {
+        step();
         self.slot(ix)?.peer.as_ref()
     }
 
     pub(super) fn get_mut(&mut self, ix: Ix) -> Option<&mut Peer> {
+        step();
         let slot = self.slots.get_mut(ix.slot as usize)?;
         (slot.generation == ix.generation)
             .then_some(slot.peer.as_mut())
@@ -134,6 +138,7 @@ impl Table {
     /// Every peer, in the order of their records.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Ix, &Peer)> {
         (0..).zip(&self.slots).filter_map(|(place, slot)| {
+            step();
             let ix = Ix {
                 slot: place,
                 generation: slot.generation,
@@ -146,6 +151,7 @@ impl Table {
     pub(super) fn forget_requirement(&mut self, id: RequirementId) -> Vec<Ix> {
         let mut had = Vec::new();
         for (place, slot) in (0..).zip(&mut self.slots) {
+            step();
             let Some(peer) = &mut slot.peer else {
                 continue;
             };
@@ -171,7 +177,10 @@ impl Table {
         let later = (earlier.len()..).zip(later);
         later
             .chain((0..).zip(earlier))
-            .filter(|(_, slot)| slot.peer.is_some())
+            .filter(|(_, slot)| {
+                step();
+                slot.peer.is_some()
+            })
             .map(|(place, slot)| Ix {
                 slot: u32::try_from(place).expect("the table is bounded"),
                 generation: slot.generation,
@@ -302,7 +311,10 @@ impl Table {
 
     /// Those that were reached, the last first.
     pub(super) fn reached_last(&self) -> impl Iterator<Item = Ix> + '_ {
-        self.reached.iter().rev().map(|key| Ix::unpacked(key[2]))
+        self.reached.iter().rev().map(|key| {
+            step();
+            Ix::unpacked(key[2])
+        })
     }
 
     /// Counts the peer under the netgroup of its best address.
@@ -397,6 +409,7 @@ fn member(ix: Ix, group: u64, peer: &Peer) -> Member {
 
 /// Adds a key, or removes it.
 pub(super) fn change(set: &mut Set, key: [u64; 3], comes: bool) {
+    step();
     if comes {
         set.insert(key);
     } else {

@@ -12,7 +12,7 @@ use lightkeeper::manager::{
 };
 use multiaddr::Multiaddr;
 
-use crate::cover::fewest;
+use crate::oracles::cover::fewest;
 use crate::report::say;
 
 /// What is wanted of each requirement.

@@ -9,16 +9,18 @@
 
 #[path = "../simulation/acts.rs"]
 mod acts;
+#[path = "../simulation/book.rs"]
+mod book;
 #[path = "../simulation/brain.rs"]
 mod brain;
 #[path = "../simulation/browser.rs"]
 mod browser;
 #[path = "../simulation/checks/mod.rs"]
 mod checks;
+#[path = "../simulation/claims.rs"]
+mod claims;
 #[path = "../simulation/client.rs"]
 mod client;
-#[path = "../simulation/oracles/cover.rs"]
-mod cover;
 #[path = "../simulation/environment.rs"]
 mod environment;
 #[path = "../simulation/generate.rs"]
@@ -27,10 +29,18 @@ mod generate;
 mod judge;
 #[path = "../simulation/ledger.rs"]
 mod ledger;
+#[path = "../simulation/ledger_bans.rs"]
+mod ledger_bans;
+#[path = "../simulation/ledger_book.rs"]
+mod ledger_book;
+#[path = "../simulation/ledger_steering.rs"]
+mod ledger_steering;
 #[path = "../simulation/names.rs"]
 mod names;
 #[path = "../simulation/network.rs"]
 mod network;
+#[path = "../simulation/oracles/mod.rs"]
+mod oracles;
 #[path = "../simulation/orders.rs"]
 mod orders;
 #[path = "../simulation/rng.rs"]
@@ -39,6 +49,8 @@ mod rng;
 mod script;
 #[path = "../simulation/shell.rs"]
 mod shell;
+#[path = "../simulation/steering.rs"]
+mod steering;
 #[path = "../simulation/view.rs"]
 mod view;
 #[path = "../simulation/world.rs"]

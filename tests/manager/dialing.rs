@@ -135,6 +135,46 @@ fn the_address_that_worked_is_tried_first_the_next_time() {
 }
 
 #[test]
+fn an_address_that_worked_keeps_its_turn_whatever_others_claim() {
+    let mut world = World::offline_trees();
+    let place = world.node(&ALL);
+    world.discovered(place, Source::PeerExchange);
+    world.start();
+    world.run(1_000);
+    let worked = world.nodes[place].address.clone();
+    world.nodes[place].reachable = Reachable::No(DialFailure::Unreachable);
+    world.lose(place, lightkeeper::manager::CloseCause::Broken);
+    let mut port = 7_000;
+    let mut claim_and_wait = |world: &mut World| {
+        let routes = (0..8).map(|_| {
+            port += 1;
+            format!("/ip4/127.0.0.1/tcp/{port}/ws")
+                .parse()
+                .expect("an address")
+        });
+        let event = Event::Discovered {
+            peer: world.nodes[place].id,
+            routes: routes.collect(),
+            claims: vec![],
+            source: Source::PeerExchange,
+            introducer: None,
+        };
+        world.tell(event);
+        world.run(5_000);
+    };
+    for _ in 0..60 {
+        claim_and_wait(&mut world);
+    }
+    let mark = world.mark();
+    for _ in 0..240 {
+        claim_and_wait(&mut world);
+    }
+    let dialed = |order: &&crate::world::Order| matches!(&order.command, Command::Dial { route, .. } if *route == worked);
+    let dials = world.orders[mark..].iter().filter(dialed).count();
+    assert!(dials > 3, "{dials} dials where it worked");
+}
+
+#[test]
 fn a_dial_whose_end_is_never_told_is_given_up_after_its_time_and_five_seconds() {
     let mut world = World::offline_trees();
     let place = world.node(&ALL);

@@ -118,10 +118,10 @@ fn a_second_broken_answer_within_a_minute_replaces_the_provider() {
 }
 
 #[test]
-fn broken_answers_more_than_a_minute_apart_replace_nobody() {
+fn two_broken_answers_more_than_a_minute_apart_replace_nobody() {
     let (mut world, [first, _], _) = three();
     let mark = world.mark();
-    for _ in 0..5 {
+    for _ in 0..2 {
         world.report(first, LIGHT_PUSH, Outcome::Broken);
         world.run(61_000);
     }
@@ -410,4 +410,29 @@ fn a_connection_that_is_heard_of_is_not_pinged() {
         world.report(place, STORE, Outcome::Success);
     }
     assert_eq!(world.count(0, |o| matches!(o, Command::Ping { .. })), 0);
+}
+
+#[test]
+fn the_third_failure_in_a_row_counts_however_seldom_a_peer_is_used() {
+    let mut world = World::offline_trees();
+    let place = world.node(&ALL);
+    world.named(place);
+    world.start();
+    world.run(1_000);
+    let serves = |world: &World| world.view(place).serving.contains(&FILTER);
+    for outcome in [
+        Outcome::Broken,
+        Outcome::Broken,
+        Outcome::Success,
+        Outcome::Broken,
+        Outcome::Broken,
+    ] {
+        world.report(place, FILTER, outcome);
+        assert!(serves(&world), "a slip now and then is none");
+        world.run(5 * 60_000);
+    }
+    world.report(place, FILTER, Outcome::Broken);
+    assert!(!serves(&world));
+    world.run(60_000);
+    assert!(serves(&world), "it may try again");
 }

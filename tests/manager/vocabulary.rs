@@ -1,7 +1,7 @@
 //! What the user may say of peers: routes, keeping, protecting, forgetting.
 
 use lightkeeper::manager::{
-    CloseCause, Command, DialWhy, Event, Outcome, PeerState, Priority, Reason, Source,
+    CloseCause, Command, DialWhy, Event, Notice, Outcome, PeerState, Priority, Reason, Source,
 };
 use multiaddr::Multiaddr;
 
@@ -315,4 +315,39 @@ fn forgetting_everybody_leaves_nothing_pending() {
         0
     );
     assert_eq!(world.manager.next_deadline(), None);
+}
+
+#[test]
+fn a_connection_that_is_being_closed_keeps_its_reason_when_its_peer_is_forgotten() {
+    let mut world = idle();
+    let place = world.node(&ALL);
+    world.connect_now(place);
+    world.run(1_000);
+    world.confirms_closes = false;
+    world.tell(Event::Stop);
+    forget(&mut world, place);
+    let mark = world.mark();
+    world.run(60_000);
+    let told = world.orders[mark..]
+        .iter()
+        .find_map(|order| match &order.command {
+            Command::Notify(Notice::Disconnected { reason, .. }) => Some(*reason),
+            _ => None,
+        });
+    assert_eq!(told, Some(Reason::Stopped));
+    assert!(world.manager.peer(&world.nodes[place].id).is_none());
+}
+
+#[test]
+fn whoever_is_no_longer_held_can_be_forgotten_for_a_newcomer() {
+    let mut world = idle();
+    let place = world.node(&ALL);
+    world.discovered(place, Source::PeerExchange);
+    protect(&mut world, place, "a");
+    unprotect(&mut world, place, "a");
+    world.manager.check();
+    keep(&mut world, place, Vec::new());
+    world.set_priority(place, Priority::Banned);
+    world.set_priority(place, Priority::Medium);
+    world.manager.check();
 }

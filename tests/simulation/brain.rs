@@ -18,6 +18,13 @@ pub(crate) trait Brain {
     fn holds(&self) -> (bool, bool);
     /// The manager, if it is one: only that can be judged.
     fn manager(&self) -> Option<&Manager>;
+
+    /// Recounts every index (R4).
+    fn check(&self) {
+        if let Some(manager) = self.manager() {
+            manager.check();
+        }
+    }
 }
 
 impl Brain for Manager {
@@ -63,4 +70,65 @@ pub(crate) type Maker = fn(Config, [u8; 32], Time) -> Box<dyn Brain>;
 /// The manager.
 pub(crate) fn manager(config: Config, seed: [u8; 32], now: Time) -> Box<dyn Brain> {
     Box::new(Manager::new(config, seed, now))
+}
+
+/// What a [`Doctored`] manager makes of an event before it hears it.
+pub(crate) type Hears = Box<dyn FnMut(&mut Manager, Time, Event) -> Option<Event>>;
+
+/// A manager with something wrong about it, to show that a test can fail.
+pub(crate) struct Doctored {
+    pub(crate) manager: Manager,
+    pub(crate) hears: Hears,
+    /// What a recount of its indexes comes to.
+    pub(crate) check: fn(&Manager),
+}
+
+impl Doctored {
+    pub(crate) fn new(config: Config, seed: [u8; 32], now: Time, hears: Hears) -> Self {
+        Self {
+            manager: Manager::new(config, seed, now),
+            hears,
+            check: Manager::check,
+        }
+    }
+}
+
+impl Brain for Doctored {
+    fn handle(&mut self, time: Time, event: Event) {
+        // Whatever it does not hear, it hears of the time.
+        let heard = (self.hears)(&mut self.manager, time, event).unwrap_or(Event::Tick);
+        self.manager.handle(time, heard);
+    }
+
+    fn poll(&mut self) -> Option<Command> {
+        self.manager.poll()
+    }
+
+    fn next_deadline(&self) -> Option<u64> {
+        self.manager.next_deadline()
+    }
+
+    fn gate(&mut self, time: Time, query: GateQuery) -> Result<(), Reason> {
+        self.manager.gate(time, query)
+    }
+
+    fn serving(&self, requirement: RequirementId) -> Vec<(PeerId, ConnId)> {
+        self.manager.serving(requirement)
+    }
+
+    fn knows(&self, peer: &PeerId) -> bool {
+        Brain::knows(&self.manager, peer)
+    }
+
+    fn holds(&self) -> (bool, bool) {
+        self.manager.holds()
+    }
+
+    fn manager(&self) -> Option<&Manager> {
+        Some(&self.manager)
+    }
+
+    fn check(&self) {
+        (self.check)(&self.manager);
+    }
 }

@@ -183,7 +183,7 @@ pub(crate) fn timer_fires(due: u64, hidden_since: Option<u64>) -> u64 {
     } else {
         HIDDEN_ALIGN_MS
     };
-    due.next_multiple_of(align)
+    due.checked_next_multiple_of(align).unwrap_or(due)
 }
 
 #[cfg(test)]

@@ -106,7 +106,8 @@ impl Environment {
 
     /// When the monotonic clock will show this, if the machine stays awake.
     pub(crate) fn when(&self, mono: u64) -> u64 {
-        (mono + self.mono_lost).saturating_sub(MONO_ZERO)
+        mono.saturating_add(self.mono_lost)
+            .saturating_sub(MONO_ZERO)
     }
 
     pub(crate) fn awake(&self) -> bool {

@@ -87,6 +87,9 @@ fn more_troubles(seed: u64, rng: &mut Rng, busy_ms: u64, acts: u64, script: &mut
     if matches!(seed % 8, 5 | 7) {
         steering::mix(rng, &mut script.network);
     }
+    if matches!(seed % 8, 6 | 7) {
+        book::tune(seed, &mut script.tuning);
+    }
     for n in 0..acts {
         let t = rng.below(busy_ms);
         let kind = kinds[usize::try_from(n).expect("few") % kinds.len()];

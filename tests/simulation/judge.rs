@@ -4,11 +4,12 @@ use std::fmt;
 
 use lightkeeper::manager::{Command, Config, Event, GateQuery, Manager, Time};
 
+use crate::brain::Brain;
 use crate::checks::{self, Invariant, Scene};
 use crate::environment::{MONO_ZERO, WALL_ZERO};
 use crate::ledger::Ledger;
 use crate::names::named;
-use crate::view::{Input, View};
+use crate::view::{Input, Standing, View};
 use crate::world::Options;
 
 /// Indexes are recounted after so many inputs (R4).
@@ -58,6 +59,8 @@ pub(crate) struct Judge {
     ledger: Ledger,
     checks: Vec<Box<dyn Invariant>>,
     view: View,
+    /// How the peer stands that the next input is about.
+    prior: Option<Standing>,
     inputs: u64,
     story: bool,
     judging: bool,
@@ -75,6 +78,7 @@ impl Judge {
             ledger: Ledger::new(config, zero),
             checks: checks::all(),
             view: View::of(manager, None),
+            prior: None,
             inputs: 0,
             story: options.story,
             judging: options.judge,
@@ -85,16 +89,17 @@ impl Judge {
     /// Takes an input with what it led to.
     pub(crate) fn observe(
         &mut self,
-        manager: &Manager,
+        brain: &dyn Brain,
         config: &Config,
         truth: &Truth,
         time: Time,
         input: &Input,
         commands: &[Command],
     ) -> Option<Violation> {
+        let manager = brain.manager()?;
         self.inputs += 1;
         if self.inputs.is_multiple_of(RECOUNT_EVERY) {
-            self.recount(manager);
+            self.recount(brain);
         }
         let subject = match input {
             Input::Event(event) => self.ledger.subject(event),
@@ -104,6 +109,12 @@ impl Judge {
         let taken = view.stats.decisions - self.view.stats.decisions;
         let decisions = manager.decisions(usize::try_from(taken).unwrap_or(usize::MAX));
         view.decisions = decisions.into_iter().map(|taken| taken.what).collect();
+        view.prior = self.prior.take();
+        if let (Input::Event(event), Some(peer)) = (input, &subject)
+            && Standing::matters(event)
+        {
+            view.standing = Standing::of(manager, peer);
+        }
         if self.story {
             self.tell(truth.t, input, commands, &view);
         }
@@ -112,9 +123,18 @@ impl Judge {
         violation.filter(|_| self.judging)
     }
 
-    fn recount(&mut self, manager: &Manager) {
+    /// Looks at what the next input may change.
+    pub(crate) fn look(&mut self, manager: &Manager, event: &Event) {
+        let peer = self
+            .ledger
+            .subject(event)
+            .filter(|_| Standing::matters(event));
+        self.prior = peer.and_then(|peer| Standing::of(manager, &peer));
+    }
+
+    fn recount(&mut self, brain: &dyn Brain) {
         self.recounting = true;
-        manager.check();
+        brain.check();
         self.recounting = false;
     }
 
@@ -180,11 +200,12 @@ impl Judge {
     /// The script is over.
     pub(crate) fn end(
         &mut self,
-        manager: &Manager,
+        brain: &dyn Brain,
         config: &Config,
         truth: &Truth,
     ) -> Option<Violation> {
-        self.recount(manager);
+        let manager = brain.manager()?;
+        self.recount(brain);
         let view = View::of(manager, None);
         self.finish(config, truth, &view).filter(|_| self.judging)
     }
@@ -223,6 +244,7 @@ impl Judge {
             ledger: Ledger::new(config, zero),
             checks: checks::all(),
             view,
+            prior: None,
             inputs: 0,
             story: false,
             judging: true,

@@ -9,6 +9,7 @@ use lightkeeper::manager::{
 };
 use multiaddr::Multiaddr;
 
+use crate::ledger_bans::Rules;
 use crate::ledger_steering::Steering;
 use crate::orders::{let_go, parting};
 use crate::view::{Input, View};
@@ -62,7 +63,12 @@ pub(crate) struct PeerRecord {
     pub(crate) claims: BTreeSet<RequirementId>,
     pub(crate) banned_by_user: bool,
     pub(crate) banned_until: Option<u64>,
+    /// It was banned, and that is remembered until then.
+    pub(crate) remembered_until: Option<u64>,
+    /// Automatic bans that are remembered.
     pub(crate) bans: u32,
+    /// It was forgotten: what is here outlasts that.
+    pub(crate) gone: bool,
     pub(crate) hung_up: bool,
     /// The user asked for it, and has not taken that back.
     pub(crate) requested: bool,
@@ -107,9 +113,12 @@ pub(crate) struct Ledger {
     asks_all: bool,
     /// A minimum is missed around this input.
     missed: bool,
+    /// Forgotten, and still connected.
+    pub(crate) going: Vec<PeerId>,
     /// Whom the gate let in just now.
     at_the_gate: Option<PeerId>,
-    config: Config,
+    pub(crate) config: Config,
+    pub(crate) rules: Rules,
 }
 
 impl Ledger {
@@ -129,8 +138,10 @@ impl Ledger {
             resumed: false,
             asks_all: false,
             missed: false,
+            going: Vec::new(),
             at_the_gate: None,
             config: config.clone(),
+            rules: Rules::of(config),
         }
     }
 
@@ -162,6 +173,10 @@ impl Ledger {
             | Event::HangUp { peer }
             | Event::Protect { peer, .. }
             | Event::Unprotect { peer, .. }
+            | Event::AddRoute { peer, .. }
+            | Event::RemoveRoute { peer, .. }
+            | Event::Forget { peer }
+            | Event::Hint { peer, .. }
             | Event::Connected { peer, .. }
             | Event::Report { peer, .. } => Some(*peer),
             Event::Identified { conn, .. }
@@ -193,6 +208,7 @@ impl Ledger {
         self.now = mono;
         self.handled_at = mono;
         self.wall = wall;
+        self.bans_end();
         // Who is shown out at once was never company.
         if self.open().next().is_some() {
             self.lonely_since = mono;
@@ -229,11 +245,13 @@ impl Ledger {
                 Event::Online | Event::NetworkChanged { .. } | Event::Unfreeze
             );
             self.asks_all = self.resumed || anew;
-            let subject = after.subject.as_ref().map(|view| self.peer(&view.peer));
-            let banned = subject.is_some_and(|peer| peer.banned(mono));
+            let record = after.subject.as_ref().map(|view| self.peer(&view.peer));
+            let banned = record.is_some_and(|peer| peer.banned(mono));
             self.steering.told(mono, event, self.running, banned, after);
-            let pinned = after.subject.as_ref().is_some_and(|view| view.pinned);
+            let subject = after.subject.as_ref();
+            let pinned = subject.is_some_and(|view| view.pinned);
             self.event(event, pinned);
+            self.book(event, subject);
             self.at_the_gate = None;
         }
     }
@@ -278,31 +296,27 @@ impl Ledger {
                 ..
             } => {
                 let record = self.peers.entry(*peer).or_default();
+                record.gone = false;
                 record.routes.extend(routes.iter().cloned());
                 record.claims.extend(claims.iter().copied());
                 record.in_tree |= *source == Source::Dns;
                 record.named |= *source == Source::Static;
             }
             Event::SetPriority { peer, priority } => {
-                let new = !self.peers.contains_key(peer);
-                let record = self.peers.entry(*peer).or_default();
-                record.named |= new;
+                let record = self.named(peer);
                 // The user's pardon is a pardon of everything.
                 if record.banned(now) || record.hung_up {
                     record.wait = None;
                 }
-                record.banned_by_user = *priority == Priority::Banned;
-                if record.banned_by_user {
-                    record.requested = false;
+                if *priority == Priority::Banned {
+                    self.banned_by_user(peer);
                 } else {
-                    record.banned_until = record.banned_until.map(|until| until.min(now));
                     record.hung_up = false;
+                    self.pardoned(peer);
                 }
             }
             Event::ConnectNow { peer, routes, .. } => {
-                let new = !self.peers.contains_key(peer);
-                let record = self.peers.entry(*peer).or_default();
-                record.named |= new;
+                let record = self.named(peer);
                 record.routes.extend(routes.iter().cloned());
                 if pinned {
                     record.requested = true;
@@ -339,6 +353,7 @@ impl Ledger {
                     self.dials.remove(dial);
                 }
                 let record = self.peers.entry(*peer).or_default();
+                record.gone = false;
                 if *direction == Direction::Outbound {
                     record.routes.insert(route.clone());
                     record.verified.insert(route.clone());
@@ -497,24 +512,7 @@ impl Ledger {
             Notice::Banned {
                 peer,
                 reason: Reason::BannedForFaults,
-            } => {
-                let (first, cap) = (self.config.ban_ms, self.config.ban_cap_ms);
-                let memory = self.config.ban_memory_ms;
-                let record = self.peers.entry(*peer).or_default();
-                // 30 minutes, 4 hours, 24 hours; forgotten after a week without (4.16).
-                if record
-                    .banned_until
-                    .is_some_and(|until| until + memory <= now)
-                {
-                    record.bans = 0;
-                }
-                let hold = first
-                    .saturating_mul(8_u64.saturating_pow(record.bans))
-                    .min(cap);
-                record.bans += 1;
-                record.banned_until = Some(now + hold);
-                record.requested = false;
-            }
+            } => self.banned_for_faults(peer),
             _ => {}
         }
     }

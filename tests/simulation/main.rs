@@ -11,7 +11,7 @@
 //! | `claims`, `steering`, `book` | acts of one kind each: what they are, do, and how often they happen |
 //! | `network`, `browser`, `environment` | the world as it is |
 //! | `shell`, `acts`, `client`, `brain`, `world` | how orders are carried out, and what comes back |
-//! | `ledger`, `ledger_steering`, `view`, `judge`, `checks` | the slow and obvious bookkeeping, and the invariants of section 5 |
+//! | `ledger` and its parts, `view`, `judge`, `checks` | the slow and obvious bookkeeping, and the invariants of section 5 |
 //! | `oracles` | what is right, worked out slowly and apart from the code that is judged |
 //! | `replay` | a record played again, exactly or with its clocks changed |
 #![cfg(not(target_arch = "wasm32"))]
@@ -25,10 +25,16 @@ mod claims;
 mod client;
 mod environment;
 mod families;
+mod families_book;
+mod families_cost;
+mod families_herd;
+mod families_order;
 mod families_steering;
 mod generate;
 mod judge;
 mod ledger;
+mod ledger_bans;
+mod ledger_book;
 mod ledger_steering;
 mod names;
 mod network;

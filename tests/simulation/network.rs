@@ -201,6 +201,8 @@ pub(crate) struct Network {
     pub(crate) ids: Vec<PeerId>,
     pub(crate) routes: Vec<Vec<Multiaddr>>,
     pub(crate) tree_up: bool,
+    /// Who claims everything of everybody when asked for peers, with so many wrong addresses for each.
+    pub(crate) boasts: BTreeMap<usize, u8>,
     places: BTreeMap<PeerId, usize>,
     addresses: BTreeMap<Multiaddr, usize>,
     nodes: Vec<Node>,
@@ -237,6 +239,7 @@ impl Network {
             addresses: own.into_iter().enumerate().map(|(n, a)| (a, n)).collect(),
             nodes: vec![node; spec.peers.len()],
             tree_up: true,
+            boasts: BTreeMap::new(),
             ids,
             routes,
             spec,
@@ -386,7 +389,7 @@ pub(crate) fn requirements(mask: u8) -> Vec<RequirementId> {
 }
 
 /// Groups from 50 on are reached by WebSockets in the clear, those from 100 on by WebRTC.
-fn address(group: u8, place: usize, port: u16) -> Multiaddr {
+pub(crate) fn address(group: u8, place: usize, port: u16) -> Multiaddr {
     let [_, _, high, low] = u32::try_from(place).expect("few peers").to_be_bytes();
     let way = match group {
         50..100 => format!("tcp/{port}/ws"),

@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::brain::{self, Maker};
 use crate::client::Log;
 use crate::judge::Violation;
 use crate::replay;
@@ -26,7 +27,11 @@ pub(crate) struct Run {
 
 /// Runs a script with its checks. A panic is R6's; in the recount of the indexes it is R4's.
 pub(crate) fn run(script: &Script, options: Options) -> Run {
-    let mut world = World::new(script, options);
+    run_with(script, options, brain::manager)
+}
+
+fn run_with(script: &Script, options: Options, make: Maker) -> Run {
+    let mut world = World::with(script, options, make);
     let end = catch_unwind(AssertUnwindSafe(|| world.run()));
     let violation = match end {
         Ok(()) => world.violation.take(),
@@ -71,8 +76,46 @@ fn of_panic(recounting: bool, t: u64, said: Option<String>) -> Violation {
     Violation::new(id, t, said.unwrap_or_else(|| "a panic".to_owned()))
 }
 
-#[test]
-fn a_panic_breaks_r4_in_a_recount_and_else_r6() {
-    assert_eq!(of_panic(true, 0, None).id, "R4");
-    assert_eq!(of_panic(false, 0, None).id, "R6");
+#[cfg(test)]
+mod tests {
+    use lightkeeper::manager::{Event, Manager};
+
+    use super::*;
+    use crate::brain::{Brain, Doctored};
+    use crate::generate::network;
+    use crate::rng::Rng;
+
+    /// What a run of such managers breaks.
+    fn broken(make: Maker) -> Option<&'static str> {
+        let script = Script::new(1, network(&mut Rng::new(1), 8), 120_000);
+        let options = Options {
+            judge: true,
+            ..Options::default()
+        };
+        run_with(&script, options, make).violation.map(|it| it.id)
+    }
+
+    #[test]
+    fn a_manager_that_panics_breaks_r6() {
+        assert_eq!(broken(brain::manager), None);
+        let panics: Maker = |config, seed, now| -> Box<dyn Brain> {
+            let hears = |_: &mut Manager, _, event: Event| {
+                assert!(!matches!(event, Event::Identified { .. }), "not again");
+                Some(event)
+            };
+            Box::new(Doctored::new(config, seed, now, Box::new(hears)))
+        };
+        assert_eq!(broken(panics), Some("R6"));
+    }
+
+    #[test]
+    fn a_recount_that_differs_breaks_r4() {
+        let differs: Maker = |config, seed, now| -> Box<dyn Brain> {
+            let hears = |_: &mut Manager, _, event: Event| Some(event);
+            let mut doctored = Doctored::new(config, seed, now, Box::new(hears));
+            doctored.check = |manager| assert_eq!(manager.stats().open, 0, "an index");
+            Box::new(doctored)
+        };
+        assert_eq!(broken(differs), Some("R4"));
+    }
 }

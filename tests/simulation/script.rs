@@ -73,6 +73,8 @@ pub(crate) struct Tuning {
     pub(crate) needs: [Need; 3],
     pub(crate) soft: u16,
     pub(crate) max_peers: u16,
+    pub(crate) max_bans: u16,
+    pub(crate) max_user_bans: u16,
     pub(crate) has_tree: bool,
 }
 
@@ -83,6 +85,8 @@ impl Default for Tuning {
             needs: [need(1, 2, 4), need(1, 2, 4), need(0, 1, 2)],
             soft: 16,
             max_peers: 5_000,
+            max_bans: 4_096,
+            max_user_bans: 1_024,
             has_tree: true,
         }
     }
@@ -102,6 +106,8 @@ impl Tuning {
         config.soft_connections = self.soft;
         config.hard_connections = self.soft + (self.soft / 4).max(2);
         config.max_peers = usize::from(self.max_peers);
+        config.max_bans = usize::from(self.max_bans);
+        config.max_user_bans = usize::from(self.max_user_bans);
         config
     }
 }

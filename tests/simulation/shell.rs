@@ -354,7 +354,13 @@ impl World {
         };
         let wait = 3 * u64::from(self.network.spec.peers[place].hop_ms);
         for other in &names {
-            let event = self.sighting(*other, Source::PeerExchange, Some(peer));
+            let event = match self.network.boasts.get(&place) {
+                Some(wrong) => {
+                    let of = u16::try_from(*other).expect("few peers");
+                    self.claims_everything(of, *wrong, Some(peer))
+                }
+                None => self.sighting(*other, Source::PeerExchange, Some(peer)),
+            };
             self.call_back(c, wait, event);
         }
         let found = u32::try_from(names.len()).ok();

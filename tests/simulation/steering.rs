@@ -83,7 +83,7 @@ impl World {
         self.user(c, event);
     }
 
-    fn whom(&self, place: u16) -> PeerId {
+    pub(crate) fn whom(&self, place: u16) -> PeerId {
         match self.place(place) {
             Some(place) => self.network.ids[place],
             None => peer_id(usize::from(place)),

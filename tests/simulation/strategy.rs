@@ -107,6 +107,7 @@ fn act() -> impl Strategy<Value = Act> {
         6 => steering::strategy().prop_map(Act::Steer),
         1 => Just(Act::Stop),
         2 => Just(Act::Start),
+        3 => crate::book::strategy(),
     ]
 }
 

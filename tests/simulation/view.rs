@@ -3,8 +3,8 @@
 
 use libp2p_identity::PeerId;
 use lightkeeper::manager::{
-    Event, GateQuery, Health, HealthReason, Manager, PeerView, ProtocolView, Reason,
-    RequirementView, Stats, What,
+    Event, GateQuery, Health, HealthReason, Manager, PeerState, PeerView, Priority, ProtocolView,
+    Reason, RequirementView, ScoreParts, Stats, What,
 };
 
 /// What a manager was told or asked.
@@ -27,6 +27,42 @@ pub(crate) struct View {
     pub(crate) decisions: Vec<What>,
     /// The peer that the input was about.
     pub(crate) subject: Option<PeerView>,
+    /// How it stood before the input, and how after it, when the input says something of it.
+    pub(crate) prior: Option<Standing>,
+    pub(crate) standing: Option<Standing>,
+}
+
+/// What speaks for or against a peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) score: i16,
+    pub(crate) parts: ScoreParts,
+    pub(crate) priority: Priority,
+    pub(crate) banned: bool,
+    pub(crate) failures: u8,
+    pub(crate) flaps: u8,
+}
+
+impl Standing {
+    /// Whether an event is of the kind after which this is looked at.
+    pub(crate) fn matters(event: &Event) -> bool {
+        matches!(
+            event,
+            Event::Discovered { .. } | Event::Hint { .. } | Event::Report { .. }
+        )
+    }
+
+    pub(crate) fn of(manager: &Manager, peer: &PeerId) -> Option<Self> {
+        let why = manager.explain(peer)?;
+        Some(Self {
+            score: why.view.score,
+            parts: why.parts,
+            priority: why.view.priority,
+            banned: why.view.state == PeerState::Banned || why.view.priority == Priority::Banned,
+            failures: why.failures,
+            flaps: why.flaps,
+        })
+    }
 }
 
 impl View {
@@ -39,6 +75,8 @@ impl View {
             next_deadline: manager.next_deadline(),
             decisions: Vec::new(),
             subject: subject.and_then(|peer| manager.peer(&peer)),
+            prior: None,
+            standing: None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use libp2p_identity::PeerId;
 use lightkeeper::manager::{Command, Event, GateQuery};
 
 use crate::brain::{self, Maker};
@@ -38,6 +39,8 @@ pub(crate) struct World {
     pub(crate) healed_at: Option<u64>,
     /// What of the script is still to come.
     acts: VecDeque<(u64, Act)>,
+    /// Swaps inputs of one moment that are about different peers (D3), and how many it swapped.
+    pub(crate) swaps: Option<(Rng, u64)>,
     queue: BTreeMap<(u64, u64), (usize, What)>,
     queued: u64,
     same_moment: usize,
@@ -74,6 +77,7 @@ impl World {
             viable: script.viable(),
             healed_at: None,
             acts: acts.into(),
+            swaps: None,
             queue: BTreeMap::new(),
             queued: 0,
             same_moment: 0,
@@ -111,11 +115,63 @@ impl World {
                 let (_, act) = self.acts.pop_front().expect("it was there");
                 self.act(&act);
             } else {
-                let (_, (client, what)) = self.queue.pop_first().expect("it is not empty");
+                let (client, what) = self.next_in_line();
                 self.happen(client, what);
             }
         }
         self.t = t;
+    }
+
+    /// What happens next; at times what comes after it at the same moment, if that is about others.
+    fn next_in_line(&mut self) -> (usize, What) {
+        let (key, first) = self.queue.pop_first().expect("it is not empty");
+        let Some((mut rng, swapped)) = self.swaps.take() else {
+            return first;
+        };
+        let next = self.queue.first_key_value();
+        let free = next.is_some_and(|((t, _), second)| *t == key.0 && self.apart(&first, second));
+        if free && rng.per_mille(500) {
+            self.swaps = Some((rng, swapped + 1));
+            let (_, second) = self.queue.pop_first().expect("it was looked at");
+            self.queue.insert(key, first);
+            return second;
+        }
+        self.swaps = Some((rng, swapped));
+        first
+    }
+
+    /// Whether two inputs are for one client and about different peers.
+    fn apart(&self, first: &(usize, What), second: &(usize, What)) -> bool {
+        let ((c, What::Tell(one)), (d, What::Tell(other))) = (first, second) else {
+            return false;
+        };
+        let tells = |event: &Event| match event {
+            Event::Discovered { introducer, .. } => *introducer,
+            _ => None,
+        };
+        let (Some(one_is), Some(other_is)) = (self.whose(*c, one), self.whose(*c, other)) else {
+            return false;
+        };
+        // Who tells is touched by the end of what is told, and not by the order in which.
+        c == d && one_is != other_is && tells(one) != Some(other_is) && tells(other) != Some(one_is)
+    }
+
+    /// Whom an input is about.
+    fn whose(&self, c: usize, event: &Event) -> Option<PeerId> {
+        match event {
+            Event::Discovered { peer, .. }
+            | Event::PeerExchangeDone { peer, .. }
+            | Event::Connected { peer, .. }
+            | Event::Report { peer, .. } => Some(*peer),
+            Event::Identified { conn, .. }
+            | Event::Metadata { conn, .. }
+            | Event::Pong { conn, .. }
+            | Event::PingFailed { conn } => {
+                let link = self.clients[c].links.get(conn)?;
+                Some(self.network.ids[link.place])
+            }
+            _ => None,
+        }
     }
 
     fn end(&mut self) {
@@ -125,8 +181,8 @@ impl World {
         for c in 0..self.clients.len() {
             let truth = self.truth(c);
             let client = &mut self.clients[c];
-            if let (Some(judge), Some(manager)) = (&mut client.judge, client.brain.manager()) {
-                self.violation = judge.end(manager, &client.config, &truth);
+            if let Some(judge) = &mut client.judge {
+                self.violation = judge.end(&*client.brain, &client.config, &truth);
             }
         }
     }
@@ -178,6 +234,9 @@ impl World {
     pub(crate) fn tell(&mut self, c: usize, event: Event) {
         let time = self.clients[c].environment.time(self.t);
         let client = &mut self.clients[c];
+        if let (Some(judge), Some(manager)) = (&mut client.judge, client.brain.manager()) {
+            judge.look(manager, &event);
+        }
         client.brain.handle(time, event.clone());
         let mut commands = Vec::new();
         while let Some(command) = client.brain.poll() {
@@ -205,9 +264,10 @@ impl World {
         let client = &mut self.clients[c];
         client.note(self.t, time, input, commands);
         if self.violation.is_none()
-            && let (Some(judge), Some(manager)) = (&mut client.judge, client.brain.manager())
+            && let Some(judge) = &mut client.judge
         {
-            self.violation = judge.observe(manager, &client.config, &truth, time, input, commands);
+            let brain = &*client.brain;
+            self.violation = judge.observe(brain, &client.config, &truth, time, input, commands);
         }
     }
 

@@ -38,3 +38,25 @@ impl Invariant for Final {
         Ok(())
     }
 }
+
+/// A7: who is held out is exactly who should be, however many are banned: a full table cuts the automatic ban that ends
+/// first short, and never one of the user's (4.16).
+pub(crate) struct Counted;
+
+impl Invariant for Counted {
+    fn id(&self) -> &'static str {
+        "A7"
+    }
+
+    fn after(&mut self, scene: &Scene<'_>) -> Verdict {
+        let now = scene.now();
+        // Those that are due end some at a time; what is left is due in the next millisecond.
+        let more = scene.view.next_deadline.is_some_and(|due| due <= now + 1);
+        if !matches!(scene.input, Some(Input::Event(_))) || more {
+            return Ok(());
+        }
+        let (told, held) = (scene.view.stats.banned as usize, scene.ledger.held_out());
+        ensure!(told == held, "{told} are held out, {held} should be");
+        Ok(())
+    }
+}

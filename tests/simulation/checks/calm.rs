@@ -47,7 +47,7 @@ impl Invariant for Quiet {
         let late = scene
             .before
             .next_deadline
-            .is_some_and(|due| scene.now() >= due + scene.config.resume_late_ms);
+            .is_some_and(|due| scene.now() >= due.saturating_add(scene.config.resume_late_ms));
         if let Event::Report {
             outcome:
                 Outcome::Busy | Outcome::Unable | Outcome::Broken | Outcome::Fault | Outcome::Absent,

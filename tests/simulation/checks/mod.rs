@@ -15,12 +15,14 @@ mod dialing;
 #[cfg(test)]
 mod doctored;
 mod held;
+mod liars;
 mod lifetimes;
 mod liveness;
 mod pacing;
 mod reasons;
 mod rounds;
 mod routes;
+mod scores;
 mod stale;
 mod stuck;
 mod transports;
@@ -132,5 +134,8 @@ pub(crate) fn all() -> Vec<Box<dyn Invariant>> {
         Box::new(adaptation::Floor),
         Box::new(lifetimes::Rotates::default()),
         Box::new(lifetimes::Paused),
+        Box::new(scores::Fair),
+        Box::new(bans::Counted),
+        Box::new(liars::FoundOut::default()),
     ]
 }

@@ -25,6 +25,7 @@ fn a_dial_to_a_banned_peer_breaks_s2() {
         peer: peer_id(1),
         priority: Priority::Banned,
     };
+    trace.view.stats.banned = 1;
     trace.well(ban, &[]);
     trace.t += MINUTE;
     let event = found(1, Source::PeerExchange);
@@ -56,6 +57,7 @@ fn a_ban_that_a_sighting_lifts_breaks_s3() {
         peer: peer_id(1),
         priority: Priority::Banned,
     };
+    trace.view.stats.banned = 1;
     trace.well(ban, &[]);
     trace.view.subject = Some(peer_view(peer_id(1), PeerState::Known, None));
     let event = found(1, Source::PeerExchange);
