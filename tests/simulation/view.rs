@@ -3,8 +3,11 @@
 
 use libp2p_identity::PeerId;
 use lightkeeper::manager::{
-    Event, GateQuery, Health, HealthReason, Manager, PeerView, Reason, RequirementView, Stats,
+    Event, GateQuery, Health, HealthReason, Manager, PeerView, Reason, RequirementView, Stats, What,
 };
+
+/// Decisions of one input, and more.
+const LATELY: usize = 32;
 
 /// What a manager was told or asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +23,8 @@ pub(crate) struct View {
     pub(crate) stats: Stats,
     pub(crate) health: (Health, HealthReason),
     pub(crate) next_deadline: Option<u64>,
+    /// When a suspicion of the network ended last, while that is remembered.
+    pub(crate) recovered_at: Option<u64>,
     /// The peer that the input was about.
     pub(crate) subject: Option<PeerView>,
 }
@@ -31,8 +36,18 @@ impl View {
             stats: manager.stats(),
             health: manager.health(),
             next_deadline: manager.next_deadline(),
+            recovered_at: recovered_at(manager),
             subject: subject.and_then(|peer| manager.peer(&peer)),
         }
+    }
+
+    /// The best come first, and scores fade: their order goes with the time alone.
+    fn sorted(&self) -> Vec<RequirementView> {
+        let mut requirements = self.requirements.clone();
+        for requirement in &mut requirements {
+            requirement.peers.sort();
+        }
+        requirements
     }
 
     pub(crate) fn minima_hold(&self) -> bool {
@@ -53,9 +68,16 @@ impl View {
             deadline_lag_ms: other.stats.deadline_lag_ms,
             ..self.stats.clone()
         };
-        self.requirements == other.requirements
+        self.sorted() == other.sorted()
             && stats == other.stats
             && self.health == other.health
             && (self.next_deadline.is_none() || self.next_deadline >= other.next_deadline)
     }
+}
+
+/// Nothing else tells of it while nothing is missing.
+fn recovered_at(manager: &Manager) -> Option<u64> {
+    let decisions = manager.decisions(LATELY).into_iter();
+    let ends = decisions.filter(|decision| decision.what == What::Recovered);
+    ends.map(|decision| decision.at_wall_ms).max()
 }
