@@ -36,8 +36,9 @@ pub(crate) struct ConnRecord {
     pub(crate) closing: Option<(u64, Reason)>,
     pub(crate) identified: bool,
     pub(crate) metadata: Option<Metadata>,
-    /// Pings without a sign of life since.
+    /// Pings without a sign of life since, and when the last was sent.
     pub(crate) unanswered: u32,
+    pub(crate) pinged_at: u64,
     /// When it was told to prove that it lives, unless it did: then one ping is enough (4.14).
     pub(crate) on_trial: Option<u64>,
 }
@@ -225,7 +226,8 @@ impl Ledger {
             // Where nothing is wanted, only the decisions tell.
             view.health.1 == HealthReason::SuspectOffline || view.decisions.contains(&What::Suspect)
         });
-        if self.resumed || changed || suspected {
+        let recovered = after.recovered_at > before.recovered_at;
+        if self.resumed || changed || suspected || recovered {
             self.void_backoffs();
         }
         self.missed = !before.minima_hold() || !after.minima_hold();
@@ -370,6 +372,7 @@ impl Ledger {
                         identified: false,
                         metadata: None,
                         unanswered: 0,
+                        pinged_at: now,
                         on_trial: None,
                     },
                 );
@@ -384,8 +387,11 @@ impl Ledger {
                     conn.metadata = Some(metadata.clone());
                 }
             }
-            Event::Pong { conn, .. } => {
-                if let Some(conn) = self.conns.get_mut(conn) {
+            Event::Pong { conn, rtt_ms } => {
+                // What took longer than the last question is old answers an earlier one.
+                if let Some(conn) = self.conns.get_mut(conn)
+                    && u64::from(*rtt_ms) <= now - conn.pinged_at
+                {
                     conn.unanswered = 0;
                     conn.on_trial = None;
                 }
@@ -465,6 +471,7 @@ impl Ledger {
             Command::Ping { conn, .. } => {
                 if let Some(conn) = self.conns.get_mut(conn) {
                     conn.unanswered += 1;
+                    conn.pinged_at = now;
                     if self.asks_all {
                         conn.on_trial = Some(now);
                     }

@@ -7,6 +7,9 @@ use lightkeeper::manager::{
     Reason, RequirementView, ScoreParts, Stats, What,
 };
 
+/// Decisions of one input, and more.
+const LATELY: usize = 32;
+
 /// What a manager was told or asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Input {
@@ -25,6 +28,8 @@ pub(crate) struct View {
     pub(crate) next_deadline: Option<u64>,
     /// What was decided with the input.
     pub(crate) decisions: Vec<What>,
+    /// When a suspicion of the network ended last, while that is remembered.
+    pub(crate) recovered_at: Option<u64>,
     /// The peer that the input was about.
     pub(crate) subject: Option<PeerView>,
     /// How it stood before the input, and how after it, when the input says something of it.
@@ -74,10 +79,20 @@ impl View {
             health: manager.health(),
             next_deadline: manager.next_deadline(),
             decisions: Vec::new(),
+            recovered_at: recovered_at(manager),
             subject: subject.and_then(|peer| manager.peer(&peer)),
             prior: None,
             standing: None,
         }
+    }
+
+    /// The best come first, and scores fade: their order goes with the time alone.
+    fn sorted(&self) -> Vec<RequirementView> {
+        let mut requirements = self.requirements.clone();
+        for requirement in &mut requirements {
+            requirement.peers.sort();
+        }
+        requirements
     }
 
     pub(crate) fn minima_hold(&self) -> bool {
@@ -98,17 +113,16 @@ impl View {
             deadline_lag_ms: other.stats.deadline_lag_ms,
             ..self.stats.clone()
         };
-        // Who comes first among those that serve goes with the time, too: scores fade.
-        let unordered = |view: &Self| -> Vec<RequirementView> {
-            let mut all = view.requirements.clone();
-            for requirement in &mut all {
-                requirement.peers.sort_unstable();
-            }
-            all
-        };
-        unordered(self) == unordered(other)
+        self.sorted() == other.sorted()
             && stats == other.stats
             && self.health == other.health
             && (self.next_deadline.is_none() || self.next_deadline >= other.next_deadline)
     }
+}
+
+/// Nothing else tells of it while nothing is missing.
+fn recovered_at(manager: &Manager) -> Option<u64> {
+    let decisions = manager.decisions(LATELY).into_iter();
+    let ends = decisions.filter(|decision| decision.what == What::Recovered);
+    ends.map(|decision| decision.at_wall_ms).max()
 }
