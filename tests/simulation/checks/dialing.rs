@@ -110,6 +110,11 @@ impl Invariant for Allowed {
             "{peer} for {why:?} while syncing: {sync}"
         );
         Self::in_touch(peer, scene)?;
+        // What was due at the time of a wish came before it; the wish lifts every wait (4.8).
+        let wished = matches!(scene.input, Some(Input::Event(Event::ConnectNow { peer: whom, .. })) if whom == peer);
+        if wished && *why == DialWhy::Requested {
+            return Ok(());
+        }
         Self::waits(peer, *why == DialWhy::Probe, scene)
     }
 }
