@@ -16,6 +16,7 @@ use super::dials::Bucket;
 use super::limits::room_above;
 use super::reason::{LimitCause, Trigger};
 use super::services::Services;
+use super::sort::sort_short_by_key;
 use super::view::What;
 use super::{Manager, RequirementId};
 
@@ -321,7 +322,7 @@ impl Manager {
             .iter()
             .map(|(ix, job)| (job.urgent, core::cmp::Reverse(job.started_at), ix))
             .collect();
-        dialing.sort_unstable();
+        sort_short_by_key(&mut dialing, |entry| *entry);
         for (_, _, ix) in dialing {
             if self.occupied() <= self.limits.hard() {
                 break;

@@ -6,6 +6,7 @@
 use prost::Message as _;
 
 use super::codec::{self, DecodeError, Field, Kind, Wire};
+use super::topic;
 
 /// Most bytes of a frame in either direction, without the prefix; the servers' limit as well.
 pub const MAX_FRAME: usize = 1024;
@@ -81,14 +82,12 @@ impl Metadata {
     /// left out.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let raw: Raw = codec::decode(bytes)?;
-        let mut shards: Vec<u16> = raw
-            .shards
-            .iter()
-            .chain(&raw.shards_again)
-            .filter_map(|&shard| u16::try_from(shard).ok())
-            .collect();
-        shards.sort_unstable();
-        shards.dedup();
+        let shards = topic::ascending(
+            raw.shards
+                .iter()
+                .chain(&raw.shards_again)
+                .filter_map(|&shard| u16::try_from(shard).ok()),
+        );
         Ok(Self {
             cluster_id: raw
                 .cluster_id

@@ -3,7 +3,7 @@
 use core::num::NonZeroU16;
 
 use super::topic::{
-    ContentTopic, ContentTopicError, MAX_CONTENT_TOPIC, MAX_SHARD, PubsubTopic, autoshard,
+    self, ContentTopic, ContentTopicError, MAX_CONTENT_TOPIC, MAX_SHARD, PubsubTopic, autoshard,
 };
 
 /// A cluster and how it is sharded.
@@ -73,9 +73,7 @@ impl Network {
         cluster: u16,
         shards: impl IntoIterator<Item = u16>,
     ) -> Result<Self, NetworkError> {
-        let mut shards: Vec<u16> = shards.into_iter().collect();
-        shards.sort_unstable();
-        shards.dedup();
+        let shards = topic::ascending(shards);
         match shards.last() {
             None => Err(NetworkError::NoShards),
             Some(&last) if last > MAX_SHARD => Err(NetworkError::ShardTooLarge),
