@@ -175,7 +175,8 @@ assemble_pkg() {
   log_step "assembling ${out#"$ROOT"/}"
   rm -rf "$bindgen"
   mkdir -p "$bindgen"
-  wasm-bindgen --target web --out-name lightkeeper --out-dir "$bindgen" "$wasm" >&2 || return 1
+  wasm-bindgen --target web --remove-name-section --remove-producers-section \
+    --out-name lightkeeper --out-dir "$bindgen" "$wasm" >&2 || return 1
   node "$ROOT/pkg-template/assemble.mjs" --bindgen "$bindgen" --out "$out" >&2 || return 1
   # Last, so that a run that was cut short is made again.
   printf '%s\n' "$inputs" >"$bindgen/.inputs"
