@@ -96,6 +96,7 @@ impl View {
             ..self.stats.clone()
         };
         self.requirements == other.requirements
+            && self.protocols == other.protocols
             && stats == other.stats
             && self.health == other.health
             && (self.next_deadline.is_none() || self.next_deadline >= other.next_deadline)
