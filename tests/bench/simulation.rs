@@ -9,12 +9,16 @@
 
 #[path = "../simulation/acts.rs"]
 mod acts;
+#[path = "../simulation/book.rs"]
+mod book;
 #[path = "../simulation/brain.rs"]
 mod brain;
 #[path = "../simulation/browser.rs"]
 mod browser;
 #[path = "../simulation/checks/mod.rs"]
 mod checks;
+#[path = "../simulation/claims.rs"]
+mod claims;
 #[path = "../simulation/client.rs"]
 mod client;
 #[path = "../simulation/oracles/cover.rs"]
@@ -27,6 +31,10 @@ mod generate;
 mod judge;
 #[path = "../simulation/ledger.rs"]
 mod ledger;
+#[path = "../simulation/ledger_bans.rs"]
+mod ledger_bans;
+#[path = "../simulation/ledger_book.rs"]
+mod ledger_book;
 #[path = "../simulation/names.rs"]
 mod names;
 #[path = "../simulation/network.rs"]
@@ -39,6 +47,8 @@ mod rng;
 mod script;
 #[path = "../simulation/shell.rs"]
 mod shell;
+#[path = "../simulation/steering.rs"]
+mod steering;
 #[path = "../simulation/view.rs"]
 mod view;
 #[path = "../simulation/world.rs"]
