@@ -208,7 +208,8 @@ impl Manager {
             .any(|id| self.needs.deficit(id) > 0 && !self.candidates.any(id));
         if sole {
             let bootstrap = peer.role == Role::Bootstrap;
-            self.begin_dial(ix, DialWhy::Redial, false, bootstrap);
+            // Whoever else is dialed may have to wait for this one.
+            self.untidy |= self.begin_dial(ix, DialWhy::Redial, false, bootstrap) == Begun::Yes;
         }
     }
 

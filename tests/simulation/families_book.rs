@@ -175,9 +175,11 @@ const STEPS: usize = 10_000;
 
 /// How often each group is chosen, when every choice leaves the pool as it was.
 fn chosen(explore_one_in: u64) -> BTreeMap<u8, u32> {
-    let mut tuning = Tuning::default();
-    tuning.needs = [need(0, 1, 2), need(0, 0, 0), need(0, 0, 0)];
-    tuning.has_tree = false;
+    let tuning = Tuning {
+        needs: [need(0, 1, 2), need(0, 0, 0), need(0, 0, 0)],
+        has_tree: false,
+        ..Tuning::default()
+    };
     let mut config = tuning.config();
     config.explore_one_in = explore_one_in;
     let mut time = Time {

@@ -103,9 +103,12 @@ pub(crate) fn play(machine: &mut dyn Machine, steps: &[Step], way: Way) -> Resul
                 }
             }
         }
-        last = time;
         match &step.input {
-            Input::Event(event) => machine.handle(time, event.clone()),
+            Input::Event(event) => {
+                // A question moves no clock.
+                last = time;
+                machine.handle(time, event.clone());
+            }
             Input::Gate(query, verdict) => {
                 let again = machine.gate(time, query.clone());
                 if again != *verdict {

@@ -1,11 +1,11 @@
 //! Short scripts that proptest once shrank a failure to. `SIM_STORY=1 … -- stories --nocapture` tells them.
 
-use lightkeeper::manager::Need;
+use lightkeeper::manager::{Need, Outcome};
 
 use crate::environment::Weather;
-use crate::network::{NetworkSpec, PeerSpec};
+use crate::network::{Behaviour, NetworkSpec, PeerSpec};
 use crate::runner::run;
-use crate::script::{Act, Script};
+use crate::script::{Act, Script, ShellFaults};
 use crate::world::Options;
 
 fn holds(script: &Script) {
@@ -42,6 +42,59 @@ fn the_only_peer_of_the_tree_goes_down_and_the_network_with_it() {
     .at(41_472, Act::Weather(gone))
     .at(42_396, Act::SetNeed(0, unwanted))
     .at(42_397, Act::Heal);
+    script.brand = crate::browser::Brand::Firefox;
+    holds(&script);
+}
+
+/// R3: the redial of the only one who served filled the places of the head start, and whoever had to wait for them was
+/// noticed only with the next input.
+#[test]
+fn the_last_who_served_is_lost_while_two_others_are_dialed() {
+    let peer = |serves, claims, group| PeerSpec {
+        claims,
+        ..PeerSpec::honest(serves, group)
+    };
+    let full = |capacity, peer| PeerSpec {
+        behaviour: Behaviour::Full {
+            capacity,
+            refuses: false,
+        },
+        stale_routes: 1,
+        ..peer
+    };
+    let peers = vec![
+        PeerSpec {
+            knows: Some(vec![4]),
+            ..peer(0, 0b110, 1)
+        },
+        PeerSpec {
+            behaviour: Behaviour::WrongId { at: 0 },
+            ..peer(0b010, 0b010, 1)
+        },
+        peer(0, 0, 1),
+        full(0, peer(0, 0, 1)),
+        full(1, peer(0b100, 0b100, 3)),
+        PeerSpec {
+            knows: Some(vec![0, 1]),
+            in_tree: true,
+            ..peer(0b111, 0b111, 3)
+        },
+    ];
+    let mut script = Script::new(784_470_353_442_268_333, NetworkSpec { peers }, 6_754_446)
+        .at(54_166, Act::Stop)
+        .at(83_858, Act::Start)
+        .at(84_723, Act::ConnectNow(3))
+        .at(128_818, Act::PeerDown(3))
+        .at(1_442_046, Act::Report(0, 0, Outcome::Busy))
+        .at(1_858_455, Act::TreeDown)
+        .at(1_953_304, Act::ProviderDown(0))
+        .at(1_954_447, Act::Heal);
+    script.faults = ShellFaults {
+        delay_ms: 1_217,
+        overtakes: true,
+        duplicate: 126,
+        lose: 1,
+    };
     script.brand = crate::browser::Brand::Firefox;
     holds(&script);
 }

@@ -137,6 +137,7 @@ fn script() -> impl Strategy<Value = Script> {
     )
         .prop_map(|(seed, peers, steps, faults, brand)| {
             let mut script = Script::new(seed, NetworkSpec { peers }, 0);
+            crate::book::tune(seed, &mut script.tuning);
             let mut t = 0;
             for (wait, act) in steps {
                 t += wait;

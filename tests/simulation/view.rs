@@ -114,6 +114,7 @@ impl View {
             ..self.stats.clone()
         };
         self.sorted() == other.sorted()
+            && self.protocols == other.protocols
             && stats == other.stats
             && self.health == other.health
             && (self.next_deadline.is_none() || self.next_deadline >= other.next_deadline)
