@@ -36,7 +36,7 @@ fn behaviour() -> impl Strategy<Value = Behaviour> {
 fn peer() -> impl Strategy<Value = PeerSpec> {
     (
         behaviour(),
-        0..8_u8,
+        0..16_u8,
         prop::option::of(0..8_u8),
         1..6_u8,
         prop::option::weighted(0.3, prop::collection::vec(0..12_u16, 0..8)),
@@ -105,6 +105,7 @@ fn act() -> impl Strategy<Value = Act> {
             .prop_map(|every_ms| Act::Workload { every_ms }),
         1 => Just(Act::Stop),
         2 => Just(Act::Start),
+        6 => crate::claims::strategy().prop_map(Act::Claim),
     ]
 }
 

@@ -3,7 +3,7 @@
 
 use libp2p_identity::PeerId;
 use lightkeeper::manager::{
-    Event, GateQuery, Health, HealthReason, Manager, PeerView, ProtocolView, Reason,
+    Event, GateQuery, Health, HealthReason, Manager, PeerView, ProtocolView, Reason, RequirementId,
     RequirementView, Stats,
 };
 
@@ -37,6 +37,11 @@ impl View {
             next_deadline: manager.next_deadline(),
             subject: subject.and_then(|peer| manager.peer(&peer)),
         }
+    }
+
+    /// Their ids are no places: requirements come and go.
+    pub(crate) fn requirement(&self, id: RequirementId) -> Option<&RequirementView> {
+        self.requirements.iter().find(|view| view.id == id)
     }
 
     pub(crate) fn minima_hold(&self) -> bool {

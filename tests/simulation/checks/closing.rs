@@ -59,7 +59,7 @@ impl Invariant for Minima {
         let counted = scene.ledger.conns.len() + scene.ledger.dials.len();
         let above = counted > usize::from(scene.view.stats.hard);
         for id in served(scene, &peer) {
-            let Some(after) = scene.view.requirements.get(usize::from(id.0)) else {
+            let Some(after) = scene.view.requirement(id) else {
                 continue;
             };
             let floor = match reason {
@@ -128,7 +128,7 @@ impl Invariant for MakeBeforeBreak {
             touched.extend(self.failed.get(&peer).into_iter().flatten());
         }
         for id in touched {
-            let Some(after) = scene.view.requirements.get(usize::from(id.0)) else {
+            let Some(after) = scene.view.requirement(id) else {
                 continue;
             };
             ensure!(

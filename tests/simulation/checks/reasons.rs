@@ -100,8 +100,8 @@ impl Plausible {
 
     fn serves_alone(&self, peer: &PeerId, scene: &Scene<'_>) -> bool {
         served(scene, peer).iter().any(|id| {
-            let after = &scene.view.requirements[usize::from(id.0)];
-            after.have < after.target
+            let after = scene.view.requirement(*id);
+            after.is_some_and(|after| after.have < after.target)
         })
     }
 }
