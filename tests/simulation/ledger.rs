@@ -9,6 +9,7 @@ use lightkeeper::manager::{
 };
 use multiaddr::Multiaddr;
 
+use crate::ledger_claims::Claims;
 use crate::orders::{let_go, parting};
 use crate::view::{Input, View};
 
@@ -91,6 +92,7 @@ pub(crate) struct Ledger {
     pub(crate) dials: BTreeMap<DialId, DialRecord>,
     pub(crate) conns: BTreeMap<ConnId, ConnRecord>,
     pub(crate) peers: BTreeMap<PeerId, PeerRecord>,
+    pub(crate) claims: Claims,
     /// When there were none.
     pub(crate) lonely_since: u64,
     /// The clocks of the last event.
@@ -121,6 +123,7 @@ impl Ledger {
             dials: BTreeMap::new(),
             conns: BTreeMap::new(),
             peers: BTreeMap::new(),
+            claims: Claims::new(config),
             lonely_since: now.mono_ms,
             handled_at: now.mono_ms,
             wall: now.wall_ms,
@@ -223,6 +226,7 @@ impl Ledger {
             .retain(|_, conn| conn.closing.is_none_or(|(at, _)| mono < at + close_ms));
         if let Input::Event(event) = input {
             let pinned = after.subject.as_ref().is_some_and(|view| view.pinned);
+            self.claims.told(mono, event, &self.dials, &self.conns);
             self.event(event, pinned);
             self.at_the_gate = None;
         }
@@ -399,6 +403,7 @@ impl Ledger {
     /// Takes an order.
     pub(crate) fn ordered(&mut self, command: &Command) {
         let now = self.now;
+        self.claims.ordered(command);
         if let Some((conn, reason, drain_ms)) = parting(command)
             && let Some(conn) = self.conns.get_mut(&conn)
         {

@@ -11,7 +11,7 @@
 //! | `claims`, `steering`, `book` | acts of one kind each: what they are, do, and how often they happen |
 //! | `network`, `browser`, `environment` | the world as it is |
 //! | `shell`, `acts`, `client`, `brain`, `world` | how orders are carried out, and what comes back |
-//! | `ledger`, `view`, `judge`, `checks` | the slow and obvious bookkeeping, and the invariants of section 5 |
+//! | `ledger`, `ledger_claims`, `view`, `judge`, `checks` | the slow and obvious bookkeeping, and the invariants of section 5 |
 //! | `replay` | a record played again, exactly or with its clocks changed |
 #![cfg(not(target_arch = "wasm32"))]
 
@@ -27,6 +27,7 @@ mod families;
 mod generate;
 mod judge;
 mod ledger;
+mod ledger_claims;
 mod names;
 mod network;
 mod orders;

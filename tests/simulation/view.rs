@@ -1,6 +1,8 @@
 //! What can be read of a manager after an input, as a plain value: checks judge these, so that a doctored one can be
 //! put in its place.
 
+use std::collections::BTreeSet;
+
 use libp2p_identity::PeerId;
 use lightkeeper::manager::{
     Event, GateQuery, Health, HealthReason, Manager, PeerView, ProtocolView, Reason, RequirementId,
@@ -25,12 +27,21 @@ pub(crate) struct View {
     pub(crate) next_deadline: Option<u64>,
     /// The peer that the input was about.
     pub(crate) subject: Option<PeerView>,
+    /// The scores of those who serve.
+    pub(crate) scores: Vec<(PeerId, i16)>,
 }
 
 impl View {
     pub(crate) fn of(manager: &Manager, subject: Option<PeerId>) -> Self {
+        let requirements = manager.requirements();
+        let serving: BTreeSet<PeerId> = requirements
+            .iter()
+            .flat_map(|view| view.peers.iter().copied())
+            .collect();
+        let score = |peer| Some((peer, manager.peer(&peer)?.score));
         Self {
-            requirements: manager.requirements(),
+            scores: serving.into_iter().filter_map(score).collect(),
+            requirements,
             protocols: manager.protocols(),
             stats: manager.stats(),
             health: manager.health(),

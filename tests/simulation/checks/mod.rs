@@ -12,10 +12,16 @@ mod denials;
 mod dialing;
 #[cfg(test)]
 mod doctored;
+mod answers;
+mod bursts;
+mod lapses;
 mod liveness;
+mod locks;
+mod offers;
 mod pacing;
 mod reasons;
 mod routes;
+mod scores;
 mod stale;
 mod stuck;
 
@@ -58,6 +64,12 @@ pub(crate) struct Scene<'a> {
 impl Scene<'_> {
     pub(crate) fn now(&self) -> u64 {
         self.ledger.now
+    }
+
+    /// Whether deadlines passed that were too many for this input: they follow with the next.
+    pub(crate) fn more_is_due(&self) -> bool {
+        let now = self.now();
+        self.view.next_deadline.is_some_and(|due| due <= now)
     }
 
     /// Whether a deadline may have fired with this input.
@@ -119,5 +131,12 @@ pub(crate) fn all() -> Vec<Box<dyn Invariant>> {
         Box::new(stuck::Slots::default()),
         Box::new(stuck::TriedAgain::default()),
         Box::new(liveness::Met::default()),
+        Box::new(locks::LeftAlone::default()),
+        Box::new(lapses::InTime),
+        Box::new(offers::Fair),
+        Box::new(offers::Settled::default()),
+        Box::new(bursts::Passing::default()),
+        Box::new(answers::Plausible),
+        Box::new(scores::Bounded::default()),
     ]
 }
