@@ -136,10 +136,14 @@ impl Claims {
                 self.made.remove(conn);
                 self.lets_go(*conn);
             }
-            // The grace is given back too.
+            // A grace is given back too, and ends when its protocol leaves.
             Event::Unlock { lock } => {
                 self.locks
                     .retain(|id, record| id != lock || record.held());
+            }
+            Event::Withdraw { enrollment } => {
+                self.locks
+                    .retain(|_, lock| lock.held() || lock.enrollment != *enrollment);
             }
             _ => {}
         }

@@ -20,7 +20,7 @@ pub(super) const MOST_OF_ONE: usize = 64;
 /// See the module.
 #[derive(Default)]
 pub(crate) struct LeftAlone {
-    /// Locks as they were before the input.
+    /// Locks as they were before the orders of an input.
     before: BTreeMap<LockId, LockRecord>,
     /// Those that were revoked with this input, and the grace that they got.
     revoked: BTreeMap<LockId, (LockRecord, Revocation, u64)>,
@@ -241,7 +241,7 @@ impl Invariant for LeftAlone {
         "S6"
     }
 
-    fn before(&mut self, scene: &Scene<'_>) -> Verdict {
+    fn told(&mut self, scene: &Scene<'_>) -> Verdict {
         self.before.clone_from(&scene.ledger.claims.locks);
         self.revoked.clear();
         self.answers = 0;
