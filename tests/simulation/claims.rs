@@ -65,17 +65,33 @@ pub(crate) struct Wish {
 }
 
 impl Wish {
-    /// A modest protocol that uses what others hold.
-    pub(crate) const PLAIN: Self = Self {
+    /// A modest protocol that brings a need of its own.
+    pub(crate) const MODEST: Self = Self {
         class: Class::Normal,
         weight: 1,
-        min: None,
+        min: Some(Bound::Count(2)),
         max: None,
-        need: None,
+        need: Some(Need {
+            min: 0,
+            target: 1,
+            max: 2,
+        }),
         service: 3,
-        scores: false,
+        scores: true,
         answer_ms: 10_000,
         alias: None,
+    };
+    /// One that wants everything, and never says what it thinks of offers.
+    pub(crate) const GREEDY: Self = Self {
+        class: Class::Critical,
+        weight: 16,
+        min: Some(Bound::Count(5_000)),
+        need: Some(Need {
+            min: 0,
+            target: 8,
+            max: 16,
+        }),
+        ..Self::MODEST
     };
 
     pub(crate) fn spec(&self, n: u8) -> ProtocolSpec {
@@ -303,8 +319,8 @@ pub(crate) fn prepare(rng: &mut Rng, script: &mut Script) {
             peer.serves |= CHATS;
         }
     }
-    if rng.per_mille(400) {
-        script.tuning.soft = u16::try_from(rng.between(3, 10)).expect("few");
+    if rng.per_mille(300) {
+        script.tuning.soft = u16::try_from(rng.between(4, 10)).expect("few");
     }
 }
 
@@ -319,7 +335,7 @@ pub(crate) fn troubles(
     let later = |t: u64, ms: u64| (t + ms).min(end - 1);
     let of = small(rng, 5);
     let place = rng.place(network.peers.len());
-    let whom = if rng.per_mille(700) {
+    let whom = if rng.per_mille(800) {
         Whom::Serving(small(rng, 5))
     } else {
         Whom::Place(place)
@@ -329,7 +345,7 @@ pub(crate) fn troubles(
     // Without a protocol nothing can be asked for.
     plan(t, Claim::Enroll(of, wish(rng)));
     let start = later(t, rng.between(0, 20_000));
-    match rng.below(14) {
+    match rng.below(20) {
         0 | 1 => {
             if rng.per_mille(500) {
                 plan(start, Claim::Accept(of));
@@ -349,17 +365,30 @@ pub(crate) fn troubles(
                 plan(at, Claim::Unlock(lock));
             }
         }
-        5 | 6 => {
-            // Everything is locked, by as many as there are.
+        5 => {
+            // Everything is locked, by as many as there are, or by one that wants it all.
+            let greedy = rng.per_mille(500);
+            if greedy {
+                plan(t, Claim::Withdraw(of));
+                plan(t, Claim::Enroll(of, Wish::GREEDY));
+            }
             for n in 0..u8::try_from(network.peers.len().min(100)).expect("few") {
+                let holder = if greedy { of } else { small(rng, 5) };
                 let whom = Whom::Place(u16::from(n));
-                plan(start, claim_lock(n, small(rng, 5), whom, ttl(rng)));
+                plan(start, claim_lock(n, holder, whom, ttl(rng)));
             }
         }
-        7..10 => {
+        6 => {
+            // One connection, locked again and again.
+            for n in 0..70 {
+                plan(start, claim_lock(100 + n, of, whom, 30_000));
+            }
+        }
+        7..10 | 16..20 => {
             let burst = small(rng, 6);
             let slots = *rng.pick(&[0, 1, 2, 4, 8, 255]);
             let max_ms = *rng.pick(&[0, 3_000, 20_000, 60_000, u32::MAX]);
+            plan(start, Claim::Enroll(of, Wish::MODEST));
             plan(
                 start,
                 Claim::OpenBurst {
@@ -381,14 +410,16 @@ pub(crate) fn troubles(
         }
         11 => {
             // More than there is place for.
-            for n in 0..ENROLLMENTS {
+            let count = *rng.pick(&[8, 16, ENROLLMENTS]);
+            for n in 0..count {
                 let wish = Wish {
                     answer_ms: 1_000,
+                    min: Some(Bound::Count(0)),
                     ..wish(rng)
                 };
                 plan(start, Claim::Enroll(n, wish));
             }
-            for n in 1..ENROLLMENTS {
+            for n in 0..count {
                 let at = later(start, rng.between(0, 60_000));
                 plan(at, Claim::Withdraw(n));
             }
@@ -409,6 +440,14 @@ pub(crate) fn troubles(
             acts.push((start, Act::ConnectNow(place)));
             acts.push((soon, act));
             acts.push((back, Act::SetPriority(place, undo)));
+        }
+        13 | 14 => {
+            // Shares shrink under what is locked.
+            plan(start, claim_lock(lock, of, whom, 120_000));
+            plan(start, claim_lock(lock + 1, of, Whom::Place(place), 120_000));
+            let soon = later(start, rng.between(0, 5_000));
+            plan(soon, Claim::Enroll(5, Wish::GREEDY));
+            plan(later(soon, 30_000), Claim::Withdraw(5));
         }
         _ => {
             // Ids that mean nothing, and words out of order.
@@ -445,6 +484,9 @@ fn ttl(rng: &mut Rng) -> u32 {
 }
 
 fn wish(rng: &mut Rng) -> Wish {
+    if rng.per_mille(500) {
+        return Wish::MODEST;
+    }
     let min = *rng.pick(&[
         None,
         None,

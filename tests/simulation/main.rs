@@ -24,6 +24,7 @@ mod claims;
 mod client;
 mod environment;
 mod families;
+mod families_claims;
 mod generate;
 mod judge;
 mod ledger;
