@@ -206,11 +206,7 @@ impl Ledger {
             self.lonely_since = mono;
         }
         let suspect = HealthReason::SuspectOffline;
-        if late
-            || drift > self.resume_drift_ms
-            || before.health.1 == suspect
-            || after.health.1 == suspect
-        {
+        if self.resumed || before.health.1 == suspect || after.health.1 == suspect {
             self.void_backoffs();
         }
         self.missed = !before.minima_hold() || !after.minima_hold();
@@ -221,9 +217,11 @@ impl Ledger {
             }
         }
         // Closes that nobody confirmed are over by themselves.
-        let close_ms = self.close_ms;
-        self.conns
-            .retain(|_, conn| conn.closing.is_none_or(|(at, _)| mono < at + close_ms));
+        let since = mono.saturating_sub(self.close_ms);
+        let over = |conn: &ConnRecord| conn.closing.is_some_and(|(at, _)| at <= since);
+        while let Some((id, _)) = self.conns.iter().find(|(_, conn)| over(conn)) {
+            self.ended(*id);
+        }
         if let Input::Event(event) = input {
             let pinned = after.subject.as_ref().is_some_and(|view| view.pinned);
             self.claims.told(mono, event, &self.dials, &self.conns);
@@ -363,15 +361,7 @@ impl Ledger {
                     conn.unanswered = 0;
                 }
             }
-            Event::Closed { conn, .. } => {
-                if let Some(gone) = self.conns.remove(conn)
-                    && gone.closing.is_none_or(|(_, why)| {
-                        matches!(why, Reason::PingTimeout | Reason::IdentifyFailed)
-                    })
-                {
-                    self.lost(&gone.peer);
-                }
-            }
+            Event::Closed { conn, .. } => self.ended(*conn),
             Event::DialFailed { dial, failure } => {
                 let elsewhere = matches!(failure, DialFailure::WrongId | DialFailure::NotAllowed);
                 if let Some(dial) = self.dials.remove(dial)
@@ -383,6 +373,15 @@ impl Ledger {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// A connection is gone, whether we were told or gave up waiting for that.
+    fn ended(&mut self, conn: ConnId) {
+        let gone = self.conns.remove(&conn);
+        let dead = |why| matches!(why, Reason::PingTimeout | Reason::IdentifyFailed);
+        if let Some(gone) = gone.filter(|c| c.closing.is_none_or(|(_, why)| dead(why))) {
+            self.lost(&gone.peer);
         }
     }
 

@@ -126,8 +126,11 @@ impl Claims {
                 dial: Some(dial),
                 ..
             } => {
+                // A burst whose time is over ends before anything else happens.
                 if let Some(DialWhy::Burst(burst)) = dials.get(dial).map(|dial| dial.why)
-                    && bursts.get(&burst).is_some_and(|b| b.closed_at.is_none())
+                    && bursts
+                        .get(&burst)
+                        .is_some_and(|burst| burst.closed_at.is_none() && now < burst.until)
                 {
                     self.made.insert(*conn, burst);
                 }
@@ -138,8 +141,7 @@ impl Claims {
             }
             // A grace is given back too, and ends when its protocol leaves.
             Event::Unlock { lock } => {
-                self.locks
-                    .retain(|id, record| id != lock || record.held());
+                self.locks.retain(|id, record| id != lock || record.held());
             }
             Event::Withdraw { enrollment } => {
                 self.locks

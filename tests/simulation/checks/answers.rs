@@ -1,8 +1,8 @@
 //! S19, refusals of what protocols ask for: every one has a reason that the facts bear out.
 
 use lightkeeper::manager::{
-    BurstAnswer, Command, Event, LockAnswer, LockDenial, LockId, Offer, ProtocolSpec,
-    ProtocolView, Reason,
+    BurstAnswer, Command, Event, LockAnswer, LockDenial, LockId, Offer, ProtocolSpec, ProtocolView,
+    Reason,
 };
 
 use super::locks::{MOST, MOST_OF_ONE, budget, takes_part, wanted};
@@ -104,7 +104,9 @@ impl Plausible {
                 .get(enrollment)
                 .is_some_and(|own| own.spec.need.is_none()),
             Reason::OverBudget => {
-                let nested = open.iter().any(|(_, burst)| burst.enrollment == *enrollment);
+                let nested = open
+                    .iter()
+                    .any(|(_, burst)| burst.enrollment == *enrollment);
                 nested || open.len() >= BURSTS.0 || claims.bursts.len() >= BURSTS.1
             }
             Reason::LimitReached => {

@@ -18,52 +18,73 @@ const WHOLE: u32 = 256;
 /// See the module.
 #[derive(Default)]
 pub(crate) struct Passing {
-    /// Providers of each requirement, in the order in which they began to serve it.
-    order: BTreeMap<RequirementId, Vec<PeerId>>,
-    /// Since when each connection that a burst made has been nobody else's.
-    pure_since: BTreeMap<ConnId, u64>,
+    order: Order,
+    /// Connections that bursts made and that were nobody else's after the last input.
+    pure: BTreeSet<ConnId>,
+    /// When what each burst that is over left is looked at next.
+    looks: BTreeMap<BurstId, u64>,
+    /// By when connections must be on their way out.
+    due: BTreeMap<ConnId, u64>,
     /// Whether connections stay as they are: paused, or in an initial sync.
     still: bool,
     /// Bursts that were granted or denied with this input.
     answers: u32,
 }
 
-impl Passing {
-    fn note_order(&mut self, view: &View) {
-        let ids: BTreeSet<_> = view.requirements.iter().map(|need| need.id).collect();
-        self.order.retain(|id, _| ids.contains(id));
+/// Providers of each requirement, with the input at which they began to serve it.
+#[derive(Debug, Clone, Default)]
+struct Order {
+    inputs: u64,
+    began: BTreeMap<RequirementId, BTreeMap<PeerId, u64>>,
+}
+
+impl Order {
+    fn note(&mut self, view: &View) {
+        self.inputs += 1;
+        self.began.retain(|id, _| view.requirement(*id).is_some());
         for need in &view.requirements {
-            let order = self.order.entry(need.id).or_default();
-            order.retain(|peer| need.peers.contains(peer));
-            let new = need.peers.iter().filter(|peer| !order.contains(peer));
-            let new: Vec<PeerId> = new.copied().collect();
-            order.extend(new);
+            let began = self.began.entry(need.id).or_default();
+            began.retain(|peer, _| need.peers.contains(peer));
+            for peer in &need.peers {
+                began.entry(*peer).or_insert(self.inputs);
+            }
         }
     }
 
-    /// Whether a protocol's requirement is assigned to a peer: it is one of the first `target` providers.
+    /// Whether a peer may be assigned to a protocol: one of the first `target` providers of its requirement. Of those
+    /// who began together nobody can tell.
     fn assigned(&self, peer: &PeerId, view: &View) -> bool {
         view.requirements.iter().any(|need| {
-            let order = self.order.get(&need.id);
-            let mut first = order.into_iter().flatten().take(usize::from(need.target));
-            first.any(|provider| provider == peer)
+            let Some(began) = self.began.get(&need.id) else {
+                return false;
+            };
+            began.get(peer).is_some_and(|own| {
+                let earlier = began.values().filter(|other| *other < own).count();
+                earlier < usize::from(need.target)
+            })
         })
     }
+}
 
+impl Passing {
     /// Whether somebody else than its burst has a use for a connection: a requirement, a lock, the user.
     fn used(&self, record: &ConnRecord, view: &View, scene: &Scene<'_>) -> bool {
         let user = scene.ledger.peer(&record.peer).requested;
         let locked = scene.ledger.claims.is_locked(&record.peer);
-        user || locked || self.assigned(&record.peer, view)
+        user || locked || self.order.assigned(&record.peer, view)
     }
 
     /// Connections that bursts made and that were nobody else's before the input, nor are after it.
     fn pure(&self, scene: &Scene<'_>) -> usize {
+        let mut after = self.order.clone();
+        after.note(scene.view);
         let made = scene.ledger.claims.made.keys();
         made.filter(|conn| {
-            self.pure_since.contains_key(conn)
+            self.pure.contains(conn)
                 && scene.ledger.conns.get(conn).is_some_and(|record| {
-                    record.closing.is_none() && !self.used(record, scene.view, scene)
+                    record.closing.is_none()
+                        && !self.used(record, scene.before, scene)
+                        && !after.assigned(&record.peer, scene.view)
                 })
         })
         .count()
@@ -82,7 +103,10 @@ impl Passing {
         let open = scene.ledger.claims.bursts.values();
         let mut open = open.filter(|burst| burst.closed_at.is_none());
         let nested = open.any(|burst| burst.enrollment == *enrollment);
-        ensure!(*burst == id && !nested, "{id:?} is granted to {enrollment:?}");
+        ensure!(
+            *burst == id && !nested,
+            "{id:?} is granted to {enrollment:?}"
+        );
         ensure!(
             slots > 0 && slots <= *asked,
             "{slots} slots are granted, {asked} were asked for"
@@ -115,7 +139,10 @@ impl Passing {
         let Some(burst) = ledger.claims.bursts.get(&id) else {
             return Err(format!("a dial for {id:?}, which is not there"));
         };
-        ensure!(burst.closed_at.is_none(), "a dial for {id:?}, which is over");
+        ensure!(
+            burst.closed_at.is_none(),
+            "a dial for {id:?}, which is over"
+        );
         let made = ledger.claims.made.values().filter(|of| **of == id).count();
         let why = DialWhy::Burst(id);
         let flying = ledger.dials.values().filter(|dial| dial.why == why).count();
@@ -142,48 +169,60 @@ impl Passing {
         Ok(())
     }
 
-    /// What only a burst that is over used goes.
+    /// What only a burst that is over used goes: it is looked at when it has been idle, and again and again as long as
+    /// the burst is known. The guards of 4.13 hold in its phase too.
     fn leftovers(&mut self, scene: &Scene<'_>) -> Verdict {
-        let (ledger, config) = (scene.ledger, scene.config);
+        let (ledger, config, now) = (scene.ledger, scene.config, scene.now());
         let claims = &ledger.claims;
-        let mut since = BTreeMap::new();
+        let mut looked = BTreeSet::new();
+        self.looks.retain(|id, _| claims.bursts.contains_key(id));
+        for (id, burst) in &claims.bursts {
+            let Some(closed_at) = burst.closed_at else {
+                continue;
+            };
+            let first = closed_at + config.burst_idle_ms;
+            let look = self.looks.entry(*id).or_insert(first);
+            if now >= *look {
+                *look = now + config.burst_idle_ms;
+                looked.insert(*id);
+            }
+        }
+        let before = std::mem::take(&mut self.pure);
+        let due = std::mem::take(&mut self.due);
         for (conn, burst) in &claims.made {
             let Some(record) = ledger.conns.get(conn).filter(|c| c.closing.is_none()) else {
                 continue;
             };
-            if self.used(record, scene.view, scene) || self.used(record, scene.before, scene) {
+            let used =
+                self.used(record, scene.view, scene) || self.used(record, scene.before, scene);
+            if used {
                 continue;
             }
-            let pure = self.pure_since.get(conn).copied().unwrap_or(scene.now());
-            since.insert(*conn, pure);
-            let Some(closed_at) = claims.bursts.get(burst).and_then(|burst| burst.closed_at)
-            else {
+            self.pure.insert(*conn);
+            let new = now < record.opened_at + config.grace_connect_ms;
+            if self.still || !ledger.running || new || last_of_its_network(record, scene) {
                 continue;
+            }
+            let until = if looked.contains(burst) && before.contains(conn) {
+                // Rounds keep their distance.
+                Some(now + config.round_every_ms)
+            } else {
+                due.get(conn).copied()
             };
-            let spared = self.still || !ledger.running || guarded(record, scene);
-            if spared {
-                since.insert(*conn, scene.now());
-                continue;
-            }
-            // New connections are left alone at first, and rounds keep their distance.
-            let new_until = record.opened_at + config.grace_connect_ms;
-            let from = pure.max(closed_at).max(new_until.saturating_sub(config.burst_idle_ms));
-            let until = from + config.burst_idle_ms + config.round_every_ms;
-            // What was somebody's until its burst was forgotten goes by the rules of all.
-            let forgotten = until >= closed_at + config.burst_memory_ms;
+            let Some(until) = until else { continue };
             ensure!(
-                forgotten || scene.now() < until || scene.more_is_due(),
-                "{conn:?} is left of {burst:?}, over since {closed_at}: {record:?}"
+                now < until || scene.more_is_due(),
+                "{conn:?} is left of {burst:?}: {record:?}"
             );
+            self.due.insert(*conn, until);
         }
-        self.pure_since = since;
         Ok(())
     }
 }
 
 /// Whether without a connection some requirement that wants several has all its providers in one network, and with it
 /// has not (4.13, guards).
-fn guarded(record: &ConnRecord, scene: &Scene<'_>) -> bool {
+fn last_of_its_network(record: &ConnRecord, scene: &Scene<'_>) -> bool {
     let network = |peer: &PeerId| {
         let peer = scene.ledger.peer(peer);
         let host = peer.routes.first().map(endpoint);
@@ -262,7 +301,7 @@ impl Invariant for Passing {
             let answered = self.answers == 1 || (known && self.answers == 0);
             ensure!(answered, "{} answers to {burst:?}", self.answers);
         }
-        self.note_order(scene.view);
+        self.order.note(scene.view);
         self.leftovers(scene)
     }
 }

@@ -74,10 +74,7 @@ impl Invariant for Quiet {
                 let mut enrolled = enrolled.chain(&scene.before.requirements);
                 let wanted = scene.ledger.needs.iter().any(|need| need.target > 0)
                     || enrolled.any(|view| view.target > 0);
-                let wished = matches!(
-                    why,
-                    DialWhy::Requested | DialWhy::Probe | DialWhy::Burst(_)
-                );
+                let wished = matches!(why, DialWhy::Requested | DialWhy::Probe | DialWhy::Burst(_));
                 ensure!(
                     wanted || wished,
                     "a dial ({why:?}) though nothing is wanted"

@@ -301,4 +301,3 @@ impl Invariant for LeftAlone {
         budgets(scene)
     }
 }
-

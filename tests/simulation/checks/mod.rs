@@ -3,17 +3,17 @@
 //! A check sees every input with the orders that followed and what can be read afterwards, and the ledger at the moment
 //! of each. Those that need many runs (frequencies, percentiles, replays) are tests beside this.
 
+mod answers;
 mod bans;
 mod bootstrap;
 mod bounds;
+mod bursts;
 mod calm;
 mod closing;
 mod denials;
 mod dialing;
 #[cfg(test)]
 mod doctored;
-mod answers;
-mod bursts;
 mod lapses;
 mod liveness;
 mod locks;
@@ -21,7 +21,7 @@ mod offers;
 mod pacing;
 mod reasons;
 mod routes;
-mod scores;
+mod scorers;
 mod stale;
 mod stuck;
 
@@ -137,6 +137,6 @@ pub(crate) fn all() -> Vec<Box<dyn Invariant>> {
         Box::new(offers::Settled::default()),
         Box::new(bursts::Passing::default()),
         Box::new(answers::Plausible),
-        Box::new(scores::Bounded::default()),
+        Box::new(scorers::Bounded::default()),
     ]
 }

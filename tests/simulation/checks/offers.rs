@@ -96,11 +96,13 @@ impl Invariant for Fair {
         let enrolled = scene.ledger.claims.enrolled.get(enrollment);
         let spec = match (enrolled, scene.input) {
             (Some(enrolled), _) => Some(&enrolled.spec),
-            (None, Some(Input::Event(Event::Enroll { enrollment: new, spec })))
-                if new == enrollment =>
-            {
-                Some(spec)
-            }
+            (
+                None,
+                Some(Input::Event(Event::Enroll {
+                    enrollment: new,
+                    spec,
+                })),
+            ) if new == enrollment => Some(spec),
             _ => None,
         };
         let Some(spec) = spec else {

@@ -59,7 +59,10 @@ impl Plausible {
             Reason::NotNeeded | Reason::Surplus | Reason::LifetimeOver => {
                 others || !self.serves_alone(&record.peer, scene)
             }
-            Reason::Idle => served(scene, &record.peer).is_empty(),
+            // A protocol that leaves takes its requirement along.
+            Reason::Idle => !served(scene, &record.peer)
+                .iter()
+                .any(|id| scene.view.requirement(*id).is_some()),
             Reason::OverLimit | Reason::OverQuota => {
                 ledger.open().count() >= usize::from(scene.view.stats.soft)
             }
