@@ -13,8 +13,11 @@ use crate::world::World;
 
 /// Enrollments of one script have ids below this: more than may be enrolled at once.
 const ENROLLMENTS: u8 = 48;
+/// Enrollments, locks and bursts from here on belong to a protocol that never says a word about what it is told.
+pub(crate) const SILENT: u8 = 40;
+pub(crate) const SILENT_HOLD: u8 = 200;
 /// Bit of [`PeerSpec::serves`](crate::network::PeerSpec::serves) for the service that only protocols which enroll use.
-const CHATS: u8 = 1 << PROTOCOLS.len();
+pub(crate) const CHATS: u8 = 1 << PROTOCOLS.len();
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -211,6 +214,9 @@ impl World {
             // Everybody has left.
             return;
         }
+        if is_silent(&command) {
+            return;
+        }
         let rng = &mut self.clients[c].rng;
         let mut answers: Vec<(u64, Event)> = Vec::new();
         match command {
@@ -271,6 +277,18 @@ impl World {
             self.claim(c, &Claim::Withdraw(n));
         }
     }
+}
+
+fn is_silent(command: &Command) -> bool {
+    let (id, from) = match command {
+        Command::Offer { enrollment, .. } | Command::RequestScores { enrollment, .. } => {
+            (enrollment.0, SILENT)
+        }
+        Command::Lock { lock, .. } => (lock.0, SILENT_HOLD),
+        Command::Burst { burst, .. } => (burst.0, SILENT_HOLD),
+        _ => return false,
+    };
+    id >= u64::from(from)
 }
 
 fn enrollment(n: u8) -> EnrollmentId {

@@ -3,12 +3,26 @@
 
 use std::collections::BTreeMap;
 
-use lightkeeper::manager::{BurstAnswer, Command, DialWhy, LockAnswer, Offer, Reason};
+use lightkeeper::manager::{
+    BurstAnswer, Class, Command, DialWhy, LockAnswer, Need, Offer, Reason, RequirementId,
+};
 
+use crate::brain::{self, Maker};
+use crate::claims::{CHATS, Claim, SILENT, SILENT_HOLD, Whom, Wish};
+use crate::network::{NetworkSpec, PeerSpec};
 use crate::orders::parting;
+use crate::rng::Rng;
 use crate::runner::run;
-use crate::script::Script;
-use crate::world::Options;
+use crate::script::{Act, Script};
+use crate::world::{Options, World};
+
+const SECOND: u64 = 1_000;
+const MINUTE: u64 = 60 * SECOND;
+const JUDGED: Options = Options {
+    judge: true,
+    record: false,
+    story: false,
+};
 
 /// What an order says to a protocol, or does for one.
 fn kind(command: &Command) -> Option<String> {
@@ -98,4 +112,184 @@ fn whatever_is_judged_of_claims_occurs() {
         let count = counts.get(kind).copied().unwrap_or(0);
         assert!(count >= 10, "{kind}: {count} times");
     }
+}
+
+/// Honest peers with every service, those of protocols that enroll among them, behind two bootstraps.
+fn honest(count: u16) -> NetworkSpec {
+    let group = |n: u16| u8::try_from(n % 12).expect("few groups") + 1;
+    let mut peers: Vec<PeerSpec> = (0..count)
+        .map(|n| PeerSpec {
+            claims: 0b111,
+            ..PeerSpec::honest(0b111 | CHATS, group(n))
+        })
+        .collect();
+    for n in 0..2 {
+        peers.push(PeerSpec::bootstrap((0..count).collect(), 20 + n));
+    }
+    NetworkSpec { peers }
+}
+
+#[test]
+fn what_protocols_hold_ends_although_the_shell_loses_every_callback_l4() {
+    for seed in 0..20 {
+        let waits = Wish {
+            class: Class::Opportunistic,
+            answer_ms: 60_000,
+            ..Wish::GREEDY
+        };
+        let lock = |lock, whom| Claim::Lock {
+            lock,
+            of: SILENT,
+            whom,
+            ttl_ms: 120_000,
+        };
+        let burst = Claim::OpenBurst {
+            burst: SILENT_HOLD,
+            of: SILENT + 1,
+            slots: 3,
+            max_ms: u32::MAX,
+        };
+        let begin = 3 * MINUTE;
+        let mut script = Script::new(seed, honest(10), begin + 30 * MINUTE);
+        for (n, claim) in [
+            Claim::Enroll(SILENT, Wish::MODEST),
+            Claim::Enroll(SILENT + 1, Wish::MODEST),
+            Claim::Enroll(SILENT + 2, waits),
+            lock(SILENT_HOLD, Whom::Serving(0)),
+            lock(SILENT_HOLD + 1, Whom::Serving(1)),
+            burst,
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            script = script.at(begin + n as u64, Act::Claim(claim));
+        }
+        let mut world = World::new(&script, JUDGED);
+        world.run_until(begin + 300);
+        let held = |world: &World| {
+            let manager = world.clients[0].brain.manager().expect("it is one");
+            let protocols = manager.protocols();
+            let offers = protocols.iter().filter(|it| it.offered.is_some()).count();
+            (manager.stats().locks, offers)
+        };
+        let (locks, offers) = held(&world);
+        let dials = &world.clients[0].log.dials;
+        let bursts = dials
+            .iter()
+            .filter(|(_, _, why)| matches!(why, DialWhy::Burst(_)));
+        assert!(
+            locks > 0 && offers > 0,
+            "L4, seed {seed}: {locks}, {offers}"
+        );
+        assert!(
+            bursts.count() > 0,
+            "L4, seed {seed}: nobody is dialed for the burst"
+        );
+        world.script.faults.lose = 1_000;
+        world.run();
+        assert_eq!(world.violation, None, "seed {seed}");
+        assert_eq!(held(&world), (0, 0), "L4, seed {seed}");
+    }
+}
+
+// --- A6 -----------------------------------------------------------------------------------------------------------
+
+/// A world in which peers come and go, with or without a protocol that takes what it can get and never answers.
+fn with_a_thief(seed: u64, thief: bool) -> Script {
+    let mut rng = Rng::new(seed);
+    let horizon = 15 * MINUTE;
+    // Who serves the one serves nothing of the other, so that every connection is fought for.
+    let mut network = honest(16);
+    for (place, peer) in network.peers.iter_mut().enumerate().take(16) {
+        peer.serves = if place < 6 { 0b111 } else { CHATS };
+        peer.claims = if place < 6 { 0b111 } else { 0 };
+    }
+    let mut script = Script::new(seed, network, horizon).at(0, Act::Workload { every_ms: 1_000 });
+    script.tuning.soft = 8;
+    for n in 0..12 {
+        let t = MINUTE + n * MINUTE + rng.below(20 * SECOND);
+        let place = rng.place(10);
+        script = script
+            .at(t, Act::PeerDown(place))
+            .at(t + 40 * SECOND, Act::PeerUp(place));
+        if n % 4 == 3 {
+            script = script.at(t + 20 * SECOND, Act::LoseAll);
+        }
+    }
+    // It wants what everybody has, or what nobody has.
+    let greedy = Wish {
+        need: Some(Need {
+            min: if seed % 2 == 0 { 0 } else { 8 },
+            target: 16,
+            max: 16,
+        }),
+        service: if seed % 4 < 2 { 3 } else { 4 },
+        ..Wish::GREEDY
+    };
+    let every = 3 * SECOND;
+    for round in 0..if thief { horizon / every } else { 0 } {
+        let t = 20 * SECOND + round * every;
+        let mut claims = vec![Claim::Enroll(SILENT, greedy)];
+        for place in 0..18_u8 {
+            claims.push(Claim::Lock {
+                lock: SILENT_HOLD + place,
+                of: SILENT,
+                whom: Whom::Place(u16::from(place)),
+                ttl_ms: 300_000,
+            });
+            claims.push(Claim::Extend {
+                lock: SILENT_HOLD + place,
+                ttl_ms: 300_000,
+            });
+        }
+        claims.push(Claim::OpenBurst {
+            burst: SILENT_HOLD + u8::try_from(round % 40).expect("few"),
+            of: SILENT,
+            slots: u8::MAX,
+            max_ms: u32::MAX,
+        });
+        for claim in claims {
+            script = script.at(t, Act::Claim(claim));
+        }
+    }
+    script
+}
+
+/// Seconds, from the third minute on, in which a built-in requirement was below its minimum, and what broke.
+fn starved(script: &Script, make: Maker) -> (u64, Option<String>) {
+    let mut world = World::with(script, JUDGED, make);
+    let mut seconds = 0;
+    for t in (2 * MINUTE..script.horizon_ms).step_by(1_000) {
+        world.run_until(t);
+        let needs = &script.tuning.needs;
+        let below = (0..3).zip(needs).any(|(id, need)| {
+            let serving = world.clients[0].brain.serving(RequirementId(id));
+            serving.len() < usize::from(need.min)
+        });
+        seconds += u64::from(below);
+    }
+    world.run();
+    let broken = world.violation.map(|violation| violation.to_string());
+    (seconds, broken)
+}
+
+/// Compares each seed with its twin; says in which sense the thief took something from others.
+fn theft(seeds: u64, make: Maker) -> Result<(u64, u64), String> {
+    let (mut with, mut without) = (0, 0);
+    for seed in 0..seeds {
+        let (robbed, broken) = starved(&with_a_thief(seed, true), make);
+        if let Some(broken) = broken {
+            return Err(format!("A6, seed {seed}: {broken}"));
+        }
+        let (twin, _) = starved(&with_a_thief(seed, false), brain::manager);
+        println!("{seed}: {robbed} {twin}");
+        with += robbed;
+        without += twin;
+    }
+    Ok((with, without))
+}
+
+#[test]
+fn a_malicious_protocol_takes_nothing_from_the_others_a6() {
+    println!("{:?}", theft(40, brain::manager));
 }
