@@ -87,11 +87,17 @@ impl Manager {
         None
     }
 
-    /// Whether a requirement would fall below its minimum without one of its providers.
+    /// Whether a requirement would fall below its minimum without one of its providers. What a protocol that enrolled
+    /// wants beyond its share holds nothing: or else who asks for more than there is could keep it (A6).
     fn at_minimum(&self, id: super::RequirementId) -> bool {
-        self.needs
-            .need(id)
-            .is_some_and(|need| need.min > 0 && self.needs.have(id) <= need.min)
+        let mut protocols = self.enrollments.iter();
+        let owner = protocols.find(|protocol| protocol.requirement == Some(id));
+        let guest = owner.filter(|protocol| protocol.guest.is_some());
+        let funded = guest.map_or(u16::MAX, |protocol| protocol.grant.high);
+        self.needs.need(id).is_some_and(|need| {
+            let min = u16::from(need.min).min(funded);
+            min > 0 && u16::from(self.needs.have(id)) <= min
+        })
     }
 
     /// When a connection has had its time to show what it is worth.

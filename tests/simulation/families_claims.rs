@@ -216,6 +216,12 @@ fn with_a_thief(seed: u64, thief: bool) -> Script {
             script = script.at(t + 20 * SECOND, Act::LoseAll);
         }
     }
+    // All who serve the others are away for a while: their places are free to borrow.
+    for place in 0..6 {
+        script = script
+            .at(8 * MINUTE, Act::PeerDown(place))
+            .at(8 * MINUTE + 90 * SECOND, Act::PeerUp(place));
+    }
     // It wants what everybody has, or what nobody has.
     let greedy = Wish {
         need: Some(Need {

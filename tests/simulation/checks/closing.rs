@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use libp2p_identity::PeerId;
-use lightkeeper::manager::{Command, DialWhy, Event, Notice, Outcome, Reason, RequirementId};
+use lightkeeper::manager::{
+    Command, DialWhy, Event, Notice, Outcome, Reason, RequirementId, RequirementView,
+};
 
 use super::{Invariant, Scene, Verdict, ensure};
 use crate::orders::{let_go, parting};
@@ -41,6 +43,18 @@ fn closed(command: &Command, scene: &Scene<'_>) -> Option<(PeerId, Reason)> {
     only.then_some((conn.peer, reason))
 }
 
+/// A minimum, as far as a share goes with it: what a protocol that enrolled wants beyond its own is no minimum of the
+/// node's (A6).
+fn funded(need: &RequirementView, scene: &Scene<'_>) -> u8 {
+    let owners = scene.view.protocols.iter();
+    let mut guests = owners.filter(|protocol| protocol.enrollment.is_some());
+    let guest = guests.find(|protocol| protocol.requirement == Some(need.id));
+    let high = guest
+        .and_then(|protocol| protocol.granted)
+        .map_or(u16::MAX, |grant| grant.high);
+    need.min.min(u8::try_from(high).unwrap_or(u8::MAX))
+}
+
 /// S5: no voluntary close takes a requirement below its minimum, nor below its target.
 pub(crate) struct Minima;
 
@@ -65,8 +79,8 @@ impl Invariant for Minima {
             let floor = match reason {
                 // Phase 7 may break minima, and 6 targets; the offender in 4 pays with its own.
                 Reason::MemoryPressure => 0,
-                Reason::OverLimit if above => after.min,
-                Reason::OverQuota => after.min,
+                Reason::OverLimit if above => funded(after, scene),
+                Reason::OverQuota => funded(after, scene),
                 _ => after.target,
             };
             ensure!(
