@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use libp2p_identity::PeerId;
 use lightkeeper::manager::{
-    Command, DialWhy, Event, Notice, Outcome, Reason, RequirementId, RequirementView,
+    Command, DialWhy, Event, Notice, Outcome, ProtocolView, Reason, RequirementId, RequirementView,
 };
 
 use super::{Invariant, Scene, Verdict, ensure};
@@ -44,14 +44,19 @@ fn closed(command: &Command, scene: &Scene<'_>) -> Option<(PeerId, Reason)> {
 }
 
 /// A minimum, as far as a share goes with it: what a protocol that enrolled wants beyond its own is no minimum of the
-/// node's (A6).
-fn funded(need: &RequirementView, scene: &Scene<'_>) -> u8 {
-    let owners = scene.view.protocols.iter();
-    let mut guests = owners.filter(|protocol| protocol.enrollment.is_some());
-    let guest = guests.find(|protocol| protocol.requirement == Some(need.id));
-    let high = guest
-        .and_then(|protocol| protocol.granted)
-        .map_or(u16::MAX, |grant| grant.high);
+/// node's, and one that has more than its share pays with everything (A6).
+fn funded(need: &RequirementView, reason: Reason, scene: &Scene<'_>) -> u8 {
+    const WHOLE: u32 = 256;
+    let of_need = |protocol: &&ProtocolView| protocol.requirement == Some(need.id);
+    let mut after = scene.view.protocols.iter();
+    let Some(guest) = after.find(of_need).filter(|own| own.enrollment.is_some()) else {
+        return need.min;
+    };
+    let high = guest.granted.map_or(0, |grant| grant.high);
+    let before = scene.before.protocols.iter().find(of_need);
+    let share = before.map_or(0, |own| own.share).max(guest.share);
+    let pays = reason == Reason::OverQuota && share > u32::from(high) * WHOLE;
+    let high = if pays { 0 } else { high };
     need.min.min(u8::try_from(high).unwrap_or(u8::MAX))
 }
 
@@ -79,8 +84,8 @@ impl Invariant for Minima {
             let floor = match reason {
                 // Phase 7 may break minima, and 6 targets; the offender in 4 pays with its own.
                 Reason::MemoryPressure => 0,
-                Reason::OverLimit if above => funded(after, scene),
-                Reason::OverQuota => funded(after, scene),
+                Reason::OverLimit if above => funded(after, reason, scene),
+                Reason::OverQuota => funded(after, reason, scene),
                 _ => after.target,
             };
             ensure!(
