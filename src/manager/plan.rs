@@ -210,7 +210,8 @@ impl Manager {
             .any(|id| self.needs.deficit(id) > 0 && !self.candidates.any(id));
         if sole {
             let bootstrap = peer.role == Role::Bootstrap;
-            self.begin_dial(ix, DialWhy::Redial, false, bootstrap);
+            // What was looked at before this dial is looked at again (D4).
+            self.untidy |= self.begin_dial(ix, DialWhy::Redial, false, bootstrap) == Begun::Yes;
         }
     }
 
