@@ -5,7 +5,7 @@
  */
 
 import { MAX_U16, checkFunction, checkInteger, checkKeys, checkSignal, checkText, checkTexts, fail } from "./check.js";
-import { resolveNeed } from "./options.js";
+import { parseUrl, resolveNeed } from "./options.js";
 
 /** A filter request of more content topics, or a paged history query of more, is refused by servers. */
 const MAX_FILTER_TOPICS = 100;
@@ -30,6 +30,8 @@ const MAX_DECISIONS = 1024;
 const DEFAULT_DECISIONS = 16;
 const OUTCOMES = /** @type {const} */ (["success", "ours", "busy", "unable", "broken", "fault", "lost", "absent"]);
 const CLASSES = /** @type {const} */ (["critical", "normal", "opportunistic"]);
+/** Host, port and `/ws`, `/wss`, `/tls/ws` or `/tls/sni/NAME/ws`, with a path or without. */
+const WEBSOCKET = /^\/(?:ip4\/((?:\d{1,3}\.){3}\d{1,3})|ip6\/([\da-fA-F:.]+)|dns[46]?\/([^/]+))(?:\/tcp\/(\d{1,5}))?\/(?:wss?|tls(?:\/sni\/[^/]+)?\/ws)(?:\/http-path\/[^/]+)?$/;
 /** How long `send`, `subscribe` and each page of `query` may take. */
 const DEFAULT_TIMEOUT_MS = 10_000;
 
@@ -94,6 +96,21 @@ export function checkAddress(id, address) {
   const text = checkText("address", address, "a multiaddr");
   const [, route, peer] = /^(\/.+?)(?:\/p2p\/([A-Za-z0-9]+))?$/.exec(text) ?? fail("address", "a multiaddr", text);
   return peer === undefined || peer === id ? route : fail("address", "an address of that same peer", text);
+}
+
+/**
+ * An address that a node may be told of: a WebSocket's. Whether this very page may open it is for the wasm to say.
+ *
+ * @param {string} id
+ * @param {unknown} address with or without the peer's id at its end
+ */
+export function checkRoute(id, address) {
+  const route = /** @type {string} */ (checkAddress(id, address));
+  const [, ip4, ip6, name, port = "80"] = WEBSOCKET.exec(route) ?? [];
+  const host = ip6 === undefined ? (ip4 ?? name) : `[${ip6}]`;
+  // URLs know what an ip address and a port are.
+  const good = host !== undefined && Number(port) !== 0 && parseUrl(`ws://${host}:${port}`) !== undefined;
+  return good ? route : fail("address", "the multiaddr of a WebSocket, like /dns4/example.org/tcp/443/wss", address);
 }
 
 /**

@@ -197,7 +197,11 @@ export class LightNode extends EventTarget {
 
   /** `banned` closes the connection and bars the peer until another priority is set. The others say whom to dial first among equals. */
   setPriority(id: string, priority: Priority): void;
-  /** Adds an address that you know; it is kept before those that others claim. With or without `/p2p/…` at its end. Dials nobody. */
+  /**
+   * Adds an address that you know; it is kept before those that others claim. With or without `/p2p/…` at its end. Dials nobody.
+   *
+   * @throws LightNodeError `invalid-options`: not the multiaddr of a WebSocket, or of another peer
+   */
   addRoute(id: string, address: string): void;
   /** Drops an address. An open connection stays. */
   removeRoute(id: string, address: string): void;

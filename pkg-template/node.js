@@ -7,7 +7,7 @@
  * @import { Instance } from "./instance.js"
  */
 
-import { checkAddress, checkCall, checkHint, checkName, checkPeerId, checkPriority, checkReady, checkRequirement, checkStats } from "./arguments.js";
+import { checkAddress, checkCall, checkHint, checkName, checkPeerId, checkPriority, checkReady, checkRequirement, checkRoute, checkStats } from "./arguments.js";
 import { checkText } from "./check.js";
 import { makeConnections, makeInitialSync } from "./connections.js";
 import { Enrollments } from "./enrollments.js";
@@ -311,7 +311,7 @@ export class LightNode extends EventTarget {
    * @param {string} address
    */
   addRoute(id, address) {
-    this.#life.order("addRoute", { peer: checkPeerId(id), address: checkAddress(id, address) });
+    this.#life.order("addRoute", { peer: checkPeerId(id), address: checkRoute(id, address) });
   }
 
   /**

@@ -110,7 +110,7 @@ function checkBootstrap(text, index) {
 }
 
 /** @param {string} text */
-function parseUrl(text) {
+export function parseUrl(text) {
   try {
     return new URL(text);
   } catch {

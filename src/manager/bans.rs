@@ -343,9 +343,10 @@ impl Manager {
 
     /// Takes a peer out at once, in this very input (S3), and says so.
     fn shut_out(&mut self, ix: Ix, reason: Reason) {
+        // Nobody holds it by the time that its place is decided.
+        self.let_go(ix);
         self.note_ban(ix);
         self.arm_bans(0);
-        self.let_go(ix);
         self.cancel_dial(ix);
         let conns: Vec<_> = self.connections.of(ix).map(|(id, _)| id).collect();
         for conn in conns {

@@ -283,7 +283,9 @@ impl Manager {
                 let Some(choice) = self.choose(&wants) else {
                     break;
                 };
-                if self.begin_dial(choice.ix, DialWhy::Burst(burst), false, false) != Begun::Yes {
+                if self.begin_dial(choice.candidate.ix, DialWhy::Burst(burst), false, false)
+                    != Begun::Yes
+                {
                     self.seed.undraw(drawn);
                     break;
                 }

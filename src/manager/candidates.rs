@@ -49,10 +49,6 @@ impl Standing {
         self.0 >> Self::SALT_BITS
     }
 
-    fn salt(self) -> u64 {
-        self.0 & ((1 << Self::SALT_BITS) - 1)
-    }
-
     fn value(self) -> u32 {
         let value = self.rank() >> Self::QUALITY_BITS & ((1 << Self::VALUE_BITS) - 1);
         u32::try_from(value).unwrap_or(u32::MAX)
@@ -104,7 +100,6 @@ impl Posting {
             value: standing.value(),
             quality: standing.quality(),
             group,
-            salt: standing.salt(),
         })
     }
 
@@ -149,7 +144,6 @@ pub(super) struct Candidate {
     pub(super) value: u32,
     pub(super) quality: i16,
     pub(super) group: u64,
-    pub(super) salt: u64,
 }
 
 /// The candidates of all requirements.

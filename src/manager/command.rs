@@ -184,7 +184,7 @@ pub enum Command {
         /// When to answer.
         deadline_ms: u32,
     },
-    /// Ping on one connection. `Pong` or `PingFailed` follows.
+    /// Ping on one connection. `Pong` or `PingFailed` follows; what an earlier ping on it came to is no news any more.
     Ping {
         /// Where.
         conn: ConnId,

@@ -95,6 +95,8 @@ pub(super) struct Conn {
     pub(super) serving: Services,
     pub(super) heard_at: u64,
     pub(super) pinging: Pinging,
+    /// When it was pinged last.
+    pub(super) pinged_at: u64,
     pub(super) ping_failures: u8,
     pub(super) pongs: u32,
     pub(super) successes: u32,

@@ -166,6 +166,7 @@ impl Manager {
         record.tags.retain(|of| of != tag);
         if !record.protected() {
             self.pins.protected.remove(&ix);
+            self.table.list(ix);
         }
         self.untidy = true;
     }

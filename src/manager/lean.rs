@@ -25,7 +25,7 @@ pub(super) struct Lean {
     pub(super) swapped: Option<Swapped>,
 }
 
-/// Two were replaced by one: they go before others, and that one stays until they are gone.
+/// Two were replaced by one: they go before others, and that one stays until they are gone or needed again.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Swapped {
     pub(super) pair: [ConnId; 2],
@@ -62,6 +62,11 @@ impl Manager {
         } else {
             (Vec::new(), Vec::new())
         };
+        // A replaced one that is needed again undoes the swap: whoever took over is one as any other.
+        if rest.iter().any(|candidate| self.is_replaced(candidate.id)) {
+            self.lean.swapped = None;
+            self.untidy = true;
+        }
         let spare = usize::from(self.config.spare_connections);
         let leaving = &surplus[..surplus.len().saturating_sub(spare)];
         for id in self.connections.ids() {

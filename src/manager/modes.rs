@@ -193,7 +193,7 @@ impl Manager {
             Some(peer) => self.table.find(&peer).filter(|ix| self.may_be_dialed(*ix)),
             None => self
                 .choose(&|_| WHOLE)
-                .map(|choice| choice.ix)
+                .map(|choice| choice.candidate.ix)
                 .or_else(|| self.ladder.next(1).next()),
         };
         let Some(ix) = whom else { return };
@@ -202,7 +202,7 @@ impl Manager {
         if self.begin_dial(ix, DialWhy::Sync, false, bootstrap) == Begun::Later {
             self.wait_for_token(wake);
         }
-        self.outage.probed(&self.config, &mut self.seed, now);
+        self.outage.probed(&self.config, &mut self.seed, now, false);
     }
 
     /// Whether a peer may be dialed although needs would not: only its own waits bind.

@@ -9,6 +9,10 @@ use super::reason::{NetworkState, Reason};
 
 /// Failures in a row from which on a peer itself is to blame.
 const ESCALATED: u8 = 4;
+/// What an answer after a resume may take at least, in milliseconds (4.14).
+const LEAST_ANSWER_MS: u32 = 3_000;
+/// What it may take in round trips: three times as long as a connection takes that loses its first packets.
+const ROUND_TRIPS: u32 = 12;
 
 impl Manager {
     /// The browser has no network: dials are pointless, connections may yet survive.
@@ -111,14 +115,24 @@ impl Manager {
         }
     }
 
-    /// Asks every connection for a sign of life.
+    /// Asks every connection for a sign of life: one that gives none in its time is dead (4.14). Whoever answered fast
+    /// before has less of it.
     fn ping_all(&mut self) {
         if self.outage.is_offline() {
             return;
         }
-        let open: Vec<_> = self.connections.open().map(|(id, _)| id).collect();
-        for conn in open {
-            self.ping(conn, self.config.ping_resume_timeout_ms);
+        let most = self.config.ping_resume_timeout_ms;
+        let open: Vec<_> = self
+            .connections
+            .open()
+            .map(|(id, conn)| (id, self.table.get(conn.ix).and_then(|peer| peer.rtt_ms)))
+            .collect();
+        for (conn, rtt_ms) in open {
+            if let Some(open) = self.connections.get_mut(conn) {
+                open.ping_failures = self.config.ping_failures.saturating_sub(1);
+            }
+            let needs = rtt_ms.map_or(most, |rtt| rtt.saturating_mul(ROUND_TRIPS));
+            self.ping(conn, needs.max(LEAST_ANSWER_MS).min(most));
         }
     }
 

@@ -111,6 +111,7 @@ impl Manager {
                 serving: Services::NONE,
                 heard_at: now,
                 pinging: Pinging::Idle,
+                pinged_at: now,
                 ping_failures: 0,
                 pongs: 0,
                 successes: 0,

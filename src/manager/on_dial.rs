@@ -202,10 +202,14 @@ impl Manager {
         }
         self.out.stats.dial_failures += 1;
         self.dial_ended(false);
+        // An address that leads elsewhere is no fault of the peer's, as long as there are others to try. The last one is
+        // kept, and waited for like any that fails: somebody else answers there.
+        let mut others = false;
         if let Some(peer) = self.table.get_mut(ix) {
             peer.routes.failed(&flight.route);
             if matches!(failure, DialFailure::WrongId | DialFailure::NotAllowed) {
                 peer.routes.drop_unless_last(&flight.route);
+                others = peer.routes.best().is_some_and(|route| route.failures == 0);
             }
             peer.last_reason = Some(reason_of(failure));
             self.table.regroup(ix);
@@ -217,7 +221,9 @@ impl Manager {
         let mut retry_at = None;
         if !next {
             self.end_job(ix);
-            retry_at = self.charge_dial(ix);
+            if !others {
+                retry_at = self.charge_dial(ix);
+            }
         }
         if let Some(peer) = self.table.get(ix).map(|peer| peer.id) {
             self.out.tell(Notice::Failed {
@@ -230,6 +236,11 @@ impl Manager {
             });
         }
         if next {
+            return;
+        }
+        if failure == DialFailure::WrongId {
+            // Somebody answered there: our network works.
+            self.outage.heard();
             return;
         }
         let connected = self.connections.open().next().is_some();
@@ -282,6 +293,10 @@ impl Manager {
             ..
         }) = self.end_job(ix)
         {
+            if let Some(peer) = self.table.get_mut(ix) {
+                peer.routes.cut_off(&flight.route);
+                self.table.regroup(ix);
+            }
             self.out.order(Command::CancelDial { dial: flight.dial });
         }
     }

@@ -219,9 +219,14 @@ impl Manager {
             self.revoke_locks(*conn, Revocation::Ban);
             self.close(*conn, why);
         }
-        let hung_up = self.table.get(ix).is_some_and(|p| p.bar == Bar::HungUp);
-        if conns.is_empty() && !hung_up {
-            let at = self.now.mono_ms.saturating_add(BEHAVIOUR_HALF_LIFE_MS);
+        let at = self.now.mono_ms.saturating_add(BEHAVIOUR_HALF_LIFE_MS);
+        // No wait is made shorter by another.
+        let longer = self.table.get(ix).is_some_and(|peer| match peer.bar {
+            Bar::HungUp => true,
+            Bar::Until { at: until, .. } => until > at,
+            Bar::Open => false,
+        });
+        if conns.is_empty() && !longer {
             self.set_bar(ix, Bar::Until { at, why });
         }
     }

@@ -35,8 +35,15 @@ impl Manager {
                 self.deadlines.set(timer, at);
                 debug_assert!(self.connections.get(conn).is_some(), "timers end with them");
             }
+            Timer::Ping(conn) => {
+                // Waking up pings everybody, with less patience than this would.
+                let idle_ms = self.environment.ping_idle_ms(&self.config);
+                let at = self.now.mono_ms.saturating_add(idle_ms);
+                self.deadlines.set(timer, at);
+                debug_assert!(self.connections.get(conn).is_some(), "timers end with them");
+            }
             Timer::Pong(conn) => {
-                // Waking up pings everybody again.
+                // The same.
                 if let Some(open) = self.connections.get_mut(conn) {
                     open.pinging = Pinging::Idle;
                 }

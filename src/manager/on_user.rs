@@ -173,6 +173,7 @@ impl Manager {
         if let Some(peer) = self.table.get_mut(ix) {
             peer.tags.clear();
         }
+        self.table.list(ix);
     }
 
     fn unpin(&mut self, ix: Ix) {

@@ -66,7 +66,7 @@ pub(super) struct Outage {
     groups: Vec<u64>,
     charges: VecDeque<Charge>,
     losses: VecDeque<Loss>,
-    rotation: VecDeque<Ix>,
+    pub(super) rotation: VecDeque<Ix>,
     /// Where the rotation goes on among peers that nothing recommends.
     pub(super) cursor: Option<Ix>,
 }
@@ -191,8 +191,8 @@ impl Outage {
         }
     }
 
-    /// A probe was made, or nobody could be probed.
-    pub(super) fn probed(&mut self, config: &Config, seed: &mut Seed, now: u64) {
+    /// A probe was made, or nobody could be probed. `soon`: the next one is to tell more.
+    pub(super) fn probed(&mut self, config: &Config, seed: &mut Seed, now: u64, soon: bool) {
         let Link::Suspect {
             since,
             probe_at,
@@ -204,7 +204,12 @@ impl Outage {
         if now.saturating_sub(*since) >= config.probe_eager_ms {
             *doublings = doublings.saturating_add(1).min(16);
         }
-        let distance = seed.between(config.probe_min_ms, config.probe_max_ms) << *doublings;
+        let distance = seed.between(config.probe_min_ms, config.probe_max_ms);
+        let distance = if soon {
+            distance
+        } else {
+            distance << *doublings
+        };
         *probe_at = now.saturating_add(distance.min(config.probe_cap_ms));
     }
 

@@ -13,6 +13,10 @@ impl Manager {
         let Some(open) = self.connections.get_mut(conn) else {
             return;
         };
+        if open.pinging == Pinging::Waiting && u64::from(rtt_ms) > now - open.pinged_at {
+            // It answers an earlier ping, of before a sleep perhaps.
+            return;
+        }
         open.pinging = Pinging::Idle;
         open.ping_failures = 0;
         open.pongs = open.pongs.saturating_add(1);
@@ -30,7 +34,8 @@ impl Manager {
         let Some(open) = self.connections.get_mut(conn).filter(|c| c.is_open()) else {
             return;
         };
-        if open.pinging == Pinging::Idle {
+        // No ping fails in the moment in which it is sent: an earlier one did.
+        if open.pinging == Pinging::Idle || open.pinged_at == self.now.mono_ms {
             return;
         }
         open.pinging = Pinging::Idle;
@@ -52,6 +57,7 @@ impl Manager {
             return;
         };
         open.pinging = Pinging::Waiting;
+        open.pinged_at = self.now.mono_ms;
         self.out.order(Command::Ping { conn, timeout_ms });
         let lost_at = self
             .now

@@ -100,6 +100,7 @@ impl Manager {
 
     /// Peers for what is missing, few for much.
     fn dial_needs(&mut self, wake: &mut Wake) {
+        self.selection.nobody_admitted = false;
         loop {
             // Each dial takes a candidate away: whether others are called back is asked anew after every one, or else a
             // later call of the plan would find something to do (D4).
@@ -132,18 +133,19 @@ impl Manager {
             let wants = |id: RequirementId| deficits[usize::from(id.0)];
             let drawn = self.seed.drawn();
             let Some(choice) = self.choose(&wants) else {
+                self.selection.nobody_admitted = true;
                 return;
             };
             let lost = self
                 .table
-                .get(choice.ix)
+                .get(choice.candidate.ix)
                 .is_some_and(|peer| peer.lost.is_some());
             let why = if lost {
                 DialWhy::Redial
             } else {
                 DialWhy::Need(choice.requirement)
             };
-            if self.begin_dial(choice.ix, why, false, false) != Begun::Yes {
+            if self.begin_dial(choice.candidate.ix, why, false, false) != Begun::Yes {
                 self.seed.undraw(drawn);
                 return;
             }
@@ -332,7 +334,7 @@ impl Manager {
             now,
             short: self.needs.short(),
             deficit: self.anything_missing(),
-            candidates: self.candidates_for_deficits(),
+            candidates: self.candidates_for_deficits() && !self.selection.nobody_admitted,
             pending: self.dials.len() > bootstrap_dials.len() || verifying,
             asking: self.asking.patience(&self.config, now).is_some(),
             serving: self.anybody_serves(),
@@ -439,7 +441,7 @@ impl Manager {
         self.succession = None;
         let choice = self.choose(&|id| if wanted.contains(id) { WHOLE } else { 0 });
         if let Some(choice) = choice {
-            self.begin_dial(choice.ix, DialWhy::HandOff, false, false);
+            self.begin_dial(choice.candidate.ix, DialWhy::HandOff, false, false);
         }
     }
 }

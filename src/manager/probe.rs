@@ -10,6 +10,8 @@ use super::table::Ix;
 
 /// Peers in one round of the rotation, of each kind.
 const OF_EACH_KIND: usize = 8;
+/// Peers with something to recommend them between two others.
+const APART: usize = 3;
 
 impl Manager {
     /// One dial at a time, every few seconds: the held, the reached before, the bootstraps, in rotation.
@@ -41,12 +43,18 @@ impl Manager {
                 .get(ix)
                 .is_some_and(|peer| peer.role == Role::Bootstrap);
             if self.begin_dial(ix, DialWhy::Probe, false, bootstrap) == Begun::Yes {
-                // Its end is an input.
-                self.outage.probed(&self.config, &mut self.seed, now);
+                // Its end is an input. The silence of somebody who never answered says little.
+                let met = |ix| {
+                    self.table
+                        .get(ix)
+                        .is_some_and(|peer| peer.verified.is_some())
+                };
+                let soon = !met(ix) && self.outage.rotation.front().is_some_and(|ix| met(*ix));
+                self.outage.probed(&self.config, &mut self.seed, now, soon);
             }
             return;
         }
-        self.outage.probed(&self.config, &mut self.seed, now);
+        self.outage.probed(&self.config, &mut self.seed, now, false);
         if let Some(at) = self.outage.probe_at() {
             wake.by(at);
         }
@@ -65,7 +73,7 @@ impl Manager {
         None
     }
 
-    /// A new round: the held, then those reached before and the bootstraps in turn, then anybody.
+    /// A new round: the held, then those reached before and the bootstraps in turn. One in four is anybody else.
     fn round(&mut self) -> Vec<Ix> {
         let mut round: Vec<Ix> = self.pins.held.keys().copied().collect();
         let reached: Vec<Ix> = self
@@ -74,21 +82,22 @@ impl Manager {
             .filter(|ix| self.may_probe(*ix))
             .take(OF_EACH_KIND)
             .collect();
-        let parked: Vec<Ix> = self.ladder.next(OF_EACH_KIND).collect();
+        let parked = self.ladder.next(OF_EACH_KIND);
+        let parked: Vec<Ix> = parked.filter(|ix| !reached.contains(ix)).collect();
         for place in 0..OF_EACH_KIND {
             round.extend(reached.get(place));
             round.extend(parked.get(place));
         }
         // Those whom nothing recommends take their turns from round to round.
         let others = self.table.after(self.outage.cursor, 4 * OF_EACH_KIND);
-        let mut taken = 0;
+        let mut place = APART;
         for ix in others {
             self.outage.cursor = Some(ix);
             if !round.contains(&ix) && self.may_probe(ix) {
-                round.push(ix);
-                taken += 1;
+                round.insert(place.min(round.len()), ix);
+                place += APART + 1;
             }
-            if taken == OF_EACH_KIND {
+            if place > round.len() {
                 break;
             }
         }

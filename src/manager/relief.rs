@@ -120,7 +120,7 @@ impl Manager {
             Some(ix) => (!self.candidates.services(ix).is_empty()).then_some(ix),
             None => self
                 .choose(&|id| if needed.contains(id) { WHOLE } else { 0 })
-                .map(|choice| choice.ix),
+                .map(|choice| choice.candidate.ix),
         };
         match whom.map(|ix| (ix, self.begin_dial(ix, why, false, false))) {
             Some((whom, Begun::Yes)) => {

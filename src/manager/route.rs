@@ -39,6 +39,8 @@ pub(super) struct Route {
     pub(super) verified: bool,
     /// Failures in a row.
     pub(super) failures: u8,
+    /// Smaller has its turn sooner.
+    turn: u32,
 }
 
 /// Where an address leads, in marks that only this node knows.
@@ -77,16 +79,28 @@ impl Route {
             told: Told::Claimed,
             verified: false,
             failures: 0,
+            turn: 0,
         }
     }
 
-    /// Smaller is tried first (4.7): what the user named, or what worked and still does, then what failed least, so that
-    /// every address has its turn, then what costs the page least.
-    fn rank(&self) -> (bool, u8, Told, u8, u64) {
-        let good = self.verified && self.failures < STALE_FAILURES;
-        let claim = self.told == Told::Claimed && !good;
+    /// Smaller is tried first (4.7): what the user named, or what worked and still does; then whose turn it is, so that
+    /// none waits for ever (S18); then what worked once, and what costs the page least.
+    fn rank(&self) -> (bool, u32, bool, Told, u8, u64) {
         let preference = transport::preference(self.transport);
-        (claim, self.failures, self.told, preference, self.endpoint)
+        (
+            self.is_claim(),
+            self.turn,
+            !self.verified,
+            self.told,
+            preference,
+            self.endpoint,
+        )
+    }
+
+    /// Others claim it, and it does not work now, as far as one knows.
+    fn is_claim(&self) -> bool {
+        let good = self.verified && self.failures < STALE_FAILURES;
+        self.told == Told::Claimed && !good
     }
 }
 
@@ -210,7 +224,7 @@ impl Routes {
         }
         // Most peers have one address, and there are thousands of them.
         self.list.reserve_exact(1);
-        self.list.push(Route::new(address.clone(), seed));
+        self.push(address, seed);
         self.sort();
         true
     }
@@ -228,7 +242,7 @@ impl Routes {
                     None => return,
                 };
             }
-            self.list.push(Route::new(address.clone(), seed));
+            self.push(address, seed);
         }
         if let Some(route) = self.find(address) {
             route.told = Told::Named;
@@ -251,14 +265,26 @@ impl Routes {
         if let Some(route) = self.find(address) {
             route.verified = true;
             route.failures = 0;
+            route.turn = 0;
         }
         self.sort();
     }
 
-    /// An address failed.
+    /// An address failed: now all others have their turn.
     pub(super) fn failed(&mut self, address: &Multiaddr) {
+        let last = self.last_turn();
         if let Some(route) = self.find(address) {
             route.failures = route.failures.saturating_add(1);
+            route.turn = last.saturating_add(1);
+        }
+        self.sort();
+    }
+
+    /// A dial was given up before its time. It says nothing about the address, but that was its turn.
+    pub(super) fn cut_off(&mut self, address: &Multiaddr) {
+        let last = self.last_turn();
+        if let Some(route) = self.find(address).filter(|route| route.is_claim()) {
+            route.turn = last.saturating_add(1);
         }
         self.sort();
     }
@@ -292,7 +318,70 @@ impl Routes {
         self.list.iter_mut().find(|route| route.address == *address)
     }
 
+    /// A new address comes after those that wait: else whoever names new ones again and again keeps the others waiting.
+    fn push(&mut self, address: &Multiaddr, seed: &Seed) {
+        let turn = self.last_turn();
+        let mut route = Route::new(address.clone(), seed);
+        route.turn = turn;
+        self.list.push(route);
+    }
+
+    fn last_turn(&self) -> u32 {
+        self.list.iter().map(|route| route.turn).max().unwrap_or(0)
+    }
+
     fn sort(&mut self) {
         sort_short_by_key(&mut self.list, Route::rank);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(port: u16) -> Multiaddr {
+        format!("/ip4/60.1.0.1/tcp/{port}/wss")
+            .parse()
+            .expect("an address")
+    }
+
+    #[test]
+    fn a_dial_that_was_given_up_is_the_turn_of_an_address_that_is_only_claimed() {
+        let limit = 8;
+        let seed = Seed::new([1; 32]);
+        let mut routes = Routes::default();
+        routes.add(&address(1), limit, &seed);
+        routes.add(&address(2), limit, &seed);
+        let first = routes.best().expect("there are two").address.clone();
+        routes.cut_off(&first);
+        let second = routes.best().expect("there are two").address.clone();
+        assert_ne!(second, first);
+        routes.verified(&second, limit, &seed);
+        routes.cut_off(&second);
+        assert_eq!(routes.best().expect("there are two").address, second);
+    }
+
+    #[test]
+    fn an_address_that_worked_once_has_its_turn_however_often_others_are_named_anew_s18() {
+        let limit = 8;
+        let seed = Seed::new([1; 32]);
+        let mut routes = Routes::default();
+        let good = address(1);
+        routes.verified(&good, limit, &seed);
+        // It was away for long.
+        for _ in 0..40 {
+            routes.failed(&good);
+        }
+        let mut next = 2;
+        let mut waited = 0;
+        for _ in 0..400 {
+            while routes.add(&address(next), limit, &seed) {
+                next += 1;
+            }
+            let tried = routes.best().expect("there are some").address.clone();
+            waited = if tried == good { 0 } else { waited + 1 };
+            assert!(waited <= 2 * limit, "it waits for ever");
+            routes.failed(&tried);
+        }
     }
 }

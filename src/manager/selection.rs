@@ -15,13 +15,24 @@ use super::table::Ix;
 /// Somebody who could be dialed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Choice {
-    pub(super) ix: Ix,
     pub(super) requirement: RequirementId,
     /// Priority band and value: what must not be given up for variety.
     worth: (Priority, u32),
-    quality: i16,
-    group: u64,
-    salt: u64,
+    pub(super) candidate: Candidate,
+}
+
+impl Choice {
+    /// What decides between choices. Of equals, who serves more of what nothing is missing of now is the better: it may
+    /// spare a connection when that is wanted as well.
+    fn key(&self) -> impl Ord + use<> {
+        let Candidate {
+            ix,
+            value,
+            quality,
+            group,
+        } = self.candidate;
+        (self.worth, quality, value, group, ix)
+    }
 }
 
 /// Groups from which one is tried for variety's sake.
@@ -38,6 +49,9 @@ pub(super) struct Selection {
     explored: Option<Ix>,
     /// Who is dialed so that not everything depends on one peer.
     pub(super) alternative: Option<Ix>,
+    /// There are candidates for what is missing, and none may be dialed: the caps on variety or on transports refuse
+    /// them.
+    pub(super) nobody_admitted: bool,
 }
 
 impl Manager {
@@ -218,7 +232,7 @@ impl Manager {
                 .top(requirement, self.config.groups_compared, usable);
             for candidate in top {
                 let ix = candidate.ix;
-                if choices.iter().any(|choice| choice.ix == ix) {
+                if choices.iter().any(|choice| choice.candidate.ix == ix) {
                     continue;
                 }
                 let Some(peer) = self.table.get(ix) else {
@@ -226,12 +240,9 @@ impl Manager {
                 };
                 let value = peer.value(all, self.config.unverified_counted, wants);
                 choices.push(Choice {
-                    ix,
                     requirement,
                     worth: (peer.priority, value),
-                    quality: candidate.quality,
-                    group: candidate.group,
-                    salt: candidate.salt,
+                    candidate,
                 });
             }
         }
@@ -245,16 +256,14 @@ impl Manager {
         if choices.is_empty() {
             choices = self.compare(wants, Admission::Relaxed);
         }
-        let best = *choices
-            .iter()
-            .max_by_key(|c| (c.worth, c.quality, c.group, c.salt, c.ix))?;
+        let best = *choices.iter().max_by_key(|choice| choice.key())?;
         let compared = choices.len();
         let choice = match self.try_another(best) {
             Some(other) => other,
             None => self.explore(choices, best),
         };
         self.ring
-            .chose(self.now, choice.ix, compared, choice.worth.1);
+            .chose(self.now, choice.candidate.ix, compared, choice.worth.1);
         Some(choice)
     }
 
@@ -286,14 +295,11 @@ impl Manager {
             .collect();
         let last = u64::try_from(around.len()).ok()?.checked_sub(1)?;
         let place = usize::try_from(self.seed.between(0, last)).ok()?;
-        let other = around.get(place)?;
-        self.selection.explored = Some(other.ix);
+        let candidate = *around.get(place)?;
+        self.selection.explored = Some(candidate.ix);
         Some(Choice {
-            ix: other.ix,
-            worth: (best.worth.0, other.value),
-            quality: other.quality,
-            group: other.group,
-            salt: other.salt,
+            worth: (best.worth.0, candidate.value),
+            candidate,
             ..best
         })
     }
@@ -304,8 +310,11 @@ impl Manager {
             return best;
         }
         choices.retain(|choice| choice.worth == best.worth);
-        sort_short_by_key(&mut choices, |c| (c.group, c.quality, c.salt, c.ix));
-        choices.dedup_by_key(|choice| choice.group);
+        sort_short_by_key(&mut choices, |choice| {
+            let c = choice.candidate;
+            (c.group, c.quality, c.ix)
+        });
+        choices.dedup_by_key(|choice| choice.candidate.group);
         let last = u64::try_from(choices.len()).unwrap_or(1).saturating_sub(1);
         let place = usize::try_from(self.seed.between(0, last)).unwrap_or(0);
         choices.get(place).copied().unwrap_or(best)

@@ -262,7 +262,11 @@ pub(crate) fn print() {
     let mean = settled.iter().map(excess).sum::<f64>() / count;
     let worst = settled.iter().map(excess).fold(f64::NEG_INFINITY, f64::max);
     let unmet = settled.iter().filter(|each| !each.met).count();
-    println!("{count} instances, {unmet} with a target that does not hold");
+    let over = settled.iter().filter(|each| each.open > each.optimum);
+    let over = over.count();
+    println!(
+        "{count} instances, {unmet} with a target that does not hold, {over} above the optimum"
+    );
     say("economy_excess_mean", mean, "connections");
     say("economy_excess_worst", worst, "connections");
 }

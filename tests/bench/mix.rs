@@ -1,20 +1,15 @@
-//! A mix of inputs, each timed by itself, for percentiles; and memory.
+//! A mix of inputs, each timed by itself, for percentiles.
 
 use std::collections::BTreeMap;
 
 use lightkeeper::manager::{Event, Outcome, Priority, RequirementId};
 
-use crate::memory;
 use crate::world::{REQUIREMENTS, World};
 
 /// Inputs of the mix, before what follows from them.
 const INPUTS: u64 = 60_000;
 /// Time between two of them, in milliseconds.
 const BETWEEN_MS: u64 = 40;
-/// Known peers; the last is for information, no node keeps so many.
-const SIZES: [usize; 4] = [500, 1_600, 5_000, 50_000];
-/// What is promised of 5,000.
-const PROMISED: usize = 5_000;
 
 /// A small generator: the mix is the same each time.
 struct Dice(u64);
@@ -62,13 +57,16 @@ fn step(world: &mut World, dice: &mut Dice, number: usize, peers: usize) {
     world.tell(event);
 }
 
-struct Measured {
-    all: Vec<u64>,
-    by_kind: BTreeMap<&'static str, Vec<u64>>,
-    open: usize,
+/// What each call of `handle` took, in nanoseconds, the shortest first.
+pub(crate) struct Measured {
+    pub(crate) all: Vec<u64>,
+    pub(crate) by_kind: BTreeMap<&'static str, Vec<u64>>,
+    /// Connections at the end.
+    pub(crate) open: usize,
 }
 
-fn run(peers: usize) -> Measured {
+/// The mix, in a world of so many peers.
+pub(crate) fn run(peers: usize) -> Measured {
     let mut world = World::of(peers);
     world.fails_one_in = 5;
     let mut dice = Dice(0x2545_f491_4f6c_dd1d);
@@ -98,70 +96,8 @@ fn run(peers: usize) -> Measured {
     measured
 }
 
-fn micros(sorted: &[u64], per_mille: usize) -> f64 {
+/// A percentile in microseconds.
+pub(crate) fn micros(sorted: &[u64], per_mille: usize) -> f64 {
     let place = (sorted.len() * per_mille / 1_000).min(sorted.len().saturating_sub(1));
     sorted.get(place).copied().unwrap_or(0) as f64 / 1_000.0
-}
-
-/// Bytes that a manager takes that knows so many peers.
-fn bytes(peers: usize) -> usize {
-    let mut world = World::empty(peers);
-    let events: Vec<Event> = (0..peers).map(|place| world.sighting(place)).collect();
-    let before = memory::live();
-    for event in events {
-        // The events' own memory moves into the manager, or is given back: it was counted before.
-        world.tell(event);
-    }
-    let after = memory::live();
-    assert_eq!(world.manager.stats().known as usize, peers);
-    let given: usize = (0..peers)
-        .map(|place| {
-            let before = memory::live();
-            let event = world.sighting(place);
-            let size = memory::live() - before;
-            drop(event);
-            size
-        })
-        .sum();
-    after + given - before
-}
-
-/// The table of issue 4, section 3.
-pub(crate) fn print() {
-    println!("handle, {REQUIREMENTS} requirements, microseconds");
-    println!(
-        "{:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>6}",
-        "peers", "p50", "p90", "p99", "p99.9", "inputs", "open"
-    );
-    for peers in SIZES {
-        let measured = run(peers);
-        let all = &measured.all;
-        let at = |per_mille| micros(all, per_mille);
-        println!(
-            "{peers:>8} {:>8.2} {:>8.2} {:>8.2} {:>8.2} {:>8} {:>6}",
-            at(500),
-            at(900),
-            at(990),
-            at(999),
-            all.len(),
-            measured.open,
-        );
-        if peers == PROMISED {
-            println!("         by input, of {peers} peers (to reach over all: p50 2, p99 20)");
-            for (kind, list) in &measured.by_kind {
-                println!(
-                    "{kind:>12} {:>8.2} {:>8.2} {:>8.2} {:>8}",
-                    micros(list, 500),
-                    micros(list, 990),
-                    micros(list, 999),
-                    list.len()
-                );
-            }
-        }
-    }
-    println!("memory");
-    for peers in SIZES {
-        let kib = bytes(peers) as f64 / 1_024.0;
-        println!("{peers:>8} peers {kib:>8.0} KiB (to reach at 5,000: 3,072)");
-    }
 }

@@ -33,6 +33,12 @@ const TARGETS = {
   sockets_after_ready: 0,
   lightpush_rtt_ms: 12,
   manager_handle_ns: 5_000,
+  handle_p50_us: 2,
+  handle_p99_us: 20,
+  // As log n does from 500 to 5,000.
+  handle_growth: 1.37,
+  manager_memory_kib: 3_072,
+  handle_wasm_p50_us: 15,
   heap_growth_bytes: 1024 * 1024,
   economy_excess_mean: 0.1,
   economy_excess_worst: 2,
@@ -263,10 +269,21 @@ await measure(`sockets in the ${QUIET_MINUTES} minutes after ready, nothing fail
 await browser.close();
 await fleet.stop();
 
-await measure("one step of the manager with 5,000 known peers, native", ["manager_handle_ns"], () => {
+/** Takes the numbers that a benchmark prints, one JSON object a line, beside its tables. */
+function take(/** @type {string} */ printed) {
+  console.log(printed);
+  for (const line of printed.split("\n").filter((each) => each.startsWith("{"))) {
+    const { name, value, unit } = JSON.parse(line);
+    record(name, [value], unit);
+  }
+}
+
+const STEP = ["manager_handle_ns", "handle_p50_us", "handle_p99_us", "handle_growth", "manager_memory_kib"];
+await measure("one step of the manager with 5,000 known peers, native", STEP, () => {
   const began = Date.now();
   const run = spawnSync("cargo", ["bench", "--no-default-features", "--bench", "manager"], { cwd: ROOT, encoding: "utf8", maxBuffer: 1 << 26 });
   if (run.status !== 0) throw new Error(`cargo bench failed\n${run.stdout}\n${run.stderr}`);
+  take(run.stdout);
   const folder = join(TARGET_DIR, "criterion");
   const estimates = readdirSync(folder, { recursive: true })
     .map(String)
@@ -285,11 +302,19 @@ const SIMULATED = Object.keys(TARGETS).filter((name) => /^(economy|loss|resume|h
 await measure("the manager in simulated worlds, and the strategies of others beside it", SIMULATED, () => {
   const run = spawnSync("cargo", ["bench", "--no-default-features", "--bench", "simulation"], { cwd: ROOT, encoding: "utf8", maxBuffer: 1 << 26 });
   if (run.status !== 0) throw new Error(`cargo bench failed\n${run.stdout}\n${run.stderr}`);
-  console.log(run.stdout);
-  for (const line of run.stdout.split("\n").filter((each) => each.startsWith("{"))) {
-    const { name, value, unit } = JSON.parse(line);
-    record(name, [value], unit);
-  }
+  take(run.stdout);
+});
+
+await measure("one step of the manager with 5,000 known peers, as wasm", ["handle_wasm_p50_us"], () => {
+  const target = join(FOLDER, "handle");
+  execFileSync("cargo", ["build", "--release", "--target", "wasm32-unknown-unknown", "--example", "handle"], { cwd: ROOT, stdio: "inherit" });
+  const wasm = join(TARGET_DIR, "wasm32-unknown-unknown/release/examples/handle.wasm");
+  execFileSync("wasm-bindgen", ["--target", "experimental-nodejs-module", "--out-dir", target, wasm], { cwd: ROOT, stdio: "inherit" });
+  const script = `import { handle } from ${JSON.stringify(join(target, "handle.js"))}; console.log(JSON.stringify([...handle(5_000)]))`;
+  const runs = Array.from({ length: 3 }, () => JSON.parse(execFileSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" })));
+  const [clock] = runs.map((run) => run[3]).sort((a, b) => a - b);
+  console.log(`p50, p90, p99 of each run: ${runs.map((run) => run.slice(0, 3).map((us) => us.toFixed(2)).join(" ")).join("; ")} us; reading the clock: ${clock.toFixed(2)} us`);
+  record("handle_wasm_p50_us", runs.map(([p50]) => p50), "us");
 });
 
 await measure("whose code the wasm is", [], () => {

@@ -1,7 +1,6 @@
 //! A manager and a network that answers each of its orders at once.
 
 use std::hint::black_box;
-use std::time::Instant;
 
 use libp2p_identity::PeerId;
 use lightkeeper::manager::{
@@ -9,6 +8,8 @@ use lightkeeper::manager::{
     RequirementId, RequirementSpec, Source, Time,
 };
 use multiaddr::Multiaddr;
+
+use crate::clock::nanos;
 
 /// A node of many protocols.
 pub(crate) const REQUIREMENTS: u8 = 16;
@@ -121,15 +122,14 @@ impl World {
     fn handle(&mut self, event: Event) {
         self.handled += 1;
         let kind = kind(&event);
-        let began = Instant::now();
+        let began = nanos();
         self.manager.handle(time(self.now), event);
         let mut orders = Vec::new();
         while let Some(command) = self.manager.poll() {
             orders.push(black_box(command));
         }
         if let Some(took) = &mut self.took {
-            let ns = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            took.push((kind, ns));
+            took.push((kind, nanos() - began));
         }
         for command in orders {
             self.obey(command);

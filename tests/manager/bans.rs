@@ -2,10 +2,10 @@
 
 use libp2p_identity::PeerId;
 use lightkeeper::manager::{
-    Command, Event, GateQuery, Notice, Outcome, PeerState, Priority, Reason, Source,
+    Command, DialFailure, Event, GateQuery, Notice, Outcome, PeerState, Priority, Reason, Source,
 };
 
-use crate::world::{ALL, FILTER, World, config, need};
+use crate::world::{ALL, FILTER, Reachable, World, config, need};
 
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
@@ -53,6 +53,44 @@ fn each_ban_is_longer_than_the_one_before_up_to_a_day() {
         assert_eq!(world.view(place).state, PeerState::Banned);
         world.run(1);
         assert_eq!(world.view(place).state, PeerState::Known);
+    }
+}
+
+#[test]
+fn whoever_was_held_and_never_reached_may_be_forgotten_once_banned() {
+    let mut world = idle();
+    let place = world.node(&ALL);
+    world.discovered(place, Source::PeerExchange);
+    world.nodes[place].reachable = Reachable::No(DialFailure::Unreachable);
+    world.connect_now(place);
+    world.run(100);
+    assert_eq!(world.view(place).state, PeerState::Cooling);
+    // Every input is followed by a recount of what may be forgotten (R4).
+    misbehave(&mut world, place);
+    let view = world.view(place);
+    assert_eq!((view.state, view.pinned), (PeerState::Banned, false));
+}
+
+#[test]
+fn a_peer_that_was_held_is_no_longer_once_it_is_banned() {
+    // Each input recounts who may be forgotten.
+    let mut world = idle();
+    for held in [true, false] {
+        let place = world.node(&ALL);
+        world.nodes[place].reachable = Reachable::Never;
+        world.discovered(place, Source::PeerExchange);
+        if held {
+            world.connect_now(place);
+            assert!(world.view(place).pinned);
+            // The dial ends, and the peer is about to be dialed again.
+            world.run(7_000);
+        } else {
+            let (peer, tag) = (world.nodes[place].id, "mine".to_owned());
+            world.tell(Event::Protect { peer, tag });
+        }
+        misbehave(&mut world, place);
+        assert!(!world.view(place).pinned);
+        assert_eq!(world.view(place).state, PeerState::Banned);
     }
 }
 

@@ -406,6 +406,50 @@ fn a_peer_keeps_eight_addresses_and_those_that_worked() {
 }
 
 #[test]
+fn addresses_that_lead_elsewhere_cost_no_wait_while_there_are_others() {
+    for failure in [DialFailure::WrongId, DialFailure::Unreachable] {
+        let mut world = World::offline_trees();
+        let place = world.node(&ALL);
+        world.nodes[place].reachable = Reachable::No(failure);
+        let routes = (1..=5)
+            .map(|n| format!("/ip4/10.0.0.{n}/tcp/443/wss").parse())
+            .map(|route| route.expect("an address"))
+            .collect();
+        world.tell(Event::Discovered {
+            peer: world.nodes[place].id,
+            routes,
+            claims: ALL.to_vec(),
+            source: Source::PeerExchange,
+            introducer: None,
+        });
+        world.start();
+        while world.manager.stats().dial_failures < 3 {
+            world.run(1);
+        }
+        // Three addresses are tried in one go. Two are left.
+        world.start_node(place);
+        world.run(1_000);
+        let waits = failure == DialFailure::Unreachable;
+        assert_eq!(world.connected(place), !waits, "{failure}");
+    }
+}
+
+#[test]
+fn the_only_address_is_tried_less_and_less_often_when_it_leads_elsewhere() {
+    let mut world = World::offline_trees();
+    let place = world.node(&ALL);
+    world.nodes[place].reachable = Reachable::No(DialFailure::WrongId);
+    world.discovered(place, Source::PeerExchange);
+    world.start();
+    world.run(3_600_000);
+    let first = world.dialed().len();
+    assert!(first <= 12, "{first} dials in the first hour");
+    let mark = world.mark();
+    world.run(3_600_000);
+    assert!(world.dialed_since(mark).len() <= 2);
+}
+
+#[test]
 fn a_wrong_id_does_not_end_the_job_and_the_last_address_is_never_forgotten() {
     let mut world = World::offline_trees();
     let place = world.node(&ALL);

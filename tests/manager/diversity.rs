@@ -110,6 +110,28 @@ fn no_more_than_half_of_the_connections_were_named_by_one_peer() {
 }
 
 #[test]
+fn a_bootstrap_is_released_where_the_caps_admit_nobody_else() {
+    let mut world = wanting(1, 10);
+    let (first, second) = (Some(id(500)), Some(id(501)));
+    let one: Vec<usize> = (0..30)
+        .map(|net| told(&mut world, &format!("/ip4/50.{net}.0.1/tcp/443/wss"), first))
+        .collect();
+    // There is another introducer, and nobody of his may be dialed.
+    let other = told(&mut world, "/ip4/60.1.0.1/tcp/443/wss", second);
+    world.hang_up(other);
+    let parked: Vec<usize> = (0..3).map(|_| world.node(&[LIGHT_PUSH])).collect();
+    for place in &parked {
+        world.discovered(*place, Source::Dns);
+    }
+    world.start();
+    world.hang_up(other);
+    world.run(300_000);
+    assert_eq!(connected(&world, &one), 8);
+    assert_eq!(connected(&world, &parked), 2);
+    assert_eq!(world.health(), Health::Met);
+}
+
+#[test]
 fn peers_whom_one_introducer_puts_first_do_not_hide_those_of_others() {
     let mut world = wanting(1, 12);
     for net in 0..60 {

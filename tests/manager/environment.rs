@@ -291,16 +291,81 @@ fn sleep_is_told_and_its_end_pings_everybody_once() {
     world.tell(Event::Unfreeze);
     world.tell(Event::Unfreeze);
     assert_eq!(states(&world, mark), [NetworkState::Resumed]);
-    let resumed = world.count(mark, |order| {
-        matches!(
-            order,
-            Command::Ping {
-                timeout_ms: 5_000,
-                ..
-            }
-        )
-    });
-    assert_eq!(resumed, world.manager.stats().open as usize);
+    // Round trips take 5 ms here: the least that an answer may take.
+    let timeouts = ping_timeouts(&world, mark);
+    assert_eq!(timeouts, vec![3_000; world.manager.stats().open as usize]);
+}
+
+fn ping_timeouts(world: &World, mark: usize) -> Vec<u32> {
+    let orders = world.orders[mark..].iter();
+    orders
+        .filter_map(|order| match order.command {
+            Command::Ping { timeout_ms, .. } => Some(timeout_ms),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn who_never_answered_a_ping_has_five_seconds_after_sleep() {
+    let (mut world, _) = World::fleet();
+    world.start();
+    world.run(30_000);
+    let mark = world.mark();
+    world.now += 3_600_000;
+    world.tell(Event::Unfreeze);
+    let timeouts = ping_timeouts(&world, mark);
+    assert_eq!(timeouts, vec![5_000; world.manager.stats().open as usize]);
+}
+
+#[test]
+fn one_unanswered_ping_after_sleep_ends_a_connection() {
+    let mut world = settled();
+    let open = world.manager.stats().open as usize;
+    for node in &mut world.nodes {
+        node.answers_pings = false;
+        node.reachable = Reachable::Never;
+    }
+    world.now += 3_600_000;
+    let mark = world.mark();
+    world.tell(Event::Tick);
+    world.run(2_999);
+    assert_eq!(world.closes_since(mark), []);
+    world.run(2);
+    assert_eq!(world.closes_since(mark).len(), open);
+}
+
+#[test]
+fn what_was_pinged_before_sleep_is_asked_again_after_it() {
+    // The answer, or the want of one, comes with the very input that shows that time has passed.
+    for answered in [true, false] {
+        let mut world = settled();
+        let mark = world.mark();
+        world.tell(Event::Online);
+        let asked = world.orders[mark..].iter().find_map(|order| {
+            let Command::Ping { conn, .. } = order.command else {
+                return None;
+            };
+            Some(conn)
+        });
+        let conn = asked.expect("everybody is asked");
+        for node in &mut world.nodes {
+            node.answers_pings = false;
+            node.reachable = Reachable::Never;
+        }
+        world.now += 3_600_000;
+        let mark = world.mark();
+        world.tell(if answered {
+            Event::Pong { conn, rtt_ms: 5 }
+        } else {
+            Event::PingFailed { conn }
+        });
+        assert_eq!(world.closes_since(mark), []);
+        let open = world.manager.stats().open as usize;
+        assert_eq!(ping_timeouts(&world, mark).len(), open);
+        world.run(3_001);
+        assert_eq!(world.closes_since(mark).len(), open);
+    }
 }
 
 #[test]

@@ -154,6 +154,39 @@ fn one_that_can_do_the_work_of_two_replaces_them_before_they_go() {
 }
 
 #[test]
+fn one_that_took_over_may_go_when_one_whom_it_replaced_is_needed_again() {
+    let mut world = World::with(without_spare(), 1);
+    for id in [LIGHT_PUSH, FILTER] {
+        world.set_need(id, need(0, 1, 4));
+    }
+    world.set_need(STORE, need(0, 0, 4));
+    let rich = world.node(&[LIGHT_PUSH, FILTER]);
+    let first = world.node(&[LIGHT_PUSH, STORE]);
+    let second = world.node(&[FILTER]);
+    world.start();
+    world.connects_by_itself(rich);
+    world.run(1_000);
+    world.lose(rich, CloseCause::Broken);
+    for place in [first, second] {
+        world.connects_by_itself(place);
+    }
+    world.run(20_000);
+    assert_eq!(swaps(&world), [rich]);
+    // Nobody else serves this: the first stays, and the second goes.
+    world.set_need(STORE, need(0, 1, 4));
+    world.run(5 * MINUTE);
+    assert_eq!(connected(&world), [rich, first]);
+    // What the first does not do, another does who is cared for more.
+    let other = world.node(&[FILTER]);
+    world.connects_by_itself(other);
+    world.set_priority(rich, Priority::Low);
+    let mark = world.mark();
+    world.run(30 * MINUTE);
+    assert_eq!(connected(&world), [first, other]);
+    assert!(!loses_a_line(&world, mark));
+}
+
+#[test]
 fn nobody_is_swapped_for_one_who_is_cared_for_less() {
     let (mut world, rich) = two_and_one(without_spare(), Reachable::Never);
     // While it can't be reached, its priority falls.

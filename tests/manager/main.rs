@@ -31,6 +31,8 @@ mod selection;
 mod service;
 mod snapshot;
 mod start_up;
+#[cfg(not(target_arch = "wasm32"))]
+mod streams;
 mod user;
 mod vocabulary;
 mod world;

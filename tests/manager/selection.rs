@@ -33,6 +33,56 @@ fn a_peer_that_claims_several_missing_services_wins() {
     }
 }
 
+/// One thing is missing; of those who claim it the last claims everything.
+fn one_rich_of_seven(seed: u8) -> (World, usize) {
+    let mut config = config(false);
+    config.explore_one_in = u64::MAX;
+    let mut world = World::with(config, seed);
+    world.set_need(LIGHT_PUSH, need(1, 1, 1));
+    for id in [FILTER, STORE] {
+        world.set_need(id, need(0, 0, 4));
+    }
+    let poor = [&[LIGHT_PUSH][..]; 6];
+    let places: Vec<usize> = poor
+        .into_iter()
+        .chain([&ALL[..]])
+        .map(|serves| world.node(serves))
+        .collect();
+    for place in &places {
+        world.discovered(*place, Source::PeerExchange);
+    }
+    (world, places[6])
+}
+
+#[test]
+fn of_equals_for_what_is_missing_the_one_that_serves_more_is_dialed() {
+    for seed in 0..30 {
+        let (mut world, rich) = one_rich_of_seven(seed);
+        world.start();
+        assert_eq!(world.dialed(), [rich], "seed {seed}");
+        // What is wanted later costs no connection.
+        for id in [FILTER, STORE] {
+            world.set_need(id, need(0, 1, 4));
+        }
+        world.run(1_000);
+        assert_eq!(world.dialed(), [rich], "seed {seed}");
+    }
+}
+
+#[test]
+fn what_the_user_says_of_a_peer_counts_before_what_it_serves_besides() {
+    let (mut world, _) = one_rich_of_seven(1);
+    let poor = 2;
+    world.tell(Event::Hint {
+        peer: world.nodes[poor].id,
+        tag: "useful".to_owned(),
+        value: 50,
+        ttl_ms: None,
+    });
+    world.start();
+    assert_eq!(world.dialed(), [poor]);
+}
+
 #[test]
 fn a_whole_netgroup_weighs_as_one_peer() {
     let mut chosen = 0;

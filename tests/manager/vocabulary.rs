@@ -174,6 +174,18 @@ fn a_protected_connection_stays_as_long_as_a_tag_stands() {
 }
 
 #[test]
+fn who_is_no_longer_protected_may_be_forgotten() {
+    // Each input recounts who may be.
+    let mut world = idle();
+    let place = world.node(&ALL);
+    world.discovered(place, Source::PeerExchange);
+    protect(&mut world, place, "tag");
+    world.set_priority(place, Priority::Medium);
+    unprotect(&mut world, place, "tag");
+    assert_eq!(world.view(place).state, PeerState::Known);
+}
+
+#[test]
 fn protecting_dials_nobody() {
     let mut world = idle();
     let place = world.node(&ALL);

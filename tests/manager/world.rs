@@ -4,15 +4,16 @@
 //! each. Every order is kept with the time at which it was given, and the manager's indexes are recounted after every
 //! input.
 
+mod answers;
 mod asking;
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 use libp2p_identity::{Keypair, PeerId};
 use lightkeeper::manager::{
-    Cause, CloseCause, Command, Config, ConnId, DialFailure, DialId, Direction, Event, Metadata,
-    Need, Outcome, Priority, Reason, Recorded, RequirementId, RequirementSpec, Source, Time,
+    Cause, CloseCause, Command, Config, ConnId, DialFailure, Direction, Event, Metadata, Need,
+    Outcome, Priority, Reason, Recorded, RequirementId, RequirementSpec, Source, Time,
 };
 use multiaddr::Multiaddr;
 
@@ -87,20 +88,17 @@ pub(crate) struct World {
     named: u64,
 }
 
-thread_local! {
-    static KEYS: RefCell<Vec<PeerId>> = const { RefCell::new(Vec::new()) };
-}
+/// Keys take long to make: each is made once for all stories.
+static IDS: Mutex<BTreeMap<usize, PeerId>> = Mutex::new(BTreeMap::new());
 
 /// The same ids in every run.
 pub(crate) fn id(place: usize) -> PeerId {
-    KEYS.with_borrow_mut(|keys| {
-        while keys.len() <= place {
-            let mut secret = [7; 32];
-            secret[..8].copy_from_slice(&(keys.len() as u64 + 1).to_be_bytes());
-            let key = Keypair::ed25519_from_bytes(secret).expect("any 32 bytes are a key");
-            keys.push(key.public().to_peer_id());
-        }
-        keys[place]
+    let mut ids = IDS.lock().expect("nobody panics with it");
+    *ids.entry(place).or_insert_with(|| {
+        let mut secret = [7; 32];
+        secret[..8].copy_from_slice(&(place as u64 + 1).to_be_bytes());
+        let key = Keypair::ed25519_from_bytes(secret).expect("any 32 bytes are a key");
+        key.public().to_peer_id()
     })
 }
 
@@ -392,120 +390,6 @@ impl World {
             });
             self.obey(command);
         }
-    }
-
-    fn obey(&mut self, command: Command) {
-        match command {
-            Command::Dial {
-                dial,
-                peer,
-                timeout_ms,
-                ..
-            } => self.dial(dial, peer, timeout_ms),
-            Command::CancelDial { dial } => self.queue.retain(|_, event| match event {
-                Event::Connected { dial: of, .. } => *of != Some(dial),
-                Event::DialFailed { dial: of, .. } => *of != dial,
-                _ => true,
-            }),
-            Command::Close { conn, .. } | Command::Drain { conn, .. } => {
-                if self.confirms_closes {
-                    let cause = CloseCause::Ordered;
-                    self.later(1, Event::Closed { conn, cause });
-                }
-            }
-            Command::Ping { conn, timeout_ms } => match self.conns.get(&conn) {
-                Some(place) if self.nodes[*place].answers_pings => {
-                    self.later(STEP_MS, Event::Pong { conn, rtt_ms: 5 });
-                }
-                Some(_) => self.later(u64::from(timeout_ms), Event::PingFailed { conn }),
-                None => {}
-            },
-            Command::Discover => {
-                let wait = self.tree_ms;
-                for place in self.tree.clone() {
-                    let event = self.sighting(place, Source::Dns, None);
-                    self.later(wait, event);
-                }
-                let found = u32::try_from(self.tree.len()).expect("few nodes");
-                let failed = found == 0;
-                self.later(wait, Event::DnsFinished { found, failed });
-            }
-            Command::QueryPeers { peer, .. } => {
-                let node = self.find(&peer).expect("only nodes are asked");
-                let node = self.nodes[node].clone();
-                let Some(wait) = node.exchange_ms else { return };
-                for place in &node.knows {
-                    let event = self.sighting(*place, Source::PeerExchange, Some(peer));
-                    self.later(wait, event);
-                }
-                let found = u32::try_from(node.knows.len()).ok();
-                self.later(wait, Event::PeerExchangeDone { peer, found });
-            }
-            Command::Offer { .. }
-            | Command::Lock { .. }
-            | Command::Burst { .. }
-            | Command::RequestScores { .. }
-            | Command::Notify(_) => {}
-        }
-    }
-
-    fn dial(&mut self, dial: DialId, peer: PeerId, timeout_ms: u32) {
-        let place = self.find(&peer).expect("only nodes are dialed");
-        let failed = |failure| Event::DialFailed { dial, failure };
-        let wait = match self.nodes[place].reachable {
-            Reachable::Yes => DIAL_MS,
-            Reachable::Slowly(ms) => ms,
-            Reachable::No(failure) => return self.later(STEP_MS, failed(failure)),
-            Reachable::Never => {
-                return self.later(u64::from(timeout_ms), failed(DialFailure::Timeout));
-            }
-            Reachable::Lost => return,
-        };
-        self.named += 1;
-        let conn = ConnId(self.named);
-        self.conns.insert(conn, place);
-        let route = self.nodes[place].address.clone();
-        self.later(
-            wait,
-            Event::Connected {
-                conn,
-                peer,
-                direction: Direction::Outbound,
-                route,
-                dial: Some(dial),
-            },
-        );
-        let before = self.now;
-        self.now += wait;
-        self.greets(conn, place);
-        self.now = before;
-    }
-
-    /// What a node says on a new connection.
-    fn greets(&mut self, conn: ConnId, place: usize) {
-        let node = self.nodes[place].clone();
-        if node.identifies {
-            let mut protocols: Vec<String> = node
-                .serves
-                .iter()
-                .map(|id| PROTOCOLS[usize::from(id.0)].to_owned())
-                .collect();
-            protocols.extend(node.speaks);
-            if node.exchanges {
-                protocols.push(EXCHANGE.to_owned());
-            }
-            let agent = "test".to_owned();
-            self.later(
-                STEP_MS,
-                Event::Identified {
-                    conn,
-                    protocols,
-                    agent,
-                },
-            );
-        }
-        let metadata = node.metadata;
-        self.later(2 * STEP_MS, Event::Metadata { conn, metadata });
     }
 }
 

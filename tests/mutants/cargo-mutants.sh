@@ -9,13 +9,14 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/setup.sh"
 HERE=$ROOT/tests/mutants
 OUT=$OUT_DIR/cargo-mutants
-# cargo-mutants builds in a copy of its own.
+# cargo-mutants builds in copies of its own. Few cases for each property: there are a hundred mutants and more.
 unset CARGO_TARGET_DIR
+export PROPTEST_CASES=${PROPTEST_CASES:-16}
 
 rm -rf "$OUT"
 mkdir -p "$OUT"
 status=0
-(cd "$ROOT" && cargo mutants --no-shuffle --colors never --output "$OUT" --no-default-features \
+(cd "$ROOT" && cargo mutants --no-shuffle --colors never --jobs 2 --profile sim --output "$OUT" --no-default-features \
   --file src/manager/guards.rs --file src/manager/backoff.rs --file src/manager/quota.rs \
   -- --lib --test manager) || status=$?
 # 2: some survived; 3: some timed out, which a test would have seen too. All else is no result.

@@ -66,9 +66,23 @@ test("a closed node refuses every wish", async () => {
   for (const read of [() => node.explain(PEER), () => node.record(), () => node.watchPeers(), () => node.errors()]) assert.throws(read, code("closed"));
 });
 
+for (const route of ["/ip4/1.2.3.4/tcp/8000/ws", "/ip6/2001:db8::1/wss", "/dns/a/tcp/1/tls/ws", "/dns6/a.example.org/tcp/443/tls/sni/b.example.org/ws", "/dns4/a/tcp/1/wss/http-path/waku"]) {
+  test(`${route} is a route`, async () => {
+    const { wasm, node } = await running();
+    node.addRoute(PEER, route);
+    assert.deepEqual(wasm.posts.at(-1).params, { peer: PEER, address: route });
+  });
+}
+
 for (const [label, option, wish] of [
   ["an address for a peer", "peer", (node) => node.addRoute(ROUTE, ROUTE)],
   ["an address that is none", "address", (node) => node.addRoute(PEER, "wss://a.example.org")],
+  ["an address of no protocol", "address", (node) => node.addRoute(PEER, "/nonsense")],
+  ["an address without its value", "address", (node) => node.addRoute(PEER, "/dns4/a.example.org/tcp/wss")],
+  ["an address of no such ip", "address", (node) => node.addRoute(PEER, "/ip4/1.2.3.256/tcp/443/wss")],
+  ["an address of no such port", "address", (node) => node.addRoute(PEER, "/ip6/2001:db8::1/tcp/65536/wss")],
+  ["an address at port 0", "address", (node) => node.addRoute(PEER, "/ip4/1.2.3.4/tcp/0/ws")],
+  ["an address that no page can dial", "address", (node) => node.addRoute(PEER, "/ip4/1.2.3.4/tcp/4001")],
   ["an address of somebody else", "address", (node) => node.removeRoute(PEER, `${ROUTE}/p2p/${OTHER}`)],
   ["a tag without a name", "tag", (node) => node.protect(PEER, "")],
   ["a tag as long as a story", "tag", (node) => node.unprotect(PEER, "a".repeat(65))],

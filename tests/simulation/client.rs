@@ -61,6 +61,8 @@ pub(crate) enum What {
     Works,
     /// A request comes to its end.
     Answers(ConnId, Event),
+    /// What a connection's n-th ping came to.
+    Pinged(ConnId, u64, Event),
 }
 
 /// One input and the orders that followed.
@@ -110,6 +112,8 @@ pub(crate) struct Client {
     pub(crate) rng: Rng,
     pub(crate) dials: BTreeMap<DialId, Dialing>,
     pub(crate) links: BTreeMap<ConnId, Link>,
+    /// How many pings each connection was sent.
+    pub(crate) pings: BTreeMap<ConnId, u64>,
     pub(crate) named: u64,
     /// When the timer that counts is to fire.
     pub(crate) armed: Option<u64>,
@@ -138,6 +142,7 @@ impl Client {
             rng,
             dials: BTreeMap::new(),
             links: BTreeMap::new(),
+            pings: BTreeMap::new(),
             named: 0,
             armed: None,
             deferred: Vec::new(),

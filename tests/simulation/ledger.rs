@@ -36,6 +36,8 @@ pub(crate) struct ConnRecord {
     pub(crate) metadata: Option<Metadata>,
     /// Pings without a sign of life since.
     pub(crate) unanswered: u32,
+    /// When it was told to prove that it lives, unless it did: then one ping is enough (4.14).
+    pub(crate) on_trial: Option<u64>,
 }
 
 /// Why a peer is to be left alone for a while.
@@ -100,6 +102,8 @@ pub(crate) struct Ledger {
     pub(crate) wall: u64,
     /// The machine slept before this input.
     resumed: bool,
+    /// Everybody is to show a sign of life since this input: after sleep, or on what may be another network.
+    asks_all: bool,
     /// A minimum is missed around this input.
     missed: bool,
     /// Whom the gate let in just now.
@@ -107,6 +111,7 @@ pub(crate) struct Ledger {
     close_ms: u64,
     ban_ms: u64,
     ban_cap_ms: u64,
+    ban_memory_ms: u64,
     other_network_ms: u64,
     prune_wait_ms: u64,
     resume_late_ms: u64,
@@ -128,11 +133,13 @@ impl Ledger {
             handled_at: now.mono_ms,
             wall: now.wall_ms,
             resumed: false,
+            asks_all: false,
             missed: false,
             at_the_gate: None,
             close_ms: config.close_ms,
             ban_ms: config.ban_ms,
             ban_cap_ms: config.ban_cap_ms,
+            ban_memory_ms: config.ban_memory_ms,
             other_network_ms: config.other_network_ms,
             prune_wait_ms: config.prune_wait_ms,
             resume_late_ms: config.resume_late_ms,
@@ -223,6 +230,11 @@ impl Ledger {
             self.ended(*id);
         }
         if let Input::Event(event) = input {
+            let anew = matches!(
+                event,
+                Event::Online | Event::NetworkChanged { .. } | Event::Unfreeze
+            );
+            self.asks_all = self.resumed || anew;
             let pinned = after.subject.as_ref().is_some_and(|view| view.pinned);
             self.claims.told(mono, event, &self.dials, &self.conns);
             self.event(event, pinned);
@@ -287,7 +299,7 @@ impl Ledger {
                 if record.banned_by_user {
                     record.requested = false;
                 } else {
-                    record.banned_until = None;
+                    record.banned_until = record.banned_until.map(|until| until.min(now));
                     record.hung_up = false;
                 }
             }
@@ -343,6 +355,7 @@ impl Ledger {
                         identified: false,
                         metadata: None,
                         unanswered: 0,
+                        on_trial: None,
                     },
                 );
             }
@@ -359,6 +372,7 @@ impl Ledger {
             Event::Pong { conn, .. } => {
                 if let Some(conn) = self.conns.get_mut(conn) {
                     conn.unanswered = 0;
+                    conn.on_trial = None;
                 }
             }
             Event::Closed { conn, .. } => self.ended(*conn),
@@ -438,6 +452,9 @@ impl Ledger {
             Command::Ping { conn, .. } => {
                 if let Some(conn) = self.conns.get_mut(conn) {
                     conn.unanswered += 1;
+                    if self.asks_all {
+                        conn.on_trial = Some(now);
+                    }
                 }
             }
             Command::Notify(notice) => self.notice(notice),
@@ -483,8 +500,15 @@ impl Ledger {
                 reason: Reason::BannedForFaults,
             } => {
                 let (first, cap) = (self.ban_ms, self.ban_cap_ms);
+                let memory = self.ban_memory_ms;
                 let record = self.peers.entry(*peer).or_default();
-                // 30 minutes, 4 hours, 24 hours (4.16).
+                // 30 minutes, 4 hours, 24 hours; forgotten after a week without (4.16).
+                if record
+                    .banned_until
+                    .is_some_and(|until| until + memory <= now)
+                {
+                    record.bans = 0;
+                }
                 let hold = first
                     .saturating_mul(8_u64.saturating_pow(record.bans))
                     .min(cap);

@@ -286,16 +286,30 @@ impl World {
     }
 
     fn pings(&mut self, c: usize, conn: ConnId, timeout_ms: u32) {
-        let client = &self.clients[c];
+        let client = &mut self.clients[c];
+        let pings = client.pings.entry(conn).or_insert(0);
+        *pings += 1;
+        let ping = *pings;
         let place = client.links.get(&conn).map(|link| link.place);
         let answers =
             place.filter(|place| client.environment.network && self.network.is_up(*place, self.t));
         match answers {
             Some(place) => {
                 let rtt_ms = 2 * u32::from(self.network.spec.peers[place].hop_ms);
-                self.call_back(c, u64::from(rtt_ms), Event::Pong { conn, rtt_ms });
+                let pong = Event::Pong { conn, rtt_ms };
+                self.after(c, u64::from(rtt_ms), What::Pinged(conn, ping, pong));
             }
-            None => self.call_back(c, u64::from(timeout_ms), Event::PingFailed { conn }),
+            None => {
+                let failed = Event::PingFailed { conn };
+                self.after(c, u64::from(timeout_ms), What::Pinged(conn, ping, failed));
+            }
+        }
+    }
+
+    /// Only the last ping of a connection is spoken of.
+    pub(crate) fn pinged(&mut self, c: usize, conn: ConnId, ping: u64, event: Event) {
+        if self.clients[c].pings.get(&conn) == Some(&ping) {
+            self.call_back(c, 0, event);
         }
     }
 

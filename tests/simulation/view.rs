@@ -73,15 +73,15 @@ impl View {
             deadline_lag_ms: other.stats.deadline_lag_ms,
             ..self.stats.clone()
         };
-        // Who is best goes with the time too: what is known of them fades.
-        let requirements = |view: &Self| {
+        // Who comes first among those that serve goes with the time, too: scores fade.
+        let unordered = |view: &Self| -> Vec<RequirementView> {
             let mut all = view.requirements.clone();
-            for view in &mut all {
-                view.peers.sort_unstable();
+            for requirement in &mut all {
+                requirement.peers.sort_unstable();
             }
             all
         };
-        requirements(self) == requirements(other)
+        unordered(self) == unordered(other)
             && stats == other.stats
             && self.health == other.health
             && (self.next_deadline.is_none() || self.next_deadline >= other.next_deadline)

@@ -170,6 +170,7 @@ impl World {
             }
             What::Works => self.works(c),
             What::Answers(conn, event) => self.answered(c, conn, event),
+            What::Pinged(conn, ping, event) => self.pinged(c, conn, ping, event),
         }
     }
 

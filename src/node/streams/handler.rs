@@ -32,8 +32,10 @@ pub enum Command {
         /// The protocols, preferred first.
         protocols: Vec<StreamProtocol>,
     },
-    /// Send a ping.
+    /// Send a ping, and forget one that is under way.
     Ping {
+        /// Which of the connection's.
+        ping: u32,
         /// When to give up.
         timeout: Duration,
     },
@@ -72,13 +74,13 @@ pub enum Report {
         /// For what.
         protocol: StreamProtocol,
     },
-    /// A ping came back.
-    Pong {
+    /// A ping came back, or did not.
+    PingEnded {
+        /// Which of the connection's.
+        ping: u32,
         /// Round trip.
-        rtt: Duration,
+        rtt: Option<Duration>,
     },
-    /// A ping did not come back.
-    PingFailed,
     /// No stream of ours is open any more.
     Drained,
 }
@@ -88,8 +90,8 @@ pub enum Report {
 pub enum Purpose {
     /// A request of the behaviour.
     Request(StreamRequest, Slot),
-    /// A ping with this timeout.
-    Ping(Duration),
+    /// A ping, which of the connection's, with this timeout.
+    Ping(u32, Duration),
 }
 
 type ToBehaviour = ConnectionHandlerEvent<Protocols, Purpose, Report>;
@@ -112,8 +114,14 @@ pub struct Handler {
 
 enum Pinging {
     Idle,
-    Opening,
-    Waiting(BoxFuture<'static, std::io::Result<Duration>>),
+    Opening(u32),
+    Waiting(u32, BoxFuture<'static, std::io::Result<Duration>>),
+}
+
+impl Pinging {
+    fn is_opening(&self, ping: u32) -> bool {
+        matches!(self, Self::Opening(opening) if *opening == ping)
+    }
 }
 
 impl Handler {
@@ -211,11 +219,10 @@ impl ConnectionHandler for Handler {
                     error: OpenError::LimitReached,
                 }),
             },
-            Command::Ping { timeout } => {
-                if matches!(self.pinging, Pinging::Idle) {
-                    self.pinging = Pinging::Opening;
-                    self.request(vec![ping::PROTOCOL], Purpose::Ping(timeout), timeout);
-                }
+            Command::Ping { ping, timeout } => {
+                self.pinging = Pinging::Opening(ping);
+                let purpose = Purpose::Ping(ping, timeout);
+                self.request(vec![ping::PROTOCOL], purpose, timeout);
             }
             Command::Drain => {
                 self.draining = true;
@@ -242,9 +249,12 @@ impl ConnectionHandler for Handler {
                     protocol,
                     stream: Stream::new(stream, slot),
                 }),
-                Purpose::Ping(timeout) => {
-                    self.pinging = Pinging::Waiting(Box::pin(ping::send(stream, timeout)));
-                    self.wake();
+                Purpose::Ping(ping, timeout) => {
+                    if self.pinging.is_opening(ping) {
+                        let echo = Box::pin(ping::send(stream, timeout));
+                        self.pinging = Pinging::Waiting(ping, echo);
+                        self.wake();
+                    }
                 }
             },
             ConnectionEvent::DialUpgradeError(DialUpgradeError { info, error }) => match info {
@@ -257,9 +267,11 @@ impl ConnectionHandler for Handler {
                     };
                     self.report(Report::OpenFailed { request, error });
                 }
-                Purpose::Ping(_) => {
-                    self.pinging = Pinging::Idle;
-                    self.report(Report::PingFailed);
+                Purpose::Ping(ping, _) => {
+                    if self.pinging.is_opening(ping) {
+                        self.pinging = Pinging::Idle;
+                    }
+                    self.report(Report::PingEnded { ping, rtt: None });
                 }
             },
             _ => {}
@@ -270,14 +282,13 @@ impl ConnectionHandler for Handler {
         if let Some(event) = self.queue.pop_front() {
             return Poll::Ready(event);
         }
-        if let Pinging::Waiting(echo) = &mut self.pinging
+        if let Pinging::Waiting(ping, echo) = &mut self.pinging
             && let Poll::Ready(result) = echo.as_mut().poll(cx)
         {
+            let (ping, rtt) = (*ping, result.ok());
             self.pinging = Pinging::Idle;
-            return Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(match result {
-                Ok(rtt) => Report::Pong { rtt },
-                Err(_) => Report::PingFailed,
-            }));
+            let report = Report::PingEnded { ping, rtt };
+            return Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(report));
         }
         // An answered ping stream needs no word: it ended.
         while let Poll::Ready(Some(_)) = self.answering.poll_next_unpin(cx) {}

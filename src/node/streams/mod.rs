@@ -152,8 +152,9 @@ pub enum Event {
 pub struct Behaviour {
     config: Config,
     next_request: u64,
-    /// Open connections, so that a request for a dead one is answered instead of lost.
-    connections: LiteMap<ConnectionId, ()>,
+    /// Open connections, so that a request for a dead one is answered instead of lost, and how many pings each was sent:
+    /// only the last counts.
+    connections: LiteMap<ConnectionId, u32>,
     /// Requests that a handler has and has not answered yet.
     pending: LiteMap<StreamRequest, (PeerId, ConnectionId)>,
     queue: VecDeque<ToSwarm<Event, handler::Command>>,
@@ -200,10 +201,13 @@ impl Behaviour {
         request
     }
 
-    /// Sends a ping. `Pong` or `PingFailed` follows, unless the connection ends first or a ping is under way.
+    /// Sends a ping. `Pong` or `PingFailed` follows, unless the connection ends first. A ping that is under way is given
+    /// up: nothing is said of it.
     pub fn ping(&mut self, peer: PeerId, connection: ConnectionId, timeout: Duration) {
-        if self.connections.contains_key(&connection) {
-            self.notify(peer, connection, handler::Command::Ping { timeout });
+        if let Some(pings) = self.connections.get_mut(&connection) {
+            *pings += 1;
+            let ping = *pings;
+            self.notify(peer, connection, handler::Command::Ping { ping, timeout });
         }
     }
 
@@ -266,7 +270,7 @@ impl NetworkBehaviour for Behaviour {
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
         match event {
             FromSwarm::ConnectionEstablished(e) => {
-                self.connections.insert(e.connection_id, ());
+                self.connections.insert(e.connection_id, 0);
             }
             FromSwarm::ConnectionClosed(e) => {
                 self.connections.remove(&e.connection_id);
@@ -336,12 +340,19 @@ impl NetworkBehaviour for Behaviour {
                 connection,
                 protocol,
             },
-            handler::Report::Pong { rtt } => Event::Pong {
-                peer,
-                connection,
-                rtt,
-            },
-            handler::Report::PingFailed => Event::PingFailed { peer, connection },
+            handler::Report::PingEnded { ping, rtt } => {
+                if self.connections.get(&connection) != Some(&ping) {
+                    return;
+                }
+                match rtt {
+                    Some(rtt) => Event::Pong {
+                        peer,
+                        connection,
+                        rtt,
+                    },
+                    None => Event::PingFailed { peer, connection },
+                }
+            }
             handler::Report::Drained => return self.close(peer, connection),
         };
         self.push(ToSwarm::GenerateEvent(event));
@@ -355,5 +366,32 @@ impl NetworkBehaviour for Behaviour {
                 Poll::Pending
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_last_ping_is_spoken_of() {
+        let mut behaviour = Behaviour::new(Config::default());
+        let (peer, connection) = (PeerId::random(), ConnectionId::new_unchecked(1));
+        behaviour.connections.insert(connection, 0);
+        behaviour.ping(peer, connection, Duration::from_secs(10));
+        behaviour.ping(peer, connection, Duration::from_secs(3));
+        behaviour.queue.clear();
+        for ping in [1, 2] {
+            let report = handler::Report::PingEnded { ping, rtt: None };
+            behaviour.on_connection_handler_event(peer, connection, report);
+        }
+        let told = behaviour.queue.iter();
+        let failed = told.filter(|action| {
+            let ToSwarm::GenerateEvent(event) = action else {
+                return false;
+            };
+            matches!(event, Event::PingFailed { .. })
+        });
+        assert_eq!((failed.count(), behaviour.queue.len()), (1, 1));
     }
 }

@@ -13,6 +13,9 @@ use crate::ledger::ConnRecord;
 use crate::orders::parting;
 use crate::view::Input;
 
+/// What a connection has at least to answer after sleep (4.14).
+const LEAST_ANSWER_MS: u64 = 3_000;
+
 /// See the module.
 #[derive(Default)]
 pub(crate) struct Plausible {
@@ -87,7 +90,11 @@ impl Plausible {
             Reason::NotAdmitted => {
                 !record.admitted || scene.view.stats.known as usize >= config.max_peers
             }
-            Reason::PingTimeout => record.unanswered >= u32::from(config.ping_failures),
+            Reason::PingTimeout => {
+                let in_time = |since| ledger.now < since + LEAST_ANSWER_MS;
+                record.unanswered >= u32::from(config.ping_failures)
+                    || record.on_trial.is_some_and(|since| !in_time(since))
+            }
             Reason::IdentifyFailed => {
                 let silent = !record.identified && age >= config.identify_ms;
                 let unverified = config.verify_ms + config.unverified_ms;

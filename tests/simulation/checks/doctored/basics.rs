@@ -192,6 +192,20 @@ fn a_close_for_a_reason_that_is_not_so_breaks_s19() {
 }
 
 #[test]
+fn giving_a_connection_less_than_its_time_to_answer_after_sleep_breaks_s19() {
+    for (waited_ms, broken) in [(2_999, Some("S19")), (3_000, None)] {
+        let mut trace = Trace::started();
+        let conn = trace.connects(1);
+        let timeout_ms = 3_000;
+        trace.well(Event::Online, &[Command::Ping { conn, timeout_ms }]);
+        trace.t += waited_ms;
+        let order = close(conn, Reason::PingTimeout);
+        let judged = trace.told(Event::PingFailed { conn }, &[order]);
+        assert_eq!(judged, broken, "after {waited_ms} ms");
+    }
+}
+
+#[test]
 fn a_denial_for_a_reason_that_is_not_so_breaks_s19() {
     for reason in [
         Reason::Stopped,
