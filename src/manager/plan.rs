@@ -212,8 +212,7 @@ impl Manager {
             .any(|id| self.needs.deficit(id) > 0 && !self.candidates.any(id));
         if sole {
             let bootstrap = peer.role == Role::Bootstrap;
-            // What was looked at before this dial is looked at again (D4).
-            self.untidy |= self.begin_dial(ix, DialWhy::Redial, false, bootstrap) == Begun::Yes;
+            self.begin_dial(ix, DialWhy::Redial, false, bootstrap);
         }
     }
 
