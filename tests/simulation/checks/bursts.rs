@@ -175,7 +175,11 @@ impl Passing {
         let (ledger, config, now) = (scene.ledger, scene.config, scene.now());
         let claims = &ledger.claims;
         let mut looked = BTreeSet::new();
-        self.looks.retain(|id, _| claims.bursts.contains_key(id));
+        // After a stop an id may be used anew.
+        self.looks.retain(|id, _| {
+            let burst = claims.bursts.get(id);
+            burst.is_some_and(|burst| burst.closed_at.is_some())
+        });
         for (id, burst) in &claims.bursts {
             let Some(closed_at) = burst.closed_at else {
                 continue;
