@@ -8,8 +8,9 @@ use lightkeeper::manager::{
     RequirementId, Time,
 };
 
+use crate::application::{SILENT, SILENT_HOLD};
 use crate::brain::{self, Brain, Maker};
-use crate::claims::{CHATS, Claim, SILENT, SILENT_HOLD, Whom, Wish};
+use crate::claims::{CHATS, Claim, Whom, Wish};
 use crate::network::{NetworkSpec, PeerSpec};
 use crate::orders::parting;
 use crate::rng::Rng;
@@ -226,7 +227,7 @@ fn with_a_thief(seed: u64, thief: bool) -> Script {
     // It wants what everybody has, or what nobody has.
     let greedy = Wish {
         need: Some(Need {
-            min: if seed % 2 == 0 { 0 } else { 8 },
+            min: if seed.is_multiple_of(2) { 0 } else { 8 },
             target: 16,
             max: 16,
         }),
