@@ -61,7 +61,7 @@ fn a_dial_for_a_burst_that_is_over_breaks_s12() {
 fn a_burst_that_takes_the_place_of_another_breaks_s12() {
     let (mut trace, _) = Trace::bursting();
     let other = trace.connects(1);
-    trace.chat(2, 2, true);
+    trace.chat(0, 2, true);
     trace.view.stats.soft = 2;
     trace.well(Event::Online, &[]);
     let order = close(other, Reason::OverLimit);
