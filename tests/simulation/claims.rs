@@ -150,7 +150,7 @@ impl World {
                 whom,
                 ttl_ms,
             } => {
-                let Some(peer) = self.whom(c, *whom) else {
+                let Some(peer) = self.meant(c, *whom) else {
                     return;
                 };
                 Event::Lock {
@@ -195,7 +195,7 @@ impl World {
         self.user(c, event);
     }
 
-    fn whom(&self, c: usize, whom: Whom) -> Option<PeerId> {
+    fn meant(&self, c: usize, whom: Whom) -> Option<PeerId> {
         match whom {
             Whom::Place(place) => self.place(place).map(|place| self.network.ids[place]),
             Whom::Serving(requirement) => {
