@@ -212,20 +212,22 @@ impl Invariant for TriedAgain {
                 self.idle_ms.remove(&view.id);
                 continue;
             }
-            let idle = *self.idle_ms.entry(view.id).or_insert(0);
-            if idle <= patience(scene) {
-                continue;
-            }
             let ledger_peers = ledger.peers.iter();
             let mut candidates = ledger_peers
                 .filter(|(peer, record)| self.is_candidate(peer, record, view.id, scene))
                 .filter(|(peer, _)| ledger.conns_of(peer).is_empty());
-            if let Some((peer, _)) = candidates.next() {
-                return Err(format!(
-                    "{:?} is below its target, nobody was dialed for {idle} ms, and {peer} could be",
-                    view.id
-                ));
-            }
+            // Nobody is tried while there is nobody: the time begins with the first.
+            let Some((peer, _)) = candidates.next() else {
+                self.idle_ms.remove(&view.id);
+                continue;
+            };
+            let peer = *peer;
+            let idle = *self.idle_ms.entry(view.id).or_insert(0);
+            ensure!(
+                idle <= patience(scene),
+                "{:?} is below its target, nobody was dialed for {idle} ms, and {peer} could be",
+                view.id
+            );
         }
         Ok(())
     }
