@@ -12,7 +12,7 @@ use super::Manager;
 use super::command::{Command, Grant, Offer};
 use super::config::Config;
 use super::deadlines::Timer;
-use super::event::{Class, ConnId, EnrollmentId, Need, ProtocolSpec, Quota, RequirementId};
+use super::event::{Bound, Class, ConnId, EnrollmentId, Need, ProtocolSpec, Quota, RequirementId};
 use super::quota::{Request, allocate};
 use super::reason::Reason;
 use super::requirements::Sweep;
@@ -318,7 +318,13 @@ impl Manager {
             .enumerate()
             .map(|(place, protocol)| match &protocol.guest {
                 Some(guest) => asked(&guest.spec, soft),
-                None => Request::new(self.class_of(place), 1, Quota::default(), soft),
+                // What is built in asks for what its minimum may take: nobody who enrolls gets that (A6).
+                None => {
+                    let need = protocol.requirement.and_then(|id| self.needs.need(id));
+                    let min = need.map(|need| Bound::Count(u16::from(need.min)));
+                    let quota = Quota { min, max: None };
+                    Request::new(self.class_of(place), 1, quota, soft)
+                }
             })
             .collect();
         allocate(&requests, soft)

@@ -17,7 +17,8 @@ pub(super) enum Pressure {
     Spent,
     /// Every target holds without it (lean-down, lifetime, phases 2, 3 and 5).
     Voluntary,
-    /// As before, but for the targets of these requirements: they belong to the protocol that has too much (phase 4).
+    /// As before, but for the targets of these requirements: they belong to the protocol that has too much (phase 4). If
+    /// that is one that enrolled, its minimum does not hold either.
     Arbitration(Services),
     /// Every target holds without it, but its locks may be revoked, and it may be young (phase 6, first half).
     BreakLocks,
@@ -69,7 +70,7 @@ impl Manager {
         if self.mode.keeps(conn) {
             return Some(Guard::Sync);
         }
-        if !last_resort && open.serving.iter().any(|id| self.at_minimum(id)) {
+        if !last_resort && open.serving.iter().any(|id| self.at_minimum(id, pressure)) {
             return Some(Guard::Minimum);
         }
         let held = pressure.holds_targets(open.serving);
@@ -87,11 +88,22 @@ impl Manager {
         None
     }
 
-    /// Whether a requirement would fall below its minimum without one of its providers.
-    fn at_minimum(&self, id: super::RequirementId) -> bool {
-        self.needs
-            .need(id)
-            .is_some_and(|need| need.min > 0 && self.needs.have(id) <= need.min)
+    /// Whether a requirement would fall below its minimum without one of its providers. What a protocol that enrolled
+    /// wants beyond its share is no minimum: or else who asks for more than there is would keep it (A6).
+    fn at_minimum(&self, id: super::RequirementId, pressure: Pressure) -> bool {
+        let mut protocols = self.enrollments.iter();
+        let guest = protocols
+            .find(|protocol| protocol.requirement == Some(id))
+            .filter(|protocol| protocol.guest.is_some());
+        let funded = match (guest, pressure) {
+            (None, _) => u16::MAX,
+            (Some(_), Pressure::Arbitration(offender)) if offender.contains(id) => 0,
+            (Some(protocol), _) => protocol.grant.high,
+        };
+        self.needs.need(id).is_some_and(|need| {
+            let min = u16::from(need.min).min(funded);
+            min > 0 && u16::from(self.needs.have(id)) <= min
+        })
     }
 
     /// When a connection has had its time to show what it is worth.

@@ -423,9 +423,12 @@ impl Manager {
             self.enforce_transport_caps();
             self.regulate();
             self.tidy();
+            let dials = self.out.stats.dials;
             self.plan();
+            // What comes first in a plan has not seen the dials of what comes after.
+            let dialed = self.out.stats.dials > dials;
             let adapted = self.readapt();
-            if !adapted && !self.untidy && !self.needs.is_dirty() {
+            if !adapted && !dialed && !self.untidy && !self.needs.is_dirty() {
                 break;
             }
         }

@@ -21,6 +21,12 @@ impl Manager {
         self.ladder
             .observe(self.now.mono_ms, self.anybody_serves(), connected);
         if self.run == Run::Running && !self.outage.is_offline() {
+            let bearable = self.environment.memory() < MemoryLevel::Critical;
+            let short = self.needs.short() && bearable;
+            if !short && self.mode.dials() && !self.outage.is_suspect() {
+                // First: others wait for what these occupy (D4).
+                self.give_up_surplus_dials();
+            }
             self.go_on(&mut wake);
             if !self.mode.dials() {
                 self.dial_sync(&mut wake);
@@ -29,8 +35,7 @@ impl Manager {
                 self.probe(&mut wake);
             } else {
                 self.dial_pins(false, &mut wake);
-                let bearable = self.environment.memory() < MemoryLevel::Critical;
-                if self.needs.short() && bearable {
+                if short {
                     self.dial_anchors();
                     self.dial_needs(&mut wake);
                     self.redial_at_once();
@@ -40,7 +45,6 @@ impl Manager {
                     self.make_room();
                 } else {
                     self.asking.satisfied();
-                    self.give_up_surplus_dials();
                     self.dial_alternative(&mut wake);
                 }
                 self.dial_bursts(&mut wake);

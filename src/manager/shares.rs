@@ -123,7 +123,9 @@ impl Manager {
         };
         let lacks = |(protocol, used): (&Protocol, &Used)| {
             used.share < u32::from(protocol.grant.low) * WHOLE
-                && protocol.requirement.is_some_and(|id| !self.needs.met(id))
+                && protocol
+                    .requirement
+                    .is_some_and(|id| !self.needs.met(id) && self.candidates.any(id))
         };
         let wanted = total > soft || self.enrollments.iter().zip(&used).any(lacks);
         let now = self.now.mono_ms;

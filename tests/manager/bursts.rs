@@ -101,6 +101,10 @@ fn a_burst_makes_connections_beyond_what_is_needed_and_leaves_none_behind() {
 #[test]
 fn a_burst_ends_at_its_deadline_and_its_slots_are_bounded_by_the_hard_cap() {
     let mut world = settled();
+    // Everything is the protocol's, but one place.
+    for id in ALL {
+        world.set_need(id, need(0, 2, 4));
+    }
     let before = u8::try_from(world.open()).unwrap();
     world.tell(Event::SetLimits {
         soft: Some(u16::from(before) + 2),

@@ -91,14 +91,36 @@ fn the_requirements_of_the_configuration_are_protocols_from_the_start() {
         .iter()
         .map(|p| (p.name.as_str(), p.requirement, p.class, p.granted))
         .collect();
-    let granted = Some(grant(0, 5));
+    // What their minima may take is theirs.
+    let critical = |name, id| (name, Some(id), Class::Critical, Some(grant(1, 5)));
     assert_eq!(
         told,
         [
-            ("lightPush", Some(LIGHT_PUSH), Class::Critical, granted),
-            ("filter", Some(FILTER), Class::Critical, granted),
-            ("store", Some(STORE), Class::Normal, granted),
+            critical("lightPush", LIGHT_PUSH),
+            critical("filter", FILTER),
+            ("store", Some(STORE), Class::Normal, Some(grant(0, 5))),
         ]
+    );
+}
+
+/// A6: nobody who enrolls is promised what the node's own minima need, however much it asks for.
+#[test]
+fn a_guest_that_wants_everything_leaves_the_minima_of_the_built_in_ones() {
+    let mut world = World::new();
+    for (id, enrollment) in [(1, FIRST), (2, SECOND)] {
+        let greedy = ProtocolSpec {
+            weight: 16,
+            ..wanting(&format!("greedy-{id}"), Class::Critical, 5_000)
+        };
+        world.enroll(enrollment, greedy);
+    }
+    let mut low = |name: &str| {
+        let protocol = world.protocol(name).expect("it is there");
+        protocol.granted.or(protocol.offered).expect("a share").low
+    };
+    assert_eq!(
+        ["lightPush", "filter", "store", "greedy-1", "greedy-2"].map(&mut low),
+        [1, 1, 0, 7, 7]
     );
 }
 
@@ -196,12 +218,12 @@ fn a_counter_offer_waits_for_an_answer_and_silence_accepts_it() {
     let mark = world.mark();
     world.enroll(FIRST, greedy);
     let counter = Offer::Counter {
-        grant: grant(15, 15),
+        grant: grant(13, 13),
         answer_ms: 10_000,
     };
     assert_eq!(world.names_offered(mark), [(FIRST, counter)]);
     let chat = world.protocol("chat").expect("it has an offer");
-    assert_eq!((chat.granted, chat.offered), (None, Some(grant(15, 15))));
+    assert_eq!((chat.granted, chat.offered), (None, Some(grant(13, 13))));
     assert_eq!(chat.requirement, None);
     world.run(9_999);
     assert_eq!(
@@ -210,10 +232,10 @@ fn a_counter_offer_waits_for_an_answer_and_silence_accepts_it() {
     );
     world.run(1);
     let chat = world.protocol("chat").expect("it is enrolled");
-    assert_eq!((chat.granted, chat.offered), (Some(grant(15, 15)), None));
+    assert_eq!((chat.granted, chat.offered), (Some(grant(13, 13)), None));
     assert_eq!(world.have(FOURTH), 2);
     let holds = Offer::Counter {
-        grant: grant(15, 15),
+        grant: grant(13, 13),
         answer_ms: 0,
     };
     assert_eq!(

@@ -190,7 +190,10 @@ fn three_quarters_of_the_connections_may_be_locked() {
     config.soft_connections = 8;
     config.hard_connections = 10;
     let mut world = World::with(config, 1);
-    world.set_need(STORE, need(0, 7, 7));
+    // Everything is the protocol's, but one place.
+    for id in ALL {
+        world.set_need(id, need(0, 7, 7));
+    }
     for _ in 0..7 {
         let place = world.node(&ALL);
         world.discovered(place, Source::PeerExchange);

@@ -280,6 +280,40 @@ fn the_protocol_that_exceeds_its_share_pays_for_what_is_missing() {
     assert_eq!(world.dialed_since(mark), [0_usize; 0]);
 }
 
+/// A6: nobody can call more its minimum than it was granted.
+#[test]
+fn a_guest_above_its_share_pays_with_what_it_calls_its_minimum() {
+    let mut world = World::with(few(8, 20), 1);
+    for _ in 0..8 {
+        let place = world.node(&[]);
+        world.nodes[place].speaks = vec![CHAT.to_owned()];
+        world.named(place);
+    }
+    for id in ALL {
+        world.set_need(id, need(0, 0, 2));
+    }
+    world.start();
+    world.enroll(FIRST, spec("chat", Some(need(8, 8, 8))));
+    world.run(60_000);
+    assert_eq!(open(&world), 8);
+    let store = world.node(&[STORE]);
+    world.discovered(store, Source::PeerExchange);
+    let mark = world.mark();
+    world.set_need(STORE, need(1, 1, 2));
+    world.run(10_000);
+    assert!(world.connected(store));
+    assert_eq!(world.closes_since(mark), [Reason::OverQuota]);
+    // Nor does it hold up a lower cap: down to what was granted it gives way.
+    let limits = |hard| Event::SetLimits {
+        soft: Some(hard),
+        hard: Some(hard),
+    };
+    world.tell(limits(4));
+    world.run(30_000);
+    assert_eq!(open(&world), 4);
+    assert!(world.connected(store));
+}
+
 #[test]
 fn no_room_is_made_for_what_nobody_could_serve() {
     let mut world = crowd(few(4, 20), &[LIGHT_PUSH], 4);

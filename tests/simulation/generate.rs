@@ -90,6 +90,9 @@ fn more_troubles(seed: u64, rng: &mut Rng, busy_ms: u64, acts: u64, script: &mut
     if matches!(seed % 8, 6 | 7) {
         book::tune(seed, &mut script.tuning);
     }
+    if matches!(seed % 8, 4 | 7) {
+        claims::prepare(rng, script);
+    }
     for n in 0..acts {
         let t = rng.below(busy_ms);
         let kind = kinds[usize::try_from(n).expect("few") % kinds.len()];

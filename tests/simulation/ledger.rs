@@ -10,6 +10,7 @@ use lightkeeper::manager::{
 use multiaddr::Multiaddr;
 
 use crate::ledger_bans::Rules;
+use crate::ledger_claims::Claims;
 use crate::ledger_steering::Steering;
 use crate::orders::{let_go, parting};
 use crate::view::{Input, View};
@@ -103,6 +104,7 @@ pub(crate) struct Ledger {
     pub(crate) conns: BTreeMap<ConnId, ConnRecord>,
     pub(crate) peers: BTreeMap<PeerId, PeerRecord>,
     pub(crate) steering: Steering,
+    pub(crate) claims: Claims,
     /// When there were none.
     pub(crate) lonely_since: u64,
     /// The clocks of the last event.
@@ -133,6 +135,7 @@ impl Ledger {
             conns: BTreeMap::new(),
             peers: BTreeMap::new(),
             steering: Steering::new(config),
+            claims: Claims::new(config),
             lonely_since: now.mono_ms,
             handled_at: now.mono_ms,
             wall: now.wall_ms,
@@ -238,9 +241,11 @@ impl Ledger {
             }
         }
         // Closes that nobody confirmed are over by themselves.
-        let close_ms = self.config.close_ms;
-        self.conns
-            .retain(|_, conn| conn.closing.is_none_or(|(at, _)| mono < at + close_ms));
+        let since = mono.saturating_sub(self.config.close_ms);
+        let over = |conn: &ConnRecord| conn.closing.is_some_and(|(at, _)| at <= since);
+        while let Some((id, _)) = self.conns.iter().find(|(_, conn)| over(conn)) {
+            self.ended(*id);
+        }
         if let Input::Event(event) = input {
             let anew = matches!(
                 event,
@@ -251,6 +256,7 @@ impl Ledger {
             let banned = record.is_some_and(|peer| peer.banned(mono));
             self.steering.told(mono, event, self.running, banned, after);
             let subject = after.subject.as_ref();
+            self.claims.told(mono, event, &self.dials, &self.conns);
             let pinned = subject.is_some_and(|view| view.pinned);
             self.event(event, pinned);
             self.book(event, subject);
@@ -396,15 +402,7 @@ impl Ledger {
                     conn.on_trial = None;
                 }
             }
-            Event::Closed { conn, .. } => {
-                if let Some(gone) = self.conns.remove(conn)
-                    && gone.closing.is_none_or(|(_, why)| {
-                        matches!(why, Reason::PingTimeout | Reason::IdentifyFailed)
-                    })
-                {
-                    self.lost(&gone.peer);
-                }
-            }
+            Event::Closed { conn, .. } => self.ended(*conn),
             Event::DialFailed { dial, failure } => {
                 let elsewhere = matches!(failure, DialFailure::WrongId | DialFailure::NotAllowed);
                 if let Some(dial) = self.dials.remove(dial)
@@ -416,6 +414,15 @@ impl Ledger {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// A connection is gone, whether we were told or gave up waiting for that.
+    fn ended(&mut self, conn: ConnId) {
+        let gone = self.conns.remove(&conn);
+        let dead = |why| matches!(why, Reason::PingTimeout | Reason::IdentifyFailed);
+        if let Some(gone) = gone.filter(|c| c.closing.is_none_or(|(_, why)| dead(why))) {
+            self.lost(&gone.peer);
         }
     }
 
@@ -436,6 +443,7 @@ impl Ledger {
     /// Takes an order.
     pub(crate) fn ordered(&mut self, command: &Command) {
         let now = self.now;
+        self.claims.ordered(command);
         if let Some((conn, reason, drain_ms)) = parting(command)
             && let Some(conn) = self.conns.get_mut(&conn)
         {

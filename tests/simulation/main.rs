@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `script`, `generate` | what happens in a run, as a value, written by hand or from a seed |
 //! | `claims`, `steering`, `book` | acts of one kind each: what they are, do, and how often they happen |
+//! | `application`, `claims_generate` | the protocols' own answers; how often which claim is made |
 //! | `network`, `browser`, `environment` | the world as it is |
 //! | `shell`, `acts`, `client`, `brain`, `world` | how orders are carried out, and what comes back |
 //! | `ledger` and its parts, `view`, `judge`, `checks` | the slow and obvious bookkeeping, and the invariants of section 5 |
@@ -17,15 +18,18 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 mod acts;
+mod application;
 mod book;
 mod brain;
 mod browser;
 mod checks;
 mod claims;
+mod claims_generate;
 mod client;
 mod environment;
 mod families;
 mod families_book;
+mod families_claims;
 mod families_cost;
 mod families_herd;
 mod families_order;
@@ -35,6 +39,7 @@ mod judge;
 mod ledger;
 mod ledger_bans;
 mod ledger_book;
+mod ledger_claims;
 mod ledger_steering;
 mod names;
 mod network;

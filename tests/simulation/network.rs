@@ -12,6 +12,8 @@ use crate::rng::Rng;
 pub(crate) const SERVICES: u8 = 3;
 pub(crate) const PROTOCOLS: [&str; 3] = ["/lightpush/3", "/filter/2", "/store/3"];
 pub(crate) const EXCHANGE: &str = "/peer-exchange/2";
+/// What no client requires by itself: only protocols that enroll do.
+pub(crate) const CHAT: &str = "/chat/1";
 
 /// How a peer behaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +55,7 @@ pub(crate) enum Behaviour {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PeerSpec {
     pub(crate) behaviour: Behaviour,
-    /// Bit `n`: serves requirement `n`. Liars identify these.
+    /// Bit `n`: serves requirement `n`; the next bit: speaks [`CHAT`]. Liars identify these.
     pub(crate) serves: u8,
     /// Bit `n`: others say that it serves requirement `n`.
     pub(crate) claims: u8,
@@ -375,6 +377,9 @@ impl Network {
             .collect();
         if spec.knows.is_some() {
             protocols.push(EXCHANGE.to_owned());
+        }
+        if spec.serves(SERVICES) {
+            protocols.push(CHAT.to_owned());
         }
         protocols
     }

@@ -85,17 +85,19 @@ impl Way {
 /// Plays a record. Returns the first step at which the orders differ.
 pub(crate) fn play(machine: &mut dyn Machine, steps: &[Step], way: Way) -> Result<(), String> {
     let mut rng = way.extra.map(Rng::new);
-    let mut last = way.zero();
+    // A question moves no clock of the machine's.
+    let (mut handled, mut last) = (way.zero(), way.zero().mono_ms);
     for (n, step) in steps.iter().enumerate() {
         let time = way.time(step.time);
         if let Some(rng) = &mut rng {
             let due = machine.next_deadline().unwrap_or(u64::MAX);
             let until = time.mono_ms.min(due.saturating_sub(1));
             // Clocks that differ would be a sleep.
-            let even = time.wall_ms.saturating_sub(last.wall_ms) == time.mono_ms - last.mono_ms;
-            if even && until > last.mono_ms && rng.per_mille(300) {
-                let mono_ms = rng.between(last.mono_ms, until);
-                let wall_ms = last.wall_ms + (mono_ms - last.mono_ms);
+            let passed = time.mono_ms - handled.mono_ms;
+            let even = time.wall_ms.saturating_sub(handled.wall_ms) == passed;
+            if even && until > last && rng.per_mille(300) {
+                let mono_ms = rng.between(last, until);
+                let wall_ms = handled.wall_ms + (mono_ms - handled.mono_ms);
                 machine.handle(Time { mono_ms, wall_ms }, Event::Tick);
                 machine.read();
                 if let Some(command) = machine.poll() {
@@ -103,10 +105,10 @@ pub(crate) fn play(machine: &mut dyn Machine, steps: &[Step], way: Way) -> Resul
                 }
             }
         }
+        last = time.mono_ms;
         match &step.input {
             Input::Event(event) => {
-                // A question moves no clock.
-                last = time;
+                handled = time;
                 machine.handle(time, event.clone());
             }
             Input::Gate(query, verdict) => {

@@ -2,6 +2,7 @@
 
 use lightkeeper::manager::{Need, Outcome};
 
+use crate::claims::{Claim, Wish};
 use crate::environment::Weather;
 use crate::network::{Behaviour, NetworkSpec, PeerSpec};
 use crate::runner::run;
@@ -97,4 +98,36 @@ fn the_last_who_served_is_lost_while_two_others_are_dialed() {
     };
     script.brand = crate::browser::Brand::Firefox;
     holds(&script);
+}
+
+/// What protocols that enroll need is tried for like everything else (L5), and found when it comes (L1).
+#[test]
+fn the_only_provider_of_a_guest_is_away_for_hours() {
+    let guest = Wish {
+        min: None,
+        need: Some(Need {
+            min: 1,
+            target: 1,
+            max: 1,
+        }),
+        ..Wish::MODEST
+    };
+    let hour = 3_600_000;
+    let provider = PeerSpec {
+        serves: 0b1111,
+        claims: 0,
+        ..PeerSpec::honest(0b1111, 4)
+    };
+    let mut peers = vec![PeerSpec::honest(0b111, 1), PeerSpec::honest(0b111, 2)];
+    peers.push(provider);
+    peers.push(PeerSpec::bootstrap(vec![0, 1, 2], 3));
+    let script = Script::new(3, NetworkSpec { peers }, 8 * hour)
+        .at(0, Act::PeerDown(2))
+        .at(1_000, Act::Claim(Claim::Enroll(1, guest)))
+        .at(6 * hour, Act::PeerUp(2));
+    holds(&script);
+    let log = run(&script, Options::default()).log;
+    let met = log.minima_after(6 * hour);
+    let cap = 3_600_000 + 60_000;
+    assert!(met.is_some_and(|ms| ms > 0 && ms <= cap), "{met:?}");
 }

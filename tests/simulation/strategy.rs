@@ -37,7 +37,7 @@ fn behaviour() -> impl Strategy<Value = Behaviour> {
 fn peer() -> impl Strategy<Value = PeerSpec> {
     (
         behaviour(),
-        0..8_u8,
+        0..16_u8,
         prop::option::of(0..8_u8),
         1..6_u8,
         prop::option::weighted(0.3, prop::collection::vec(0..12_u16, 0..8)),
@@ -108,6 +108,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::Stop),
         2 => Just(Act::Start),
         3 => crate::book::strategy(),
+        6 => crate::claims::strategy().prop_map(Act::Claim),
     ]
 }
 

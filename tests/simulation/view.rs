@@ -1,10 +1,12 @@
 //! What can be read of a manager after an input, as a plain value: checks judge these, so that a doctored one can be
 //! put in its place.
 
+use std::collections::BTreeSet;
+
 use libp2p_identity::PeerId;
 use lightkeeper::manager::{
     Event, GateQuery, Health, HealthReason, Manager, PeerState, PeerView, Priority, ProtocolView,
-    Reason, RequirementView, ScoreParts, Stats, What,
+    Reason, RequirementId, RequirementView, ScoreParts, Stats, What,
 };
 
 /// Decisions of one input, and more.
@@ -35,6 +37,8 @@ pub(crate) struct View {
     /// How it stood before the input, and how after it, when the input says something of it.
     pub(crate) prior: Option<Standing>,
     pub(crate) standing: Option<Standing>,
+    /// The scores of those who serve.
+    pub(crate) scores: Vec<(PeerId, i16)>,
 }
 
 /// What speaks for or against a peer.
@@ -72,8 +76,15 @@ impl Standing {
 
 impl View {
     pub(crate) fn of(manager: &Manager, subject: Option<PeerId>) -> Self {
+        let requirements = manager.requirements();
+        let serving: BTreeSet<PeerId> = requirements
+            .iter()
+            .flat_map(|view| view.peers.iter().copied())
+            .collect();
+        let score = |peer| Some((peer, manager.peer(&peer)?.score));
         Self {
-            requirements: manager.requirements(),
+            scores: serving.into_iter().filter_map(score).collect(),
+            requirements,
             protocols: manager.protocols(),
             stats: manager.stats(),
             health: manager.health(),
@@ -93,6 +104,11 @@ impl View {
             requirement.peers.sort();
         }
         requirements
+    }
+
+    /// Their ids are no places: requirements come and go.
+    pub(crate) fn requirement(&self, id: RequirementId) -> Option<&RequirementView> {
+        self.requirements.iter().find(|view| view.id == id)
     }
 
     pub(crate) fn minima_hold(&self) -> bool {

@@ -101,7 +101,9 @@ impl Invariant for Few {
             .open()
             .filter(|(_, conn)| {
                 let record = ledger.peer(&conn.peer);
-                record.is_bootstrap() && !record.requested
+                // A lock holds whoever it is on, as the user does.
+                let locked = ledger.claims.is_locked(&conn.peer);
+                record.is_bootstrap() && !record.requested && !locked
             })
             .map(|(_, conn)| conn.peer)
             .collect();

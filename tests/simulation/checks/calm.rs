@@ -26,6 +26,7 @@ fn is_routine(event: &Event) -> bool {
             | Event::Pong { .. }
             | Event::PeerExchangeDone { .. }
             | Event::DnsFinished { .. }
+            | Event::Scores { .. }
             | Event::Report {
                 outcome: Outcome::Success | Outcome::Ours,
                 ..
@@ -69,8 +70,14 @@ impl Invariant for Quiet {
         let now = scene.now();
         let done = match command {
             Command::Dial { why, .. } => {
-                let wanted = scene.ledger.needs.iter().any(|need| need.target > 0);
-                let wished = matches!(why, DialWhy::Requested | DialWhy::Probe | DialWhy::Sync);
+                let enrolled = scene.view.requirements.iter();
+                let mut enrolled = enrolled.chain(&scene.before.requirements);
+                let wanted = scene.ledger.needs.iter().any(|need| need.target > 0)
+                    || enrolled.any(|view| view.target > 0);
+                let wished = matches!(
+                    why,
+                    DialWhy::Requested | DialWhy::Probe | DialWhy::Sync | DialWhy::Burst(_)
+                );
                 ensure!(
                     wanted || wished,
                     "a dial ({why:?}) though nothing is wanted"

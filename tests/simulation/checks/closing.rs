@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use libp2p_identity::PeerId;
-use lightkeeper::manager::{Command, DialWhy, Event, Notice, Outcome, Reason, RequirementId};
+use lightkeeper::manager::{
+    Command, DialWhy, Event, Notice, Outcome, ProtocolView, Reason, RequirementId, RequirementView,
+};
 
 use super::{Invariant, Scene, Verdict, ensure};
 use crate::orders::{let_go, parting};
@@ -43,6 +45,23 @@ fn closed(command: &Command, scene: &Scene<'_>) -> Option<(PeerId, Reason)> {
     only.then_some((conn.peer, reason))
 }
 
+/// A minimum, as far as a share goes with it: what a protocol that enrolled wants beyond its own is no minimum of the
+/// node's, and one that has more than its share pays with everything (A6).
+fn funded(need: &RequirementView, reason: Reason, scene: &Scene<'_>) -> u8 {
+    const WHOLE: u32 = 256;
+    let of_need = |protocol: &&ProtocolView| protocol.requirement == Some(need.id);
+    let mut after = scene.view.protocols.iter();
+    let Some(guest) = after.find(of_need).filter(|own| own.enrollment.is_some()) else {
+        return need.min;
+    };
+    let high = guest.granted.map_or(0, |grant| grant.high);
+    let before = scene.before.protocols.iter().find(of_need);
+    let share = before.map_or(0, |own| own.share).max(guest.share);
+    let pays = reason == Reason::OverQuota && share > u32::from(high) * WHOLE;
+    let high = if pays { 0 } else { high };
+    need.min.min(u8::try_from(high).unwrap_or(u8::MAX))
+}
+
 /// S5: no voluntary close takes a requirement below its minimum, nor below its target.
 pub(crate) struct Minima;
 
@@ -61,14 +80,14 @@ impl Invariant for Minima {
         let counted = scene.ledger.conns.len() + scene.ledger.dials.len();
         let above = counted > usize::from(scene.view.stats.hard);
         for id in served(scene, &peer) {
-            let Some(after) = scene.view.requirements.get(usize::from(id.0)) else {
+            let Some(after) = scene.view.requirement(id) else {
                 continue;
             };
             let floor = match reason {
                 // Phase 7 may break minima, and 6 targets; the offender in 4 pays with its own.
                 Reason::MemoryPressure => 0,
-                Reason::OverLimit if above => after.min,
-                Reason::OverQuota => after.min,
+                Reason::OverLimit if above => funded(after, reason, scene),
+                Reason::OverQuota => funded(after, reason, scene),
                 _ => after.target,
             };
             // What phase 7 took in the same input was there a moment ago.
@@ -137,7 +156,7 @@ impl Invariant for MakeBeforeBreak {
             touched.extend(self.failed.get(&peer).into_iter().flatten());
         }
         for id in touched {
-            let Some(after) = scene.view.requirements.get(usize::from(id.0)) else {
+            let Some(after) = scene.view.requirement(id) else {
                 continue;
             };
             ensure!(

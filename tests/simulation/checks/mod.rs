@@ -4,9 +4,11 @@
 //! of each. Those that need many runs (frequencies, percentiles, replays) are tests beside this.
 
 mod adaptation;
+mod answers;
 mod bans;
 mod bootstrap;
 mod bounds;
+mod bursts;
 mod calm;
 mod closing;
 mod company;
@@ -15,13 +17,17 @@ mod dialing;
 #[cfg(test)]
 mod doctored;
 mod held;
+mod lapses;
 mod liars;
 mod lifetimes;
 mod liveness;
+mod locks;
+mod offers;
 mod pacing;
 mod reasons;
 mod rounds;
 mod routes;
+mod scorers;
 mod scores;
 mod stale;
 mod stuck;
@@ -66,6 +72,12 @@ pub(crate) struct Scene<'a> {
 impl Scene<'_> {
     pub(crate) fn now(&self) -> u64 {
         self.ledger.now
+    }
+
+    /// Whether deadlines passed that were too many for this input: they follow with the next.
+    pub(crate) fn more_is_due(&self) -> bool {
+        let now = self.now();
+        self.view.next_deadline.is_some_and(|due| due <= now)
     }
 
     /// Whether a deadline may have fired with this input.
@@ -137,5 +149,12 @@ pub(crate) fn all() -> Vec<Box<dyn Invariant>> {
         Box::new(scores::Fair),
         Box::new(bans::Counted),
         Box::new(liars::FoundOut::default()),
+        Box::new(locks::LeftAlone::default()),
+        Box::new(lapses::InTime),
+        Box::new(offers::Fair),
+        Box::new(offers::Settled::default()),
+        Box::new(bursts::Passing::default()),
+        Box::new(answers::Plausible),
+        Box::new(scorers::Bounded::default()),
     ]
 }

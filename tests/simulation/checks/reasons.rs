@@ -68,7 +68,11 @@ impl Plausible {
             Reason::NotNeeded | Reason::Surplus | Reason::LifetimeOver => {
                 others || !self.serves_alone(&record.peer, scene)
             }
-            Reason::Idle => others || served(scene, &record.peer).is_empty(),
+            // A protocol that leaves takes its requirement along.
+            Reason::Idle => {
+                let mut served = served(scene, &record.peer).into_iter();
+                others || !served.any(|id| scene.view.requirement(id).is_some())
+            }
             Reason::OverLimit | Reason::OverQuota => {
                 ledger.open().count() >= usize::from(scene.view.stats.soft)
             }
@@ -114,8 +118,8 @@ impl Plausible {
 
     fn serves_alone(&self, peer: &PeerId, scene: &Scene<'_>) -> bool {
         served(scene, peer).iter().any(|id| {
-            let after = &scene.view.requirements[usize::from(id.0)];
-            after.have < after.target
+            let after = scene.view.requirement(*id);
+            after.is_some_and(|after| after.have < after.target)
         })
     }
 }

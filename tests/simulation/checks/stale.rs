@@ -66,6 +66,16 @@ impl Invariant for Ignored {
                 | Event::Closed { conn, .. }
                 | Event::Pong { conn, .. }
                 | Event::PingFailed { conn } => !ledger.conns.contains_key(conn),
+                Event::AcceptOffer { enrollment }
+                | Event::Withdraw { enrollment }
+                | Event::Scores { enrollment, .. } => {
+                    !ledger.claims.enrolled.contains_key(enrollment)
+                }
+                Event::Unlock { lock } => !ledger.claims.locks.contains_key(lock),
+                Event::CloseBurst { burst } => {
+                    let burst = ledger.claims.bursts.get(burst);
+                    burst.is_none_or(|burst| burst.closed_at.is_some())
+                }
                 _ => false,
             },
             _ => false,

@@ -90,8 +90,8 @@ pub(crate) struct TriedAgain {
     last: Option<u64>,
     /// What peers fail at.
     failing: BTreeSet<(PeerId, RequirementId)>,
-    /// What peers turned out not to speak.
-    lacking: BTreeSet<(PeerId, RequirementId)>,
+    /// What peers speak, as identify said last.
+    spoken: BTreeMap<PeerId, Vec<String>>,
 }
 
 /// Memory use above which minima may break.
@@ -102,17 +102,40 @@ fn patience(scene: &Scene<'_>) -> u64 {
     scene.config.backoff_unknown_cap_ms + 5 * 60_000
 }
 
+/// What a provider of a requirement must speak: as the configuration says, or whoever enrolled for it.
+fn protocols(requirement: RequirementId, scene: &Scene<'_>) -> Vec<String> {
+    let mut owners = scene.view.protocols.iter();
+    let owner = owners.find(|protocol| protocol.requirement == Some(requirement));
+    let guest = owner
+        .and_then(|protocol| protocol.enrollment)
+        .and_then(|id| scene.ledger.claims.enrolled.get(&id));
+    match (
+        guest,
+        scene.config.requirements.get(usize::from(requirement.0)),
+    ) {
+        (Some(guest), _) => guest.spec.protocols.clone(),
+        (None, Some(spec)) => spec.protocols.clone(),
+        (None, None) => Vec::new(),
+    }
+}
+
 impl TriedAgain {
     fn is_candidate(
         &self,
         peer: &PeerId,
         record: &PeerRecord,
         requirement: RequirementId,
-        now: u64,
+        scene: &Scene<'_>,
     ) -> bool {
-        let claimed = record.claims.is_empty() || record.claims.contains(&requirement);
-        let which = (*peer, requirement);
-        let excluded = self.failing.contains(&which) || self.lacking.contains(&which);
+        let now = scene.ledger.now;
+        // Claims can only name what is built in: of the rest nothing is known.
+        let named = usize::from(requirement.0) < PROTOCOLS.len();
+        let claimed = !named || record.claims.is_empty() || record.claims.contains(&requirement);
+        let lacks = self.spoken.get(peer).is_some_and(|spoken| {
+            let wanted = protocols(requirement, scene);
+            !wanted.iter().any(|protocol| spoken.contains(protocol))
+        });
+        let excluded = self.failing.contains(&(*peer, requirement)) || lacks;
         let stranger = matches!(record.wait, Some((_, Wait::Network)));
         claimed
             && !record.routes.is_empty()
@@ -139,16 +162,8 @@ impl TriedAgain {
             Event::Identified {
                 conn, protocols, ..
             } => {
-                let Some(conn) = scene.ledger.conns.get(conn) else {
-                    return;
-                };
-                for (n, protocol) in (0..).zip(PROTOCOLS) {
-                    let which = (conn.peer, RequirementId(n));
-                    if protocols.iter().any(|spoken| spoken == protocol) {
-                        self.lacking.remove(&which);
-                    } else {
-                        self.lacking.insert(which);
-                    }
+                if let Some(conn) = scene.ledger.conns.get(conn) {
+                    self.spoken.insert(conn.peer, protocols.clone());
                 }
             }
             _ => {}
@@ -189,6 +204,11 @@ impl Invariant for TriedAgain {
 
     fn after(&mut self, scene: &Scene<'_>) -> Verdict {
         let ledger = scene.ledger;
+        // Whoever takes a place that was another's begins anew.
+        self.idle_ms
+            .retain(|id, _| scene.view.requirement(*id).is_some());
+        self.failing
+            .retain(|(_, id)| scene.view.requirement(*id).is_some());
         for view in &scene.view.requirements {
             let full = ledger.open().count() >= usize::from(scene.view.stats.soft);
             // Without memory for it nobody is dialed (4.14), nor in the modes of 4.18.
@@ -202,20 +222,22 @@ impl Invariant for TriedAgain {
                 self.idle_ms.remove(&view.id);
                 continue;
             }
-            let idle = *self.idle_ms.entry(view.id).or_insert(0);
-            if idle <= patience(scene) {
-                continue;
-            }
             let ledger_peers = ledger.peers.iter();
             let mut candidates = ledger_peers
-                .filter(|(peer, record)| self.is_candidate(peer, record, view.id, ledger.now))
+                .filter(|(peer, record)| self.is_candidate(peer, record, view.id, scene))
                 .filter(|(peer, _)| ledger.conns_of(peer).is_empty());
-            if let Some((peer, _)) = candidates.next() {
-                return Err(format!(
-                    "{:?} is below its target, nobody was dialed for {idle} ms, and {peer} could be",
-                    view.id
-                ));
-            }
+            // Nobody is tried while there is nobody: the time begins with the first.
+            let Some((peer, _)) = candidates.next() else {
+                self.idle_ms.remove(&view.id);
+                continue;
+            };
+            let peer = *peer;
+            let idle = *self.idle_ms.entry(view.id).or_insert(0);
+            ensure!(
+                idle <= patience(scene),
+                "{:?} is below its target, nobody was dialed for {idle} ms, and {peer} could be",
+                view.id
+            );
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 mod basics;
 mod book;
+mod bursts;
 mod claims;
 mod steering;
 
