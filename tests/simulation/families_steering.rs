@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use libp2p_identity::PeerId;
 use lightkeeper::manager::{
-    Command, Config, ConnId, DialId, DialWhy, Event, GateQuery, Manager, Need, Reason,
-    RequirementId, Time,
+    Command, Config, ConnId, DialId, DialWhy, Event, GateQuery, Manager, Reason, RequirementId,
+    Time,
 };
 use multiaddr::Multiaddr;
 
@@ -24,10 +24,6 @@ use crate::world::{Options, World};
 const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
-
-fn need(min: u8, target: u8, max: u8) -> Need {
-    Need { min, target, max }
-}
 
 /// So many peers that serve everything behind two bootstraps, of which so many in a thousand are dead.
 fn network(seed: u64, count: u16, dead: u16) -> NetworkSpec {
