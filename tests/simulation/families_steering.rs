@@ -137,9 +137,8 @@ impl Brain for Greedy {
         match event {
             Event::Start => self.out.push(Command::Discover),
             Event::Discovered { peer, routes, .. } => {
-                if self.known.insert(peer, routes).is_none() {
-                    self.dial(peer);
-                }
+                let stranger = self.known.insert(peer, routes).is_none();
+                self.again.extend(stranger.then_some((peer, time.mono_ms)));
             }
             Event::DialFailed { dial, .. } => {
                 if let Some(peer) = self.dials.remove(&dial) {

@@ -86,6 +86,8 @@ impl Way {
 pub(crate) fn play(machine: &mut dyn Machine, steps: &[Step], way: Way) -> Result<(), String> {
     let mut rng = way.extra.map(Rng::new);
     let mut last = way.zero();
+    // Questions move no clock, but no tick comes before one that was asked.
+    let mut asked_at = last.mono_ms;
     for (n, step) in steps.iter().enumerate() {
         let time = way.time(step.time);
         if let Some(rng) = &mut rng {
@@ -93,8 +95,9 @@ pub(crate) fn play(machine: &mut dyn Machine, steps: &[Step], way: Way) -> Resul
             let until = time.mono_ms.min(due.saturating_sub(1));
             // Clocks that differ would be a sleep.
             let even = time.wall_ms.saturating_sub(last.wall_ms) == time.mono_ms - last.mono_ms;
-            if even && until > last.mono_ms && rng.per_mille(300) {
-                let mono_ms = rng.between(last.mono_ms, until);
+            let from = last.mono_ms.max(asked_at);
+            if even && until > from && rng.per_mille(300) {
+                let mono_ms = rng.between(from, until);
                 let wall_ms = last.wall_ms + (mono_ms - last.mono_ms);
                 machine.handle(Time { mono_ms, wall_ms }, Event::Tick);
                 machine.read();
@@ -103,10 +106,13 @@ pub(crate) fn play(machine: &mut dyn Machine, steps: &[Step], way: Way) -> Resul
                 }
             }
         }
-        last = time;
         match &step.input {
-            Input::Event(event) => machine.handle(time, event.clone()),
+            Input::Event(event) => {
+                last = time;
+                machine.handle(time, event.clone());
+            }
             Input::Gate(query, verdict) => {
+                asked_at = time.mono_ms;
                 let again = machine.gate(time, query.clone());
                 if again != *verdict {
                     return Err(format!(
