@@ -72,13 +72,26 @@ impl MemoryLevel {
     }
 }
 
+/// What memory said in a window; the last of these that came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+enum Told {
+    #[default]
+    Nothing,
+    /// It is short, and what is too much was not gone yet.
+    Early,
+    /// There is enough.
+    Calm,
+    /// It is short, whatever was closed for it.
+    Pressure,
+}
+
 /// Additive increase, multiplicative decrease of the soft target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Descent {
     /// What memory allows now.
     soft: u16,
-    /// There was pressure in this window.
-    pressed: bool,
+    /// What memory said in this window.
+    told: Told,
     /// Windows without, in a row.
     calm: u8,
 }
@@ -184,9 +197,14 @@ impl Manager {
         if level >= MemoryLevel::Hard {
             self.regulation.ask(Trigger::Pressure);
         }
+        let settled = self.is_settled();
         match &mut self.environment.descent {
             Some(descent) => {
-                descent.pressed |= level > MemoryLevel::Calm;
+                descent.told = descent.told.max(match level {
+                    MemoryLevel::Calm => Told::Calm,
+                    _ if settled => Told::Pressure,
+                    _ => Told::Early,
+                });
                 if before > MemoryLevel::Calm || level > MemoryLevel::Calm {
                     self.await_window();
                 }
@@ -194,7 +212,7 @@ impl Manager {
             None if level > MemoryLevel::Calm => {
                 self.environment.descent = Some(Descent {
                     soft: u16::try_from(self.limits.soft()).unwrap_or(u16::MAX),
-                    pressed: false,
+                    told: Told::Nothing,
                     calm: 0,
                 });
                 self.descend();
@@ -209,14 +227,17 @@ impl Manager {
         let floor = self.needed();
         let wanted = self.limits.wanted_soft();
         let pressed = self.environment.memory > MemoryLevel::Calm;
+        let settled = self.is_settled();
         let Some(descent) = &mut self.environment.descent else {
             return;
         };
-        if core::mem::replace(&mut descent.pressed, pressed) {
+        let told = core::mem::take(&mut descent.told);
+        if told == Told::Pressure || (told < Told::Calm && pressed) {
             descent.calm = 0;
             // At the floor nothing is left to do until memory is told to be calm.
             let more = descent.soft > floor;
-            if more {
+            // The last step takes effect first: or else each window takes a quarter for the same pressure (E8).
+            if more && settled && told != Told::Early {
                 self.descend();
             }
             if more || !pressed {
@@ -239,6 +260,11 @@ impl Manager {
         self.adapt(LimitCause::Calm);
     }
 
+    /// Whether everything that is too much is gone: what memory says then, it says of what is left.
+    fn is_settled(&self) -> bool {
+        self.over_soft() == 0 && self.connections.iter().all(|(_, conn)| conn.is_open())
+    }
+
     fn await_window(&mut self) {
         if !self.deadlines.is_set(Timer::Window) {
             let at = self.now.mono_ms.saturating_add(WINDOW_MS);
@@ -249,10 +275,8 @@ impl Manager {
     /// A quarter less, not below what is needed.
     fn descend(&mut self) {
         let floor = self.needed();
-        let pressed = self.environment.memory > MemoryLevel::Calm;
         if let Some(descent) = &mut self.environment.descent {
             descent.soft = (descent.soft - (descent.soft / 4).max(1)).max(floor);
-            descent.pressed = pressed;
         }
         self.adapt(LimitCause::Memory);
         self.regulation.ask(Trigger::Pressure);

@@ -73,7 +73,12 @@ impl Manager {
         self.arbitrate(&mut round);
         self.close_surplus(&mut round);
         // What the limit of this round left is for the next one.
-        if round.left > 0 || self.least_useful(Pressure::Voluntary, |_| true).is_none() {
+        let voluntary = || self.least_useful(Pressure::Voluntary, |_| true);
+        let owed = || {
+            self.offender(&[])
+                .and_then(|(who, its)| self.payer(who, its))
+        };
+        if round.left > 0 || voluntary().or_else(owed).is_none() {
             self.break_targets(&mut round);
         }
         if memory == MemoryLevel::Critical {
@@ -160,8 +165,7 @@ impl Manager {
             let Some((offender, its_own)) = self.offender(&spared) else {
                 return;
             };
-            let pressure = Pressure::Arbitration(its_own);
-            match self.least_useful(pressure, |conn| self.used_by(conn).contains(&offender)) {
+            match self.payer(offender, its_own) {
                 Some(victim) => {
                     self.release(victim, Reason::OverQuota);
                     round.spends();
@@ -169,6 +173,12 @@ impl Manager {
                 None => spared.push(offender),
             }
         }
+    }
+
+    /// What a protocol with too much would miss least.
+    fn payer(&self, offender: usize, its_own: Services) -> Option<ConnId> {
+        let pressure = Pressure::Arbitration(its_own);
+        self.least_useful(pressure, |conn| self.used_by(conn).contains(&offender))
     }
 
     /// The protocol that exceeds its share most, and what it requires.

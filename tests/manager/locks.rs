@@ -2,7 +2,7 @@
 
 use lightkeeper::manager::{
     Bound, CloseCause, Command, EnrollmentId, Event, Health, LockAnswer, LockDenial, LockId, Need,
-    Outcome, Priority, ProtocolSpec, Quota, Reason, Revocation, Source,
+    Outcome, Priority, ProtocolSpec, Quota, Reason, Revocation, Source, Transport,
 };
 
 use crate::enrollment::spec;
@@ -124,6 +124,25 @@ fn a_locked_connection_that_nobody_needs_stays_until_it_is_given_back() {
     world.unlock(1);
     world.run(60_000);
     assert!(!world.connected(0));
+}
+
+#[test]
+fn a_locked_connection_outlives_the_cap_of_its_transport() {
+    let mut world = connected(4);
+    for id in ALL {
+        world.set_need(id, need(0, 0, 0));
+    }
+    world.lock(1, CHAT, 0, 300_000);
+    let transport = Transport::Ws;
+    world.tell(Event::SetMaxByTransport {
+        transport,
+        max: Some(0),
+    });
+    world.run(5_000);
+    assert!(world.connected(0) && !world.connected(1));
+    let mark = world.mark();
+    world.unlock(1);
+    assert_eq!(world.closes_since(mark), [Reason::TransportLimit]);
 }
 
 #[test]

@@ -219,6 +219,27 @@ fn protected_and_held_peers_share_one_budget() {
 }
 
 #[test]
+fn who_is_protected_no_more_may_be_forgotten() {
+    let mut world = idle();
+    let place = world.node(&ALL);
+    let peer = world.nodes[place].id;
+    world.discovered(place, Source::PeerExchange);
+    let tag = || "mine".to_owned();
+    world.tell(Event::Protect { peer, tag: tag() });
+    // Something makes the table look at it.
+    world.discovered(place, Source::PeerExchange);
+    let hint = Event::Hint {
+        peer,
+        tag: tag(),
+        value: 1,
+        ttl_ms: None,
+    };
+    world.tell(hint);
+    // The indexes are recounted with every input (R4).
+    world.tell(Event::Unprotect { peer, tag: tag() });
+}
+
+#[test]
 fn only_sixteen_tags_protect_a_peer() {
     let mut world = idle();
     let place = world.node(&ALL);

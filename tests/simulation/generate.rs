@@ -281,7 +281,7 @@ pub(crate) fn troubles(
             acts.push((later, weather(Weather::Show)));
         }
         11 => {
-            let constrained = place % 2 == 0;
+            let constrained = place.is_multiple_of(2);
             acts.push((t, weather(Weather::NetworkChanged { constrained })));
         }
         12 => {

@@ -505,7 +505,7 @@ impl Ledger {
                 peer,
                 failed: Failed::Dial { .. },
                 retry_at_wall_ms: Some(at),
-            } if !self.resumed => {
+            } if !self.resumed && self.steering.wished != Some(*peer) => {
                 let ahead = at.saturating_sub(self.wall);
                 if let Some(record) = self.peers.get_mut(peer) {
                     record.wait = Some((now + ahead, Wait::Backoff));

@@ -29,6 +29,8 @@ pub(crate) struct Steering {
     pub(crate) mode: Mode,
     /// Whom the user holds.
     pub(crate) held: BTreeSet<PeerId>,
+    /// Whom the user wants with this input, whatever deadline passed with it.
+    pub(crate) wished: Option<PeerId>,
     /// Whose connections are protected, by which tags.
     pub(crate) tags: BTreeMap<PeerId, BTreeSet<String>>,
     /// The soft target that the user wants.
@@ -52,6 +54,7 @@ impl Steering {
         Self {
             mode: Mode::Normal,
             held: BTreeSet::new(),
+            wished: None,
             tags: BTreeMap::new(),
             wanted: config.soft_connections,
             caps: BTreeMap::new(),
@@ -95,6 +98,7 @@ impl Steering {
         banned: bool,
         after: &View,
     ) {
+        self.wished = None;
         match event {
             Event::Start | Event::Stop => self.mode = Mode::Normal,
             Event::Pause if running && self.mode == Mode::Normal => self.mode = Mode::Paused,
@@ -104,10 +108,11 @@ impl Steering {
             }
             Event::StopSync if self.mode != Mode::Paused => self.mode = Mode::Normal,
             // A refused wish holds nobody; why it is refused is not judged here.
-            Event::ConnectNow { peer, .. } => {
-                if after.subject.as_ref().is_some_and(|view| view.pinned) {
-                    self.held.insert(*peer);
-                }
+            Event::ConnectNow { peer, .. }
+                if after.subject.as_ref().is_some_and(|view| view.pinned) =>
+            {
+                self.held.insert(*peer);
+                self.wished = Some(*peer);
             }
             Event::HangUp { peer } => {
                 self.held.remove(peer);

@@ -24,15 +24,13 @@ impl Invariant for Plausible {
     }
 
     fn told(&mut self, scene: &Scene<'_>) -> Verdict {
-        match scene.input {
-            Some(Input::Event(Event::Report {
-                peer,
-                outcome: Outcome::Fault,
-                ..
-            })) => {
-                self.faulty.insert(*peer);
-            }
-            _ => {}
+        if let Some(Input::Event(Event::Report {
+            peer,
+            outcome: Outcome::Fault,
+            ..
+        })) = scene.input
+        {
+            self.faulty.insert(*peer);
         }
         let Some(Input::Gate(query, Err(reason))) = scene.input else {
             return Ok(());

@@ -226,6 +226,7 @@ mod tests {
         // Two against a share of one.
         assert_eq!(all.candidate(4), Some(&all.members[0]));
         all.needs[0].target = 2;
+        all.members[1].group = all.members[0].group;
         assert!(all.candidate(4).is_some());
         assert_eq!(all.candidate(5), None);
         all.needs[0].min = 2;
