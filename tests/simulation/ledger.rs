@@ -336,7 +336,7 @@ impl Ledger {
                 self.peers.entry(*peer).or_default().named = true;
             }
             Event::HangUp { peer } => {
-                if let Some(record) = self.peers.get_mut(peer) {
+                if let Some(record) = self.peers.get_mut(peer).filter(|record| !record.gone) {
                     record.requested = false;
                     if !record.banned(now) {
                         record.hung_up = true;

@@ -13,7 +13,7 @@ use super::Scene;
 use super::closing::served;
 use crate::ledger::ConnRecord;
 use crate::ledger_steering::Mode;
-use crate::oracles::guards::{Company, Member, Need, Protocol};
+use crate::oracles::guards::{BUILT_IN, Company, Member, Need, Protocol};
 use crate::orders::parting;
 use crate::view::Input;
 
@@ -269,13 +269,18 @@ impl Watch {
                 let mut before = before.filter(|then| then.name == now.name);
                 // Whoever was granted more a moment ago had not too much then.
                 let grants = [now.granted, before.next().and_then(|then| then.granted)];
-                let high = grants.into_iter().map(|grant| match grant {
+                let highs = grants.map(|grant| match grant {
                     Some(grant) => usize::from(grant.high),
                     None => usize::from(u16::MAX),
                 });
+                let most = highs[0].max(highs[1]);
                 Protocol {
-                    high: high.max().unwrap_or(0),
+                    high: most,
                     requirement: now.requirement.map(|id| usize::from(id.0)),
+                    funded: match now.enrollment {
+                        Some(_) => (highs[0].min(highs[1]), most),
+                        None => BUILT_IN,
+                    },
                 }
             })
             .collect()

@@ -37,6 +37,9 @@ pub(crate) struct Member {
     pub(crate) plain: bool,
 }
 
+/// What is built in: guards hold all of its minimum.
+pub(crate) const BUILT_IN: (usize, usize) = (usize::MAX, usize::MAX);
+
 /// A protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Protocol {
@@ -44,6 +47,8 @@ pub(crate) struct Protocol {
     pub(crate) high: usize,
     /// What it requires.
     pub(crate) requirement: Option<usize>,
+    /// The least and the most of its minimum that guards hold: what it was granted, if it enrolled (A6).
+    pub(crate) funded: (usize, usize),
 }
 
 /// Everybody, at one moment.
@@ -62,10 +67,32 @@ impl Company {
         places.map(|place| (*place, self.needs[*place]))
     }
 
-    /// Some minimum would break without it.
-    pub(crate) fn at_minimum(&self, member: &Member) -> bool {
-        let mut needs = self.needs_of(member);
-        needs.any(|(_, need)| need.min > 0 && need.have <= need.min)
+    /// Some minimum would break without it, for certain. `but`: that of whoever pays in phase 4 does not hold, if it
+    /// enrolled.
+    pub(crate) fn at_minimum(&self, member: &Member, but: Option<usize>) -> bool {
+        self.breaks_minimum(member, but, |funded| funded.0)
+    }
+
+    fn breaks_minimum(
+        &self,
+        member: &Member,
+        but: Option<usize>,
+        held: impl Fn((usize, usize)) -> usize,
+    ) -> bool {
+        self.needs_of(member).any(|(place, need)| {
+            let mut protocols = self.protocols.iter();
+            let whose = protocols.find(|protocol| protocol.requirement == Some(place));
+            let funded = match whose {
+                None
+                | Some(Protocol {
+                    funded: BUILT_IN, ..
+                }) => usize::MAX,
+                Some(_) if but == Some(place) => 0,
+                Some(protocol) => held(protocol.funded),
+            };
+            let min = need.min.min(funded);
+            min > 0 && need.have <= min
+        })
     }
 
     /// Some target would break without it, other than those of `but`.
@@ -102,14 +129,16 @@ impl Company {
 
     /// Whether a guard of phases 2 to 5 holds it for certain. `but`: whose target may break in phase 4.
     pub(crate) fn is_bound(&self, member: &Member, but: Option<usize>) -> bool {
-        let lasting = member.kept || member.locked || self.at_minimum(member);
+        let lasting = member.kept || member.locked || self.at_minimum(member, but);
         lasting || self.at_target(member, but)
     }
 
     /// Whether no guard holds it for certain.
     fn is_free(&self, member: &Member, but: Option<usize>) -> bool {
-        let held =
-            self.is_bound(member, but) || self.is_new(member) || self.last_of_its_network(member);
+        let held = self.is_bound(member, but)
+            || self.breaks_minimum(member, but, |funded| funded.1)
+            || self.is_new(member)
+            || self.last_of_its_network(member);
         member.plain && !held
     }
 
@@ -200,10 +229,12 @@ mod tests {
                 Protocol {
                     high: 1,
                     requirement: Some(0),
+                    funded: BUILT_IN,
                 },
                 Protocol {
                     high: 9,
                     requirement: Some(1),
+                    funded: BUILT_IN,
                 },
             ],
             members,

@@ -30,8 +30,9 @@ fn more_slots_than_a_share_has_left_break_s12() {
 #[test]
 fn more_slots_than_there_is_room_for_break_s12() {
     let mut trace = Trace::enrolled();
-    trace.view.stats.hard = 4;
-    trace.well(Event::Online, &[]);
+    trace.chat(0, 5, true);
+    let limits = trace.limits(4, 4);
+    trace.well(limits, &[]);
     trace.wakes_in(TTL);
     let slots = 5;
     let answer = of_burst(BurstAnswer::Granted { slots });
@@ -62,8 +63,8 @@ fn a_burst_that_takes_the_place_of_another_breaks_s12() {
     let (mut trace, _) = Trace::bursting();
     let other = trace.connects(1);
     trace.chat(0, 2, true);
-    trace.view.stats.soft = 2;
-    trace.well(Event::Online, &[]);
+    let limits = trace.limits(2, 20);
+    trace.well(limits, &[]);
     let order = close(other, Reason::OverLimit);
     assert_eq!(trace.told(Event::Online, &[order]), Some("S12"));
 }

@@ -211,8 +211,8 @@ fn more_locks_than_a_share_allows_break_s6() {
 #[test]
 fn more_locks_than_three_quarters_break_s6() {
     let (mut trace, _) = Trace::locked();
-    trace.view.stats.soft = 1;
-    assert_eq!(trace.told(Event::Online, &[]), Some("S6"));
+    let limits = trace.limits(1, 20);
+    assert_eq!(trace.told(limits, &[]), Some("S6"));
 }
 
 #[test]
@@ -306,8 +306,8 @@ fn an_offer_without_end_breaks_l4() {
 #[test]
 fn minima_above_the_whole_break_s13() {
     let mut trace = Trace::enrolled();
-    trace.view.stats.soft = 1;
-    assert_eq!(trace.told(Event::Online, &[]), Some("S13"));
+    let limits = trace.limits(1, 20);
+    assert_eq!(trace.told(limits, &[]), Some("S13"));
 }
 
 #[test]

@@ -102,6 +102,15 @@ impl Trace {
         ConnId(n)
     }
 
+    /// The user limits the connections.
+    fn limits(&mut self, soft: u16, hard: u16) -> Event {
+        (self.view.stats.soft, self.view.stats.hard) = (soft, hard);
+        Event::SetLimits {
+            soft: Some(soft),
+            hard: Some(hard),
+        }
+    }
+
     fn serves(&mut self, requirement: RequirementId, places: &[usize]) {
         let view = &mut self.view.requirements[usize::from(requirement.0)];
         view.have = u8::try_from(places.len()).expect("few");
