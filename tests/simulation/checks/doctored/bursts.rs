@@ -30,8 +30,8 @@ fn more_slots_than_a_share_has_left_break_s12() {
 #[test]
 fn more_slots_than_there_is_room_for_break_s12() {
     let mut trace = Trace::enrolled();
-    trace.chat(0, 5, true);
-    let limits = trace.limits(4, 4);
+    trace.connects(1);
+    let limits = trace.limits(5, 5);
     trace.well(limits, &[]);
     trace.wakes_in(TTL);
     let slots = 5;
