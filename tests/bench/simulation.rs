@@ -9,6 +9,8 @@
 
 #[path = "../simulation/acts.rs"]
 mod acts;
+#[path = "../simulation/application.rs"]
+mod application;
 #[path = "../simulation/book.rs"]
 mod book;
 #[path = "../simulation/brain.rs"]
@@ -19,6 +21,8 @@ mod browser;
 mod checks;
 #[path = "../simulation/claims.rs"]
 mod claims;
+#[path = "../simulation/claims_generate.rs"]
+mod claims_generate;
 #[path = "../simulation/client.rs"]
 mod client;
 #[path = "../simulation/environment.rs"]
@@ -33,6 +37,8 @@ mod ledger;
 mod ledger_bans;
 #[path = "../simulation/ledger_book.rs"]
 mod ledger_book;
+#[path = "../simulation/ledger_claims.rs"]
+mod ledger_claims;
 #[path = "../simulation/ledger_steering.rs"]
 mod ledger_steering;
 #[path = "../simulation/names.rs"]
