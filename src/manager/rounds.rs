@@ -74,10 +74,7 @@ impl Manager {
         self.close_surplus(&mut round);
         // What the limit of this round left is for the next one.
         let voluntary = || self.least_useful(Pressure::Voluntary, |_| true);
-        let owed = || {
-            self.offender(&[])
-                .and_then(|(who, its)| self.payer(who, its))
-        };
+        let owed = || self.next_payer(&mut Vec::new());
         if round.left > 0 || voluntary().or_else(owed).is_none() {
             self.break_targets(&mut round);
         }
@@ -162,23 +159,25 @@ impl Manager {
     fn arbitrate(&mut self, round: &mut Round) {
         let mut spared: Vec<usize> = Vec::new();
         while round.left > 0 && self.excess(round) > 0 {
-            let Some((offender, its_own)) = self.offender(&spared) else {
+            let Some(victim) = self.next_payer(&mut spared) else {
                 return;
             };
-            match self.payer(offender, its_own) {
-                Some(victim) => {
-                    self.release(victim, Reason::OverQuota);
-                    round.spends();
-                }
-                None => spared.push(offender),
-            }
+            self.release(victim, Reason::OverQuota);
+            round.spends();
         }
     }
 
-    /// What a protocol with too much would miss least.
-    fn payer(&self, offender: usize, its_own: Services) -> Option<ConnId> {
-        let pressure = Pressure::Arbitration(its_own);
-        self.least_useful(pressure, |conn| self.used_by(conn).contains(&offender))
+    /// What the worst offender who can pay would miss least. Who can't is spared from now on.
+    fn next_payer(&self, spared: &mut Vec<usize>) -> Option<ConnId> {
+        loop {
+            let (offender, its_own) = self.offender(spared)?;
+            let pressure = Pressure::Arbitration(its_own);
+            let uses = |conn| self.used_by(conn).contains(&offender);
+            if let Some(victim) = self.least_useful(pressure, uses) {
+                return Some(victim);
+            }
+            spared.push(offender);
+        }
     }
 
     /// The protocol that exceeds its share most, and what it requires.

@@ -69,7 +69,7 @@ impl Order {
 impl Passing {
     /// Whether somebody else than its burst has a use for a connection: a requirement, a lock, the user.
     fn used(&self, record: &ConnRecord, view: &View, scene: &Scene<'_>) -> bool {
-        let user = scene.ledger.peer(&record.peer).requested;
+        let user = scene.ledger.steering.keeps(&record.peer);
         let locked = scene.ledger.claims.is_locked(&record.peer);
         user || locked || self.order.assigned(&record.peer, view)
     }
@@ -229,15 +229,21 @@ impl Passing {
 fn last_of_its_network(record: &ConnRecord, scene: &Scene<'_>) -> bool {
     let network = |peer: &PeerId| {
         let peer = scene.ledger.peer(peer);
-        let host = peer.routes.first().map(endpoint);
-        host.map(|host| host.splitn(3, '.').take(2).collect::<Vec<_>>().join("."))
+        let hosts = peer.routes.iter().map(endpoint);
+        let all: BTreeSet<String> = hosts
+            .map(|host| host.splitn(3, '.').take(2).collect::<Vec<_>>().join("."))
+            .collect();
+        // Of whom has addresses in several nobody can say.
+        all.first().filter(|_| all.len() == 1).cloned()
     };
     let own = network(&record.peer);
     scene.view.requirements.iter().any(|need| {
         let others = need.peers.iter().filter(|peer| **peer != record.peer);
         let others: BTreeSet<_> = others.map(network).collect();
         let serves = need.peers.contains(&record.peer);
-        serves && need.target >= 2 && others.len() == 1 && !others.contains(&own)
+        let unknown = own.is_none() || others.contains(&None);
+        let alone = others.len() == 1 && !others.contains(&own);
+        serves && need.target >= 2 && !others.is_empty() && (unknown || alone)
     })
 }
 

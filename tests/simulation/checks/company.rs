@@ -295,6 +295,16 @@ impl Watch {
         needs: &[Need],
         scene: &Scene<'_>,
     ) -> Option<Vec<usize>> {
+        // Whoever opens in this input may use it, and need not.
+        let then: Vec<_> = scene.before.requirements.iter().map(|v| v.id).collect();
+        if scene
+            .view
+            .requirements
+            .iter()
+            .any(|view| !then.contains(&view.id))
+        {
+            return None;
+        }
         let mut users = Vec::new();
         for (place, protocol) in scene.view.protocols.iter().enumerate() {
             let locks = self.locks.values().filter(|lock| lock.conn == conn);

@@ -91,7 +91,7 @@ impl Phases {
         };
         let lasting = victim.kept || victim.locked || company.at_minimum(victim, None);
         let bound = match phase {
-            4 => !could_pay,
+            4 => !could_pay && victim.users.is_some(),
             6 => false,
             _ => company.is_bound(victim, None),
         };
