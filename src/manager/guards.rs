@@ -17,8 +17,7 @@ pub(super) enum Pressure {
     Spent,
     /// Every target holds without it (lean-down, lifetime, phases 2, 3 and 5).
     Voluntary,
-    /// As before, but for the targets of these requirements: they belong to the protocol that has too much (phase 4). If
-    /// that is one that enrolled, its minimum does not hold either.
+    /// As before, but for the targets of these requirements: they belong to the protocol that has too much (phase 4).
     Arbitration(Services),
     /// Every target holds without it, but its locks may be revoked, and it may be young (phase 6, first half).
     BreakLocks,
@@ -70,7 +69,7 @@ impl Manager {
         if self.mode.keeps(conn) {
             return Some(Guard::Sync);
         }
-        if !last_resort && open.serving.iter().any(|id| self.at_minimum(id, pressure)) {
+        if !last_resort && open.serving.iter().any(|id| self.at_minimum(id)) {
             return Some(Guard::Minimum);
         }
         let held = pressure.holds_targets(open.serving);
@@ -90,20 +89,15 @@ impl Manager {
 
     /// Whether a requirement would fall below its minimum without one of its providers. What a protocol that enrolled
     /// wants beyond its share is no minimum: or else who asks for more than there is would keep it (A6).
-    fn at_minimum(&self, id: super::RequirementId, pressure: Pressure) -> bool {
+    fn at_minimum(&self, id: super::RequirementId) -> bool {
         let mut protocols = self.enrollments.iter();
         let guest = protocols
             .find(|protocol| protocol.requirement == Some(id))
             .filter(|protocol| protocol.guest.is_some());
-        let funded = match (guest, pressure) {
-            (None, _) => u16::MAX,
-            (Some(_), Pressure::Arbitration(offender)) if offender.contains(id) => 0,
-            (Some(protocol), _) => protocol.grant.high,
-        };
-        self.needs.need(id).is_some_and(|need| {
-            let min = u16::from(need.min).min(funded);
-            min > 0 && u16::from(self.needs.have(id)) <= min
-        })
+        let funded = guest.map_or(u16::MAX, |protocol| protocol.grant.high);
+        self.needs
+            .need(id)
+            .is_some_and(|need| u16::from(self.needs.have(id)) <= u16::from(need.min).min(funded))
     }
 
     /// When a connection has had its time to show what it is worth.

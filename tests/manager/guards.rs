@@ -5,7 +5,7 @@ use lightkeeper::manager::{Event, Guard, Health, Reason, RequirementId, Source};
 use crate::world::{ALL, FILTER, LIGHT_PUSH, STORE, World, config, need};
 
 /// As of now: reading does not move the clock.
-fn guarded(world: &mut World, place: usize) -> Option<Guard> {
+pub(crate) fn guarded(world: &mut World, place: usize) -> Option<Guard> {
     world.tell(Event::Tick);
     let peer = world.nodes[place].id;
     let explained = world.manager.explain(&peer).expect("it is known");
@@ -13,7 +13,7 @@ fn guarded(world: &mut World, place: usize) -> Option<Guard> {
 }
 
 /// Running, with these needs for the first service and none for the others.
-fn wanting(min: u8, target: u8) -> World {
+pub(crate) fn wanting(min: u8, target: u8) -> World {
     let mut world = World::offline_trees();
     world.set_need(FILTER, need(0, 0, 0));
     world.set_need(STORE, need(0, 0, 0));
@@ -22,7 +22,7 @@ fn wanting(min: u8, target: u8) -> World {
     world
 }
 
-fn connected(world: &mut World, serves: &[RequirementId]) -> usize {
+pub(crate) fn connected(world: &mut World, serves: &[RequirementId]) -> usize {
     let place = world.node(serves);
     world.connects_by_itself(place);
     world.run(50);

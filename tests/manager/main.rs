@@ -21,6 +21,7 @@ mod modes;
 mod observe;
 mod outage;
 mod pacing;
+mod pressure;
 #[cfg(not(target_arch = "wasm32"))]
 mod properties;
 #[cfg(not(target_arch = "wasm32"))]

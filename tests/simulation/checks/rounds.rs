@@ -89,7 +89,7 @@ impl Phases {
             _ if victim.users.as_ref().is_none_or(Vec::is_empty) => 3,
             _ => 5,
         };
-        let lasting = victim.kept || victim.locked || company.at_minimum(victim, None);
+        let lasting = victim.kept || victim.locked || company.at_minimum(victim);
         let bound = match phase {
             4 => !could_pay && victim.users.is_some(),
             6 => false,

@@ -67,18 +67,12 @@ impl Company {
         places.map(|place| (*place, self.needs[*place]))
     }
 
-    /// Some minimum would break without it, for certain. `but`: that of whoever pays in phase 4 does not hold, if it
-    /// enrolled.
-    pub(crate) fn at_minimum(&self, member: &Member, but: Option<usize>) -> bool {
-        self.breaks_minimum(member, but, |funded| funded.0)
+    /// Some minimum would break without it, for certain.
+    pub(crate) fn at_minimum(&self, member: &Member) -> bool {
+        self.breaks_minimum(member, |funded| funded.0)
     }
 
-    fn breaks_minimum(
-        &self,
-        member: &Member,
-        but: Option<usize>,
-        held: impl Fn((usize, usize)) -> usize,
-    ) -> bool {
+    fn breaks_minimum(&self, member: &Member, held: impl Fn((usize, usize)) -> usize) -> bool {
         self.needs_of(member).any(|(place, need)| {
             let mut protocols = self.protocols.iter();
             let whose = protocols.find(|protocol| protocol.requirement == Some(place));
@@ -87,7 +81,6 @@ impl Company {
                 | Some(Protocol {
                     funded: BUILT_IN, ..
                 }) => usize::MAX,
-                Some(_) if but == Some(place) => 0,
                 Some(protocol) => held(protocol.funded),
             };
             let min = need.min.min(funded);
@@ -129,14 +122,14 @@ impl Company {
 
     /// Whether a guard of phases 2 to 5 holds it for certain. `but`: whose target may break in phase 4.
     pub(crate) fn is_bound(&self, member: &Member, but: Option<usize>) -> bool {
-        let lasting = member.kept || member.locked || self.at_minimum(member, but);
+        let lasting = member.kept || member.locked || self.at_minimum(member);
         lasting || self.at_target(member, but)
     }
 
     /// Whether no guard holds it for certain.
     fn is_free(&self, member: &Member, but: Option<usize>) -> bool {
         let held = self.is_bound(member, but)
-            || self.breaks_minimum(member, but, |funded| funded.1)
+            || self.breaks_minimum(member, |funded| funded.1)
             || self.is_new(member)
             || self.last_of_its_network(member);
         member.plain && !held
