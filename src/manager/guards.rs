@@ -109,18 +109,18 @@ impl Manager {
         })
     }
 
+    fn is_new(&self, open: &Conn) -> bool {
+        self.now.mono_ms < self.grace_ends(open)
+    }
+
     /// It is new. Only so many connections may say so at once, and the oldest lose it first: otherwise good ones would
     /// be closed for ever newer ones.
     fn in_grace(&self, conn: ConnId, open: &Conn) -> bool {
-        let now = self.now.mono_ms;
-        if now >= self.grace_ends(open) {
-            return false;
-        }
         let limit = (self.limits.soft() / 4).max(2);
         let younger = self.connections.open().filter(|(id, other)| {
-            (other.opened_at, *id) > (open.opened_at, conn) && now < self.grace_ends(other)
+            (other.opened_at, *id) > (open.opened_at, conn) && self.is_new(other)
         });
-        younger.count() < limit
+        self.is_new(open) && younger.count() < limit
     }
 
     /// Without it, some requirement that wants several providers would have them all in one network, and with it has
