@@ -244,7 +244,7 @@ pub enum Event {
     ConnectNow {
         /// Whom.
         peer: PeerId,
-        /// Addresses to try besides those known.
+        /// Where to dial before the addresses known.
         routes: Vec<Multiaddr>,
         /// Held for ever (the npm API's `keep`): not refused because it can't be dialed at this moment.
         permanent: bool,

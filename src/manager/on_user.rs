@@ -88,7 +88,7 @@ impl Manager {
         let Some(ix) = self.known(peer, Source::Static) else {
             return;
         };
-        self.add_routes(ix, routes);
+        self.ask_routes(ix, routes);
         let refusal = self.refuses_pin(ix);
         let obstacle = self.cannot_dial(ix);
         let refusal = refusal.or(if permanent { None } else { obstacle });
@@ -110,6 +110,21 @@ impl Manager {
             self.set_bar(ix, Bar::Open);
         }
         self.untidy = true;
+    }
+
+    /// The user names addresses of a peer, to be dialed there before anywhere else.
+    fn ask_routes(&mut self, ix: Ix, routes: &[Multiaddr]) {
+        let limit = self.config.max_routes;
+        let Some(record) = self.table.get_mut(ix) else {
+            return;
+        };
+        for route in routes {
+            record.routes.ask(route, limit, &self.seed);
+        }
+        if !routes.is_empty() {
+            self.table.regroup(ix);
+            self.refresh(ix);
+        }
     }
 
     /// Why a peer is not held.

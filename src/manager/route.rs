@@ -39,6 +39,8 @@ pub(super) struct Route {
     pub(super) verified: bool,
     /// Failures in a row.
     pub(super) failures: u8,
+    /// The user waits for a dial there, and none was made yet.
+    asked: bool,
     /// Smaller has its turn sooner.
     turn: u32,
 }
@@ -79,15 +81,18 @@ impl Route {
             told: Told::Claimed,
             verified: false,
             failures: 0,
+            asked: false,
             turn: 0,
         }
     }
 
-    /// Smaller is tried first (4.7): what the user named, or what worked and still does; then whose turn it is, so that
-    /// none waits for ever (S18); then what worked once, and what costs the page least.
-    fn rank(&self) -> (bool, u32, bool, Told, u8, u64) {
+    /// Smaller is tried first (4.7): where the user wants to be dialed now; what the user named, or what worked and
+    /// still does; then whose turn it is, so that none waits for ever (S18); then what worked once, and what costs the
+    /// page least.
+    fn rank(&self) -> (bool, bool, u32, bool, Told, u8, u64) {
         let preference = transport::preference(self.transport);
         (
+            !self.asked,
             self.is_claim(),
             self.turn,
             !self.verified,
@@ -250,6 +255,20 @@ impl Routes {
         self.sort();
     }
 
+    /// The user waits for a dial there: it is the next that is tried, whatever else is known.
+    pub(super) fn ask(&mut self, address: &Multiaddr, limit: usize, seed: &Seed) {
+        self.add_named(address, limit, seed);
+        if self.find(address).is_none() && !address.is_empty() {
+            // All are named: the worst makes room.
+            self.list.pop();
+            self.add_named(address, limit, seed);
+        }
+        if let Some(route) = self.find(address) {
+            route.asked = true;
+        }
+        self.sort();
+    }
+
     /// The user knows that an address is wrong.
     pub(super) fn remove(&mut self, address: &Multiaddr) {
         self.list.retain(|route| route.address != *address);
@@ -265,6 +284,7 @@ impl Routes {
         if let Some(route) = self.find(address) {
             route.verified = true;
             route.failures = 0;
+            route.asked = false;
             route.turn = 0;
         }
         self.sort();
@@ -275,6 +295,7 @@ impl Routes {
         let last = self.last_turn();
         if let Some(route) = self.find(address) {
             route.failures = route.failures.saturating_add(1);
+            route.asked = false;
             route.turn = last.saturating_add(1);
         }
         self.sort();
@@ -283,8 +304,11 @@ impl Routes {
     /// A dial was given up before its time. It says nothing about the address, but that was its turn.
     pub(super) fn cut_off(&mut self, address: &Multiaddr) {
         let last = self.last_turn();
-        if let Some(route) = self.find(address).filter(|route| route.is_claim()) {
-            route.turn = last.saturating_add(1);
+        if let Some(route) = self.find(address) {
+            route.asked = false;
+            if route.is_claim() {
+                route.turn = last.saturating_add(1);
+            }
         }
         self.sort();
     }
@@ -359,6 +383,22 @@ mod tests {
         routes.verified(&second, limit, &seed);
         routes.cut_off(&second);
         assert_eq!(routes.best().expect("there are two").address, second);
+    }
+
+    #[test]
+    fn where_the_user_wants_to_be_dialed_is_tried_next_and_once() {
+        let limit = 3;
+        let seed = Seed::new([1; 32]);
+        let mut routes = Routes::default();
+        let best = |routes: &Routes| routes.best().expect("there are some").address.clone();
+        routes.verified(&address(1), limit, &seed);
+        for asked in [address(2), address(3), address(4), address(2)] {
+            routes.ask(&asked, limit, &seed);
+            assert_eq!(best(&routes), asked);
+            routes.failed(&asked);
+            assert_ne!(best(&routes), asked);
+            assert!(routes.len() <= limit);
+        }
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! What the user may say of peers: routes, keeping, protecting, forgetting.
 
 use lightkeeper::manager::{
-    CloseCause, Command, DialWhy, Event, Notice, Outcome, PeerState, Priority, Reason, Source,
+    CloseCause, Command, DialFailure, DialWhy, Event, Notice, Outcome, PeerState, Priority, Reason,
+    Source,
 };
 use multiaddr::Multiaddr;
 
@@ -79,7 +80,7 @@ fn the_users_address_is_tried_before_what_others_claim() {
     world.nodes[place].address = route(109);
     world.discovered(place, Source::PeerExchange);
     assert_eq!(world.view(place).route, Some(route(500)));
-    world.nodes[place].reachable = Reachable::No(lightkeeper::manager::DialFailure::Unreachable);
+    world.nodes[place].reachable = Reachable::No(DialFailure::Unreachable);
     keep(&mut world, place, Vec::new());
     world.run(30 * 60_000);
     assert_eq!(routes_dialed(&world)[0], route(500));
@@ -371,4 +372,28 @@ fn whoever_is_no_longer_held_can_be_forgotten_for_a_newcomer() {
     world.set_priority(place, Priority::Banned);
     world.set_priority(place, Priority::Medium);
     world.manager.check();
+}
+
+#[test]
+fn a_dial_goes_to_the_address_that_the_user_names_before_those_known() {
+    // Several, so that no order that comes of itself passes.
+    for port in 500..508 {
+        let mut world = idle();
+        let place = world.node(&[]);
+        world.nodes[place].reachable = Reachable::No(DialFailure::Unreachable);
+        let peer = world.nodes[place].id;
+        world.tell(Event::ConnectNow {
+            peer,
+            routes: vec![route(port)],
+            permanent: false,
+        });
+        world.run(100);
+        world.hang_up(place);
+        world.nodes[place].reachable = Reachable::Yes;
+        world.connect_now(place);
+        world.run(100);
+        assert!(world.connected(place));
+        let address = world.nodes[place].address.clone();
+        assert_eq!(routes_dialed(&world), [route(port), address]);
+    }
 }
