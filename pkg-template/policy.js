@@ -77,6 +77,7 @@ export const NUMBERS = [
   ["pingFailures", 2, 1, 255],
   ["resumeLateMs", 30000, 1, 4398046511104],
   ["resumeDriftMs", 5000, 1, 4398046511104],
+  ["clockLookMs", 2000, 0, 4398046511104],
   ["headStartMs", 3000, 1, 4398046511104],
   ["headStartDials", 3, 1, 4294967295],
   ["bootstrapHedgeMs", 4000, 1, 4398046511104],

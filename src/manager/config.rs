@@ -194,6 +194,9 @@ pub struct Config {
     pub resume_late_ms: u64,
     /// A wall clock that ran this much further than the monotonic one means the same, in milliseconds.
     pub resume_drift_ms: u64,
+    /// How often the shell compares the clocks while somebody looks at the page, in milliseconds: a clock that stood
+    /// still while the machine slept makes no timer fire. 0: only when something else wakes it.
+    pub clock_look_ms: u64,
 
     // --- start-up (4.11) ------------------------------------------------------------------------------------------
     /// Head start of static and known peers before a bootstrap peer is dialed, in milliseconds.
@@ -396,6 +399,7 @@ impl Config {
             ping_failures: 2,
             resume_late_ms: 30 * SECOND,
             resume_drift_ms: 5 * SECOND,
+            clock_look_ms: 2 * SECOND,
 
             head_start_ms: 3 * SECOND,
             head_start_dials: 3,

@@ -8,8 +8,8 @@
 //! - The shell calls [`Manager::handle`] with the time and one [`Event`], then drains [`Manager::poll`] until it is
 //!   empty and carries the [`Command`]s out in order. `handle` is never re-entrant: what a command leads to is the next
 //!   event.
-//! - When [`Manager::next_deadline`] passes, the shell calls `handle` with [`Event::Tick`]. A tick at any other time
-//!   changes nothing.
+//! - When [`Manager::next_deadline`] passes, the shell calls `handle` with [`Event::Tick`]. It looks at the clocks meanwhile
+//!   ([`Manager::clock_look_ms`]), and ticks when they say that the machine slept. A tick at any other time changes nothing.
 //! - Time never goes back: an earlier time than the last is read as the last.
 //! - Ids that are unknown, or no longer mean anything, are ignored. A connection that nobody ordered is adopted and
 //!   judged. Every dial, ping and close has a watchdog, so a callback that the shell loses costs time, not a slot.
@@ -36,6 +36,7 @@
 //! | part | owns |
 //! |---|---|
 //! | `table` | the record of each known peer (`peer`, with its addresses in `route` and what contact told in `history`) |
+//! | `records` | how a record is made, finds its place and is forgotten; it owns nothing |
 //! | `crowds` | who counts for which netgroup and introducer, and who is forgotten first |
 //! | `candidates` | who could be dialed for what, best first |
 //! | `selection` | whom to dial for what is missing |
@@ -58,7 +59,7 @@
 //! | `environment` | who sees the page, what the network costs, how much memory is left; `network` hears of it |
 //! | `diversity`, `transport_caps` | whether one more of a network, an introducer or a transport is admitted; they own nothing |
 //! | `outage` | whether this machine's network is to blame |
-//! | `deadlines` | what is to happen when |
+//! | `deadlines`, `clock` | what is to happen when, and what time it is |
 //! | `seed` | every choice between equals |
 //! | `outbox` | commands and counters |
 //! | `locks` | which connections are left alone, for whom and until when |
@@ -85,6 +86,7 @@ mod bans;
 mod bursts;
 mod candidates;
 mod check;
+mod clock;
 mod closing;
 mod connections;
 mod crowds;
@@ -125,6 +127,7 @@ mod policy;
 mod probe;
 mod quarantine;
 mod quota;
+mod records;
 mod regulation;
 mod relief;
 mod requirements;
@@ -148,15 +151,14 @@ mod utility;
 mod views;
 mod wire;
 
-use libp2p_identity::PeerId;
 use litemap::LiteMap;
 
 use asking::Asking;
 use bans::Bans;
 use bursts::Bursts;
-use candidates::{Candidates, Entry};
+use candidates::Candidates;
 use connections::Connections;
-use deadlines::{Deadlines, Timer};
+use deadlines::Deadlines;
 use dials::Dials;
 use enrollments::Enrollments;
 use environment::Environment;
@@ -170,7 +172,6 @@ use modes::Mode;
 use needs::{Needs, Takeover};
 use outage::Outage;
 use outbox::Outbox;
-use peer::{Bar, Peer, Role};
 use pins::Pins;
 use quarantine::Quarantine;
 use regulation::Regulation;
@@ -460,32 +461,6 @@ impl Manager {
         self.out.next()
     }
 
-    /// When to call `handle(Event::Tick)`, in monotonic milliseconds. `None`: nothing is pending.
-    pub fn next_deadline(&self) -> Option<u64> {
-        if self.run == Run::Stopped && self.connections.is_empty() && self.dials.is_empty() {
-            // Peers that wait are looked at when the node starts.
-            return self.deadlines.next_while_stopped();
-        }
-        self.deadlines.next()
-    }
-
-    /// Moves the clock; whether the machine seems to have slept.
-    fn advance(&mut self, now: Time) -> bool {
-        let mono = now.mono_ms.max(self.now.mono_ms);
-        let wall = now.wall_ms.max(self.now.wall_ms);
-        let due = self.next_deadline();
-        let late = due.is_some_and(|due| mono.saturating_sub(due) >= self.config.resume_late_ms);
-        let drift = (wall - self.now.wall_ms).saturating_sub(mono - self.now.mono_ms);
-        self.now = Time {
-            mono_ms: mono,
-            wall_ms: wall,
-        };
-        if let Some(due) = due.filter(|_| !late) {
-            self.gauges.late(mono.saturating_sub(due));
-        }
-        late || drift > self.config.resume_drift_ms
-    }
-
     /// Tells, once for each input, which lines were crossed.
     fn announce(&mut self) {
         for takeover in core::mem::take(&mut self.takeovers) {
@@ -515,52 +490,6 @@ impl Manager {
         }
     }
 
-    /// Places a peer where its record says that it belongs: among the candidates, on the ladder, or nowhere.
-    fn refresh(&mut self, ix: Ix) {
-        let all = self.all();
-        let (mut entry, mut place) = (None, None);
-        if let Some(peer) = self.table.get(ix)
-            && peer.forbidden().is_none()
-            && !self.all_quarantined(peer)
-            && let Some(route) = peer.routes.best()
-        {
-            match peer.role {
-                Role::Bootstrap => place = Some((peer.level, peer.salt)),
-                Role::Ordinary | Role::Named if !peer.arriving => {
-                    let services = peer.possible(all);
-                    entry = (!services.is_empty()).then(|| Entry {
-                        rank: peer.rank(all, self.config.unverified_counted, self.now.mono_ms),
-                        group: route.group ^ self.selection.turn,
-                        salt: peer.salt ^ self.selection.turn,
-                        services,
-                    });
-                }
-                Role::Ordinary | Role::Named => {}
-            }
-        }
-        // Somebody who is known to serve and may be dialed now may do the work of two (4.6).
-        let verified = self.table.get(ix).is_some_and(|p| p.verified.is_some());
-        self.untidy |= verified && entry.is_some() && self.candidates.services(ix).is_empty();
-        self.candidates.put(ix, entry);
-        self.ladder.put(ix, place);
-        self.table.list(ix);
-    }
-
-    /// Bars a peer from being dialed, or lifts it.
-    fn set_bar(&mut self, ix: Ix, bar: Bar) {
-        let Some(peer) = self.table.get_mut(ix) else {
-            return;
-        };
-        peer.bar = bar;
-        self.leaving.barred(ix, bar);
-        let until = match bar {
-            Bar::Until { at, .. } => Some(at),
-            Bar::Open | Bar::HungUp => None,
-        };
-        self.deadlines.put(Timer::Bar(ix), until);
-        self.refresh(ix);
-    }
-
     /// All requirements.
     fn all(&self) -> Services {
         self.needs.live()
@@ -569,54 +498,5 @@ impl Manager {
     /// Connections and dials together: what the limits bound.
     fn occupied(&self) -> usize {
         self.connections.len() + self.dials.len()
-    }
-
-    /// The wall clock at a monotonic moment to come.
-    fn wall_at(&self, mono: u64) -> u64 {
-        let ahead = mono.saturating_sub(self.now.mono_ms);
-        self.now.wall_ms.saturating_add(ahead)
-    }
-
-    /// Finds a peer's record, or makes one; `None` when the table is full of peers that may not be forgotten.
-    fn find_or_insert(
-        &mut self,
-        peer: PeerId,
-        source: Source,
-        introducer: Option<PeerId>,
-    ) -> Option<Ix> {
-        if let Some(ix) = self.table.find(&peer) {
-            return Some(ix);
-        }
-        let room = self.table.room(self.config.max_peers, &mut self.seed);
-        if let Some(old) = room.ok()? {
-            self.forget(old);
-        }
-        let mark = |id: PeerId| self.seed.mark(Domain::Introducer, &id.to_bytes());
-        let introducer = introducer.map(mark);
-        let ix = self.table.insert(peer, source, introducer, &self.seed);
-        self.note_ban(ix);
-        self.table.list(ix);
-        Some(ix)
-    }
-
-    /// Forgets a peer and everything that refers to it.
-    fn forget(&mut self, ix: Ix) {
-        let Some(peer) = self.table.remove(ix) else {
-            return;
-        };
-        self.refresh(ix);
-        self.clear_timers(ix, &peer);
-    }
-
-    /// Disarms everything that waits for a peer.
-    fn clear_timers(&mut self, ix: Ix, peer: &Peer) {
-        self.deadlines.clear(Timer::Bar(ix));
-        self.deadlines.clear(Timer::Hint(ix));
-        for service in &peer.services {
-            self.deadlines.clear(Timer::Rest(ix, service.requirement));
-        }
-        self.asking.forget(ix);
-        self.leaving.forget(ix);
-        self.memory.forget(ix);
     }
 }

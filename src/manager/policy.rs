@@ -6,7 +6,7 @@ use super::config::Config;
 const GREATEST: u64 = 1 << 42;
 
 /// Numbers that may be zero, which switches them off. With a zero anywhere else there would be no manager at all.
-const MAY_BE_ZERO: [usize; 7] = [
+const MAY_BE_ZERO: [usize; 8] = [
     Place::dial_overdraft as usize,
     Place::explore_one_in as usize,
     Place::spike_connects as usize,
@@ -14,6 +14,7 @@ const MAY_BE_ZERO: [usize; 7] = [
     Place::triggers_off as usize,
     Place::lean_after_ms as usize,
     Place::spare_connections as usize,
+    Place::clock_look_ms as usize,
 ];
 
 macro_rules! numbers {
@@ -145,6 +146,7 @@ numbers! {
     ping_failures,
     resume_late_ms,
     resume_drift_ms,
+    clock_look_ms,
     head_start_ms,
     head_start_dials,
     bootstrap_hedge_ms,

@@ -31,7 +31,7 @@ before(async () => {
 after(() => fleet?.stop());
 
 /** Nodes that serve everything and are in no tree: a page knows them only when it is told. */
-const serving = () => nodes.filter(({ role }) => role === "all").map(({ peerId, address }) => ({ peerId, address }));
+const serving = () => nodes.filter(({ role }) => role === "all").map(({ name, peerId, address }) => ({ name, peerId, address }));
 
 /** What the tests' functions find on their page. */
 const TOOLS = (/** @type {number} */ limit) => {
@@ -161,6 +161,22 @@ pageTest("errors() has a dial that failed, watchPeers() the peers as they are", 
   await watching;
   return { refused: refused.code, kind: value.kind, peer: value.peerId === peer.peerId, address: value.address === address, first: seen[0], end: (await failures.next()).done };
 }, (result) => assert.deepEqual(result, { refused: "dial-failed", kind: "unreachable", peer: true, address: true, first: "", end: true }));
+
+pageTest("that the machine slept is found out also when its clock slept with it", async ({ createLightNode }, { options, all: [peer] }) => {
+  // Nothing else is due for a day.
+  const policy = { pingIdleMs: 86_400_000 };
+  const node = await createLightNode({ ...options, bootstrap: [], policy, require: { lightPush: 0, filter: 0, store: 0 } });
+  const events = listen(node);
+  await node.dial(peer.address);
+  await until("it is known well", () => events.find(({ type }) => type === "peer:identify"));
+  const before = events.filter(({ type }) => type === "network:change").length;
+  const now = Date.now;
+  Date.now = () => now() + 3_600_000;
+  const { detail } = await until("it is found out", () => events.filter(({ type }) => type === "network:change")[before]);
+  Date.now = now;
+  await node.close();
+  return { before, detail };
+}, (result) => assert.deepEqual(result, { before: 0, detail: { state: "resumed" } }));
 
 // --- connections ------------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,8 @@ use lightkeeper::manager::{
 
 use crate::world::{ALL, Fleet, Reachable, World};
 
+const HOUR: u64 = 3_600_000;
+
 fn settled() -> (World, Fleet) {
     let (mut world, fleet) = World::fleet();
     world.start();
@@ -240,6 +242,29 @@ fn a_wall_clock_that_ran_ahead_tells_of_sleep() {
         pings += usize::from(matches!(order, Command::Ping { .. }));
     }
     assert_eq!(pings, world.manager.stats().open as usize);
+}
+
+#[test]
+fn the_clocks_are_looked_at_while_somebody_looks_at_the_page() {
+    let (mut world, _) = settled();
+    assert_eq!(world.manager.clock_look_ms(), Some(2_000));
+    let now = world.time();
+    let after = |mono, wall| Time {
+        mono_ms: now.mono_ms + mono,
+        wall_ms: now.wall_ms + wall,
+    };
+    // As long as both run alike nobody slept, however long that was; a clock that was set back tells nothing.
+    assert!(!world.manager.has_slept(after(HOUR, HOUR)));
+    assert!(!world.manager.has_slept(after(HOUR, 0)));
+    assert!(!world.manager.has_slept(after(10, 5_000)));
+    assert!(world.manager.has_slept(after(10, 5_011)));
+    world.tell(Event::Visibility { hidden: true });
+    world.run(2 * 60_000);
+    assert_eq!(world.manager.clock_look_ms(), None);
+    world.tell(Event::Visibility { hidden: false });
+    assert!(world.manager.clock_look_ms().is_some());
+    world.tell(Event::Stop);
+    assert_eq!(world.manager.clock_look_ms(), None);
 }
 
 #[test]

@@ -218,7 +218,11 @@ impl World {
         match weather {
             Weather::NetworkGone { noticed } => self.cut(c, noticed),
             Weather::NetworkChanged { .. } => self.lose_all(c, 200, CloseCause::Broken),
-            Weather::Wake => self.wakes(c, slept.unwrap_or(0)),
+            Weather::Wake => {
+                self.wakes(c, slept.unwrap_or(0));
+                self.looks_soon(c);
+            }
+            Weather::WallShift { .. } => self.looks_soon(c),
             _ => {}
         }
         for event in news {
@@ -228,6 +232,18 @@ impl World {
             // Timers are looked at anew: the page may have come to the front, or the clock have jumped.
             self.clients[c].armed = None;
             self.arm(c);
+        }
+    }
+
+    /// The shell's next look at the clocks: its timer stood still with them.
+    fn looks_soon(&mut self, c: usize) {
+        let look = self.clients[c]
+            .brain
+            .manager()
+            .and_then(|manager| manager.clock_look_ms());
+        if let Some(look) = look {
+            let wait = self.clients[c].rng.between(0, look);
+            self.after(c, wait, What::Looks);
         }
     }
 

@@ -41,6 +41,8 @@ pub(crate) struct Link {
 pub(crate) enum What {
     /// The manager's timer.
     Timer,
+    /// The shell compares the clocks.
+    Looks,
     /// A callback of the shell, or a word of the user.
     Tell(Event),
     /// The browser lets a socket go.

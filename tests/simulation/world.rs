@@ -212,6 +212,17 @@ impl World {
                     self.tell(c, Event::Tick);
                 }
             }
+            What::Looks => {
+                let client = &self.clients[c];
+                let now = client.environment.time(self.t);
+                if client
+                    .brain
+                    .manager()
+                    .is_some_and(|manager| manager.has_slept(now))
+                {
+                    self.tell(c, Event::Tick);
+                }
+            }
             What::Tell(event) => self.tell(c, event),
             What::Leaves(dial) => self.leaves(c, dial),
             What::Lands(dial, answer) => self.lands(c, dial, answer),

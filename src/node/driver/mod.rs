@@ -94,7 +94,7 @@ pub(super) struct Driver {
     pub(super) dial_failures: LiteMap<PeerId, (String, DialFailure)>,
     pub(super) subscriptions: Subscriptions,
     pub(super) asks: Asks,
-    /// The manager's earliest deadline and its timer.
+    /// The manager's earliest deadline and a timer that fires then or before.
     timer: Option<(u64, BoxFuture<'static, ()>)>,
     /// Manager inputs that came up while its orders were carried out.
     inputs: VecDeque<Event>,
@@ -381,14 +381,15 @@ impl Driver {
         busy
     }
 
-    /// Keeps exactly one timer, for the manager's earliest deadline.
+    /// Keeps exactly one timer, for the manager's earliest deadline or the next look at the clocks.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
+        let look = self.manager().clock_look_ms().unwrap_or(u64::MAX);
         let deadline = self.manager().next_deadline();
         match (deadline, &self.timer) {
             (None, _) => self.timer = None,
             (Some(at), Some((set_for, _))) if at == *set_for => {}
             (Some(at), _) => {
-                let wait = at.saturating_sub(platform::now().mono_ms);
+                let wait = at.saturating_sub(platform::now().mono_ms).min(look);
                 self.timer = Some((at, Box::pin(platform::sleep(Duration::from_millis(wait)))));
             }
         }
@@ -398,10 +399,11 @@ impl Driver {
         if timer.as_mut().poll(cx).is_pending() {
             return false;
         }
-        // A timer may fire a little early, or have been clamped: then it is set again.
+        // A timer may fire a little early, have been clamped, or be there to look at the clocks: then it is set again.
         let at = *at;
         self.timer = None;
-        if platform::now().mono_ms >= at {
+        let now = platform::now();
+        if now.mono_ms >= at || self.manager().has_slept(now) {
             self.inputs.push_back(Event::Tick);
         }
         true

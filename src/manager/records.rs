@@ -1,0 +1,102 @@
+//! The records of peers: how one is made, finds its place among those who could be dialed, and is forgotten.
+
+use libp2p_identity::PeerId;
+
+use super::Manager;
+use super::candidates::Entry;
+use super::deadlines::Timer;
+use super::event::Source;
+use super::peer::{Bar, Peer, Role};
+use super::seed::Domain;
+use super::table::Ix;
+
+impl Manager {
+    /// Places a peer where its record says that it belongs: among the candidates, on the ladder, or nowhere.
+    pub(super) fn refresh(&mut self, ix: Ix) {
+        let all = self.all();
+        let (mut entry, mut place) = (None, None);
+        if let Some(peer) = self.table.get(ix)
+            && peer.forbidden().is_none()
+            && !self.all_quarantined(peer)
+            && let Some(route) = peer.routes.best()
+        {
+            match peer.role {
+                Role::Bootstrap => place = Some((peer.level, peer.salt)),
+                Role::Ordinary | Role::Named if !peer.arriving => {
+                    let services = peer.possible(all);
+                    entry = (!services.is_empty()).then(|| Entry {
+                        rank: peer.rank(all, self.config.unverified_counted, self.now.mono_ms),
+                        group: route.group ^ self.selection.turn,
+                        salt: peer.salt ^ self.selection.turn,
+                        services,
+                    });
+                }
+                Role::Ordinary | Role::Named => {}
+            }
+        }
+        // Somebody who is known to serve and may be dialed now may do the work of two (4.6).
+        let verified = self.table.get(ix).is_some_and(|p| p.verified.is_some());
+        self.untidy |= verified && entry.is_some() && self.candidates.services(ix).is_empty();
+        self.candidates.put(ix, entry);
+        self.ladder.put(ix, place);
+        self.table.list(ix);
+    }
+
+    /// Bars a peer from being dialed, or lifts it.
+    pub(super) fn set_bar(&mut self, ix: Ix, bar: Bar) {
+        let Some(peer) = self.table.get_mut(ix) else {
+            return;
+        };
+        peer.bar = bar;
+        self.leaving.barred(ix, bar);
+        let until = match bar {
+            Bar::Until { at, .. } => Some(at),
+            Bar::Open | Bar::HungUp => None,
+        };
+        self.deadlines.put(Timer::Bar(ix), until);
+        self.refresh(ix);
+    }
+
+    /// Finds a peer's record, or makes one; `None` when the table is full of peers that may not be forgotten.
+    pub(super) fn find_or_insert(
+        &mut self,
+        peer: PeerId,
+        source: Source,
+        introducer: Option<PeerId>,
+    ) -> Option<Ix> {
+        if let Some(ix) = self.table.find(&peer) {
+            return Some(ix);
+        }
+        let room = self.table.room(self.config.max_peers, &mut self.seed);
+        if let Some(old) = room.ok()? {
+            self.forget(old);
+        }
+        let mark = |id: PeerId| self.seed.mark(Domain::Introducer, &id.to_bytes());
+        let introducer = introducer.map(mark);
+        let ix = self.table.insert(peer, source, introducer, &self.seed);
+        self.note_ban(ix);
+        self.table.list(ix);
+        Some(ix)
+    }
+
+    /// Forgets a peer and everything that refers to it.
+    pub(super) fn forget(&mut self, ix: Ix) {
+        let Some(peer) = self.table.remove(ix) else {
+            return;
+        };
+        self.refresh(ix);
+        self.clear_timers(ix, &peer);
+    }
+
+    /// Disarms everything that waits for a peer.
+    pub(super) fn clear_timers(&mut self, ix: Ix, peer: &Peer) {
+        self.deadlines.clear(Timer::Bar(ix));
+        self.deadlines.clear(Timer::Hint(ix));
+        for service in &peer.services {
+            self.deadlines.clear(Timer::Rest(ix, service.requirement));
+        }
+        self.asking.forget(ix);
+        self.leaving.forget(ix);
+        self.memory.forget(ix);
+    }
+}
