@@ -135,7 +135,7 @@ fn pour(bowls: &mut [Bowl], pool: &mut u64, brim: fn(&Request) -> u16) {
         bowls.iter().map(|b| b.takes(line, brim(&b.request))).sum()
     };
     // The line is the last at which the pool suffices.
-    let (mut enough, mut too_high) = (0, COST * (u64::from(u16::MAX) + 1));
+    let (mut enough, mut too_high) = (0, COST << u16::BITS);
     while too_high - enough > 1 {
         let line = enough + (too_high - enough) / 2;
         if taken(bowls, line) <= *pool {

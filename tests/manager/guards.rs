@@ -1,6 +1,6 @@
 //! May this connection be closed for others? (4.13, guards)
 
-use lightkeeper::manager::{Event, Guard, Health, Reason, RequirementId, Source};
+use lightkeeper::manager::{Event, Guard, Health, Notice, Reason, RequirementId, Source};
 
 use crate::world::{ALL, FILTER, LIGHT_PUSH, STORE, World, config, need};
 
@@ -58,10 +58,13 @@ fn the_providers_of_a_minimum_and_of_a_target_are_guarded() {
 fn a_new_connection_is_left_alone_for_five_seconds_once_it_is_identified() {
     let mut world = wanting(0, 0);
     let place = connected(&mut world, &[LIGHT_PUSH]);
+    let notices = world.notices_since(0);
+    let identified = |notice: &Notice| matches!(notice, Notice::Identified { .. });
+    let since = notices.iter().find(|(_, notice)| identified(notice));
+    let (since, _) = *since.expect("it was told");
+    world.run(since + 4_999 - world.now);
     assert_eq!(guarded(&mut world, place), Some(Guard::Grace));
-    world.run(4_900);
-    assert_eq!(guarded(&mut world, place), Some(Guard::Grace));
-    world.run(100);
+    world.run(1);
     assert_eq!(guarded(&mut world, place), None);
 }
 
