@@ -76,6 +76,9 @@ impl Manager {
         if self.outage.is_offline() {
             return Err(Reason::Offline);
         }
-        self.mode.refuses(peer).map_or(Ok(()), Err)
+        let refused = self.mode.refuses(peer);
+        // A ban outlasts the record of whom it holds out.
+        let banned = || peer.and_then(|peer| self.bans.of(&peer));
+        refused.or_else(banned).map_or(Ok(()), Err)
     }
 }

@@ -40,6 +40,30 @@ fn public(world: &mut World, address: &str) -> usize {
 }
 
 #[test]
+fn whoever_is_forgotten_while_banned_is_let_in_by_no_gate_s2() {
+    let mut world = idle();
+    let place = world.node(&ALL);
+    let peer = world.nodes[place].id;
+    world.discovered(place, Source::PeerExchange);
+    let asks = |world: &mut World| {
+        let now = world.time();
+        [
+            GateQuery::Inbound { peer: Some(peer) },
+            GateQuery::Outbound { peer: Some(peer) },
+        ]
+        .map(|query| world.manager.gate(now, query))
+    };
+    misbehave(&mut world, place);
+    world.tell(Event::Forget { peer });
+    assert_eq!(asks(&mut world), [Err(Reason::BannedForFaults); 2]);
+    world.run(HOUR);
+    assert_eq!(asks(&mut world), [Ok(()); 2]);
+    world.set_priority(place, Priority::Banned);
+    world.tell(Event::Forget { peer });
+    assert_eq!(asks(&mut world), [Err(Reason::BannedByUser); 2]);
+}
+
+#[test]
 fn each_ban_is_longer_than_the_one_before_up_to_a_day() {
     let mut world = idle();
     let place = world.node(&ALL);
