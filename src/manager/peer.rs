@@ -225,13 +225,15 @@ impl Peer {
         if self.ban.is_some() {
             return self.ban;
         }
+        // Also while the connection that was hung up still closes.
+        if self.bar == Bar::HungUp {
+            return Some(Reason::HungUp);
+        }
         if self.link != Link::Idle {
             return Some(Reason::AlreadyConnected);
         }
-        match self.bar {
-            Bar::Until { why, .. } => return Some(why),
-            Bar::HungUp => return Some(Reason::HungUp),
-            Bar::Open => {}
+        if let Bar::Until { why, .. } = self.bar {
+            return Some(why);
         }
         self.routes.is_empty().then_some(Reason::NoRoute)
     }

@@ -520,7 +520,9 @@ impl Ledger {
                     }
                     _ => return,
                 };
-                if let Some(record) = self.peers.get_mut(peer) {
+                // Whom the user hung up waits for the user's word.
+                let waits = self.peers.get_mut(peer).filter(|record| !record.hung_up);
+                if let Some(record) = waits {
                     record.wait = Some(wait);
                 }
             }
