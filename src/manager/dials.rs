@@ -77,17 +77,22 @@ impl Bucket {
 
     /// Whether `take` would succeed.
     pub(super) fn has(&self, now: u64, overdraw: bool) -> bool {
-        let floor = if overdraw {
+        self.level(now) >= self.floor(overdraw)
+    }
+
+    /// What must be there for one dial.
+    fn floor(&self, overdraw: bool) -> i64 {
+        if overdraw {
             TOKEN - self.overdraft
         } else {
             TOKEN
-        };
-        self.level(now) >= floor
+        }
     }
 
-    /// When there is a token again.
-    pub(super) fn next(&self, now: u64) -> Option<u64> {
-        let missing = u64::try_from(TOKEN - self.level(now)).unwrap_or(0);
+    /// When one may be taken again.
+    pub(super) fn next(&self, now: u64, overdraw: bool) -> Option<u64> {
+        let missing = self.floor(overdraw) - self.level(now);
+        let missing = u64::try_from(missing).unwrap_or(0);
         (self.rate > 0).then(|| now.saturating_add(missing.div_ceil(self.rate)))
     }
 }

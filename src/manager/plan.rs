@@ -60,16 +60,21 @@ impl Manager {
     fn go_on(&mut self, wake: &mut Wake) {
         for ix in self.dials.waiting() {
             self.take_off(ix);
-            if self.dials.job(ix).is_some_and(|job| job.flight.is_none()) {
-                self.wait_for_token(wake);
+            if let Some(job) = self.dials.job(ix).filter(|job| job.flight.is_none()) {
+                self.wait_for_pace(job.urgent, wake);
             }
         }
     }
 
     pub(super) fn wait_for_token(&self, wake: &mut Wake) {
+        self.wait_for_pace(false, wake);
+    }
+
+    /// Until the bucket allows the next dial; whom the user waits for may overdraw it.
+    fn wait_for_pace(&self, urgent: bool, wake: &mut Wake) {
         let now = self.now.mono_ms;
-        if !self.dials.bucket.has(now, false)
-            && let Some(at) = self.dials.bucket.next(now)
+        if !self.dials.bucket.has(now, urgent)
+            && let Some(at) = self.dials.bucket.next(now, urgent)
         {
             wake.by(at);
         }
@@ -93,7 +98,7 @@ impl Manager {
             .collect();
         for (ix, urgent) in due {
             if self.begin_dial(ix, DialWhy::Requested, urgent, false) == Begun::Later {
-                self.wait_for_token(wake);
+                self.wait_for_pace(urgent, wake);
             }
         }
     }

@@ -32,7 +32,7 @@ impl Manager {
             return;
         }
         if !self.pace_admits(false) {
-            if let Some(at) = self.dials.bucket.next(now) {
+            if let Some(at) = self.dials.bucket.next(now, false) {
                 wake.by(at);
             }
             return;

@@ -204,7 +204,10 @@ fn the_users_own_dials_may_overdraw_the_bucket_by_two() {
     }
     assert_eq!(world.dialed().len(), 10);
     world.run(10_000);
-    assert_eq!(world.dialed().len(), 12);
+    let times: Vec<u64> = world.dials_since(0).iter().map(|(at, ..)| *at).collect();
+    assert_eq!(times.len(), 12);
+    // Two tokens come in a second, and each is taken when it has come: what was overdrawn is not paid back before.
+    assert_eq!([times[10] - times[9], times[11] - times[10]], [490, 500]);
 }
 
 #[test]
