@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use libp2p_identity::PeerId;
 use lightkeeper::manager::{
     BurstAnswer, BurstId, Command, ConnId, DialId, DialWhy, EnrollmentId, Event, LockAnswer,
-    LockId, RequirementId,
+    LockId, RequirementId, Revocation,
 };
 use multiaddr::{Multiaddr, Protocol as Part};
 
@@ -45,8 +45,8 @@ pub(super) struct Watch {
     order: BTreeMap<RequirementId, Vec<PeerId>>,
     /// Where that order can't be seen: several began at once.
     unclear: BTreeSet<RequirementId>,
-    /// Their locks were revoked to close them.
-    pub(super) evicted: BTreeSet<ConnId>,
+    /// Their locks were revoked, perhaps to close them, and until when that may be to come.
+    evicted: BTreeMap<ConnId, u64>,
 }
 
 impl Watch {
@@ -84,7 +84,7 @@ impl Watch {
         self.locks.retain(|_, lock| there(&lock.conn));
         self.made.retain(|conn, _| there(conn));
         self.identified.retain(|conn, _| there(conn));
-        self.evicted.retain(there);
+        self.evicted.retain(|conn, _| there(conn));
     }
 
     pub(super) fn ordered(&mut self, command: &Command, scene: &Scene<'_>) {
@@ -130,10 +130,17 @@ impl Watch {
             LockAnswer::Ended => {
                 self.locks.remove(&lock);
             }
-            LockAnswer::Revoked { grace_ms, .. } => {
+            LockAnswer::Revoked { reason, grace_ms } => {
                 if let Some(lock) = self.locks.get_mut(&lock) {
-                    lock.grace_ends = Some(scene.now() + grace_ms);
-                    self.evicted.insert(lock.conn);
+                    let ends = scene.now() + grace_ms;
+                    lock.grace_ends = Some(ends);
+                    // Its protocol had too many locks: a round may have used the grace to let the connection go, too.
+                    let until = match reason {
+                        Revocation::QuotaBreach => ends,
+                        _ => u64::MAX,
+                    };
+                    let evicted = self.evicted.entry(lock.conn).or_insert(until);
+                    *evicted = until.max(*evicted);
                 }
             }
         }
@@ -144,6 +151,7 @@ impl Watch {
         if !matches!(scene.input, Some(Input::Event(_))) {
             return;
         }
+        self.evicted.retain(|_, until| *until > scene.now());
         for view in &scene.view.requirements {
             let order = self.order.entry(view.id).or_default();
             let before = order.len();
@@ -177,9 +185,14 @@ impl Watch {
         })
     }
 
+    /// Whether its locks were revoked for it to go.
+    pub(super) fn evicts(&self, conn: ConnId) -> bool {
+        self.evicted.contains_key(&conn)
+    }
+
     /// Whether it goes by itself: its locks were revoked for that, or a burst made it.
     pub(super) fn passes(&self, conn: ConnId) -> bool {
-        self.evicted.contains(&conn) || self.made.contains_key(&conn)
+        self.evicts(conn) || self.made.contains_key(&conn)
     }
 
     /// Everybody who is open at this moment of an input: before the orders that are still to come.
@@ -246,9 +259,7 @@ impl Watch {
                     new_until,
                     users: self.users(*conn, record, serves, &needs, scene),
                     leftover: self.left_by(*conn, scene) && serves.is_empty(),
-                    plain: single
-                        && ledger.steering.mode == Mode::Normal
-                        && !self.evicted.contains(conn),
+                    plain: single && ledger.steering.mode == Mode::Normal && !self.evicts(*conn),
                 }
             })
             .collect();

@@ -63,7 +63,7 @@ impl Phases {
             return Ok(());
         };
         // The end of an eviction that an earlier round began.
-        if self.watch.evicted.contains(&conn) || scene.ledger.conns_of(&record.peer).len() > 1 {
+        if self.watch.evicts(conn) || scene.ledger.conns_of(&record.peer).len() > 1 {
             return Ok(());
         }
         let memory = scene.ledger.steering.memory;
@@ -145,7 +145,7 @@ impl Invariant for Phases {
             && (is_regulated(reason) || reason == Reason::BurstOver)
         {
             self.in_order(command, scene)?;
-            let evicted = self.watch.evicted.contains(&conn);
+            let evicted = self.watch.evicts(conn);
             self.closed += usize::from(!evicted && reason != Reason::BurstOver);
         }
         self.watch.ordered(command, scene);
@@ -232,7 +232,7 @@ impl Invariant for Settles {
     fn ordered(&mut self, command: &Command, scene: &Scene<'_>) -> Verdict {
         if let Some((conn, reason, _)) = parting(command)
             && is_regulated(reason)
-            && !self.watch.evicted.contains(&conn)
+            && !self.watch.evicts(conn)
         {
             self.closed += 1;
         }
