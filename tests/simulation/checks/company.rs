@@ -68,13 +68,6 @@ impl Watch {
                     self.made.insert(*conn, burst);
                 }
             }
-            Event::OpenBurst {
-                burst, enrollment, ..
-            } => {
-                let of = *enrollment;
-                let closed_at = None;
-                self.bursts.entry(*burst).or_insert(Burst { of, closed_at });
-            }
             Event::Unlock { lock } => {
                 self.locks.remove(lock);
             }
@@ -97,6 +90,15 @@ impl Watch {
                 ..
             } => {
                 self.burst_dials.insert(*dial, *burst);
+            }
+            Command::Burst {
+                burst,
+                answer: BurstAnswer::Granted { .. },
+            } => {
+                if let Some(Input::Event(Event::OpenBurst { enrollment, .. })) = scene.input {
+                    let (of, closed_at) = (*enrollment, None);
+                    self.bursts.insert(*burst, Burst { of, closed_at });
+                }
             }
             Command::Burst {
                 burst,

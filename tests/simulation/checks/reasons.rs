@@ -73,6 +73,8 @@ impl Plausible {
                 let mut served = served(scene, &record.peer).into_iter();
                 others || !served.any(|id| scene.view.requirement(id).is_some())
             }
+            // When memory is short offenders pay first, also below the limit (4.13, phase 4).
+            Reason::OverQuota if self.memory => true,
             Reason::OverLimit | Reason::OverQuota => {
                 ledger.open().count() >= usize::from(scene.view.stats.soft)
             }
