@@ -344,6 +344,11 @@ impl Peer {
         self.known().union(self.unknown(all)).minus(self.resting())
     }
 
+    /// Whether it is known to serve none of these.
+    pub(super) fn serves_none_of(&self, all: Services) -> bool {
+        self.known().union(self.unknown(all)).is_empty()
+    }
+
     /// Worth to needs that each want `units(requirement)`, in 1/256: at most one provider for each, and few of them
     /// unverified.
     pub(super) fn value(

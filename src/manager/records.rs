@@ -22,6 +22,8 @@ impl Manager {
         {
             match peer.role {
                 Role::Bootstrap => place = Some((peer.level, peer.salt)),
+                // Whom the user names may know others, also when it serves nothing.
+                Role::Named if peer.serves_none_of(all) => place = Some((peer.level, peer.salt)),
                 Role::Ordinary | Role::Named if !peer.arriving => {
                     let services = peer.possible(all);
                     entry = (!services.is_empty()).then(|| Entry {

@@ -433,3 +433,24 @@ fn requirements_rise_line_by_line_and_health_with_them() {
         ]
     );
 }
+
+#[test]
+fn whom_the_user_names_and_who_only_knows_others_is_asked_again_when_they_are_gone() {
+    let mut world = World::offline_trees();
+    let all: Vec<usize> = (0..3).map(|_| world.node(&ALL)).collect();
+    let place = world.node(&[]);
+    world.nodes[place].exchanges = true;
+    world.nodes[place].knows = vec![all[0], all[1]];
+    world.named(place);
+    world.start();
+    world.run(60_000);
+    assert_eq!(world.health(), Health::Met);
+    assert!(!world.connected(place), "its work is done");
+    // Everybody it named is gone for good, and by now it knows another.
+    for gone in &all[..2] {
+        world.stop_node(*gone);
+    }
+    world.nodes[place].knows = vec![all[2]];
+    world.run(30 * 60_000);
+    assert!(world.connected(all[2]));
+}
