@@ -33,6 +33,9 @@ impl Manager {
             } else if self.outage.is_suspect() {
                 self.dial_pins(true, &mut wake);
                 self.probe(&mut wake);
+                if short {
+                    self.look_up_trees(&mut wake);
+                }
             } else {
                 self.dial_pins(false, &mut wake);
                 if short {
@@ -272,7 +275,7 @@ impl Manager {
         }
     }
 
-    /// The trees: at once when nobody is known, later when nobody serves or nobody is left.
+    /// The trees: at once when nobody is known, later when nobody serves, nobody is left, or nobody can be reached.
     fn look_up_trees(&mut self, wake: &mut Wake) {
         if !self.config.has_dns {
             return;
@@ -295,7 +298,9 @@ impl Manager {
             .saturating_add(self.config.head_start_ms);
         let late = !self.asking.looked_up() && !s.serving;
         let at = self.asking.trees_at();
-        let due = exhausted || (late && now >= head_start_ends);
+        // Perhaps all is well but those who are known: then only others help.
+        let suspect = self.outage.is_suspect();
+        let due = exhausted || suspect || (late && now >= head_start_ends);
         if !due {
             if late {
                 wake.by(head_start_ends);

@@ -284,3 +284,18 @@ fn a_connection_that_died_in_sleep_is_replaced() {
     );
     assert_eq!(world.health(), Health::Met);
 }
+
+#[test]
+fn a_tree_that_names_others_by_now_is_the_way_out_of_a_suspicion() {
+    let (mut world, fleet) = settled();
+    let newcomer = world.bootstrap(&[]);
+    world.nodes[newcomer].serves = ALL.to_vec();
+    // Everybody known is gone for good: it looks as if our network were.
+    let known = fleet.everybody();
+    stop_all(&mut world, fleet);
+    world.run(5_000);
+    assert_eq!(world.manager.health().1, HealthReason::SuspectOffline);
+    world.run(20 * 60_000);
+    assert!(world.connected(newcomer));
+    assert!(known.iter().all(|place| !world.connected(*place)));
+}
