@@ -112,6 +112,8 @@ pub(crate) struct Ledger {
     pub(crate) wall: u64,
     /// The machine slept before this input.
     resumed: bool,
+    /// Backoffs are drawn anew in this input, also those that it brings.
+    redrawn: bool,
     /// Everybody is to show a sign of life since this input: after sleep, or on what may be another network.
     asks_all: bool,
     /// A minimum is missed around this input.
@@ -140,6 +142,7 @@ impl Ledger {
             handled_at: now.mono_ms,
             wall: now.wall_ms,
             resumed: false,
+            redrawn: false,
             asks_all: false,
             missed: false,
             going: Vec::new(),
@@ -230,7 +233,8 @@ impl Ledger {
             view.health.1 == HealthReason::SuspectOffline || view.decisions.contains(&What::Suspect)
         });
         let recovered = after.recovered_at > before.recovered_at;
-        if self.resumed || changed || suspected || recovered {
+        self.redrawn = self.resumed || changed || suspected || recovered;
+        if self.redrawn {
             self.void_backoffs();
         }
         self.missed = !before.minima_hold() || !after.minima_hold();
@@ -505,7 +509,7 @@ impl Ledger {
                 peer,
                 failed: Failed::Dial { .. },
                 retry_at_wall_ms: Some(at),
-            } if !self.resumed && self.steering.wished != Some(*peer) => {
+            } if !self.redrawn && self.steering.wished != Some(*peer) => {
                 let ahead = at.saturating_sub(self.wall);
                 if let Some(record) = self.peers.get_mut(peer) {
                     record.wait = Some((now + ahead, Wait::Backoff));

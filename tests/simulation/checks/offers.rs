@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lightkeeper::manager::{
-    Bound, Class, Command, EnrollmentId, Event, Grant, Offer, ProtocolSpec,
+    Bound, Class, Command, EnrollmentId, Event, Grant, Offer, ProtocolSpec, What,
 };
 
 use super::{Invariant, Scene, Verdict, ensure};
@@ -109,8 +109,13 @@ impl Invariant for Fair {
             return Err(format!("{offer:?} to {enrollment:?}, who is not there"));
         };
         // The whole may have changed within this input, before or after it was told.
-        let softs = [scene.before.stats.soft, scene.view.stats.soft];
-        let of_some = |right: &dyn Fn(u16) -> bool| softs.into_iter().any(right);
+        let between = scene.view.decisions.iter().filter_map(|what| match what {
+            What::Limits { soft, .. } => Some(*soft),
+            _ => None,
+        });
+        let ends = [scene.before.stats.soft, scene.view.stats.soft];
+        let softs: Vec<u16> = ends.into_iter().chain(between).collect();
+        let of_some = |right: &dyn Fn(u16) -> bool| softs.iter().any(|soft| right(*soft));
         let right = match offer {
             Offer::Granted(grant) => of_some(&|soft| {
                 not_above(spec, *grant, soft) && u64::from(grant.low) == asked(spec, soft).0
