@@ -453,7 +453,10 @@ impl Ledger {
         {
             conn.closing.get_or_insert((now + drain_ms, reason));
             let record = self.peers.entry(conn.peer).or_default();
-            record.last_closed = Some((now, reason));
+            // The other of two says nothing of the peer.
+            if reason != Reason::Duplicate {
+                record.last_closed = Some((now, reason));
+            }
         }
         match command {
             Command::Dial {

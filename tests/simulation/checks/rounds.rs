@@ -95,9 +95,12 @@ impl Phases {
             _ if victim.users.as_ref().is_none_or(Vec::is_empty) => 3,
             _ => 5,
         };
+        // Of somebody with two connections nobody can see which one serves: others may have more than one thinks.
+        let mut open = scene.ledger.open();
+        let seen = open.all(|(_, conn)| scene.ledger.conns_of(&conn.peer).len() == 1);
         let lasting = victim.kept || victim.locked || company.at_minimum(victim);
         let bound = match phase {
-            4 => !could_pay && victim.users.is_some(),
+            4 => seen && !could_pay && victim.users.is_some(),
             6 => false,
             _ => company.is_bound(victim, None),
         };
