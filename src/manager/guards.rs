@@ -73,7 +73,7 @@ impl Manager {
             return Some(Guard::Minimum);
         }
         let held = pressure.holds_targets(open.serving);
-        if held.iter().any(|id| !self.needs.met_without_one(id)) {
+        if held.iter().any(|id| !self.met_without_one(id)) {
             return Some(Guard::Target);
         }
         if pressure.spares_the_new() {
@@ -97,7 +97,21 @@ impl Manager {
         let funded = guest.map_or(u16::MAX, |protocol| protocol.grant.high);
         self.needs
             .need(id)
-            .is_some_and(|need| u16::from(self.needs.have(id)) <= u16::from(need.min).min(funded))
+            .is_some_and(|need| self.staying(id) <= usize::from(u16::from(need.min).min(funded)))
+    }
+
+    /// Whether a target would hold without one of its providers.
+    fn met_without_one(&self, id: super::RequirementId) -> bool {
+        self.needs
+            .need(id)
+            .is_none_or(|need| need.target == 0 || self.staying(id) > usize::from(need.target))
+    }
+
+    /// Providers that are to stay: each of several that go when their grace is over could go alone.
+    fn staying(&self, id: super::RequirementId) -> usize {
+        let providers = self.needs.providers(id).iter();
+        let staying = providers.filter(|provider| !self.leaving.awaits(provider.conn));
+        staying.count()
     }
 
     /// When a connection has had its time to show what it is worth.

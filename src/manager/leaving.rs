@@ -11,6 +11,7 @@ use super::command::Notice;
 use super::connections::Conn;
 use super::deadlines::{Timer, Wake};
 use super::event::ConnId;
+use super::guards::Pressure;
 use super::peer::Bar;
 use super::reason::{Reason, Revocation};
 use super::services::Services;
@@ -26,6 +27,8 @@ struct Evicted {
     /// Why its locks were revoked, in case new ones were granted since.
     why: Revocation,
     reason: Reason,
+    /// What was to be eased, for the guards to hold against when the grace is over; `None`: they do not.
+    pressure: Option<Pressure>,
     /// When it may be closed.
     at: u64,
 }
@@ -105,8 +108,15 @@ impl Manager {
         self.part(conn, reason, Some(drain_ms));
     }
 
-    /// Lets a connection go although it may be locked: its locks are revoked now, and it goes when their grace is over.
-    pub(super) fn evict(&mut self, conn: ConnId, why: Revocation, reason: Reason) {
+    /// Lets a connection go although it may be locked: its locks are revoked now, and it goes when their grace is over,
+    /// unless a guard holds it by then.
+    pub(super) fn evict(
+        &mut self,
+        conn: ConnId,
+        why: Revocation,
+        reason: Reason,
+        pressure: Option<Pressure>,
+    ) {
         if self.leaving.awaits(conn) {
             return;
         }
@@ -119,6 +129,7 @@ impl Manager {
             conn,
             why,
             reason,
+            pressure,
             at,
         });
         self.arm_evictions();
@@ -131,11 +142,18 @@ impl Manager {
             if !open.is_some_and(Conn::is_open) {
                 continue;
             }
-            if self.now.mono_ms < evicted.at {
+            let Evicted {
+                conn,
+                why,
+                reason,
+                pressure,
+                at,
+            } = evicted;
+            if self.now.mono_ms < at {
                 self.leaving.evicted.push(evicted);
-            } else {
+            } else if pressure.is_none_or(|pressure| self.guard(conn, pressure).is_none()) {
                 // Locks that were granted since are revoked like the first.
-                self.evict(evicted.conn, evicted.why, evicted.reason);
+                self.evict(conn, why, reason, pressure);
             }
         }
         self.arm_evictions();

@@ -146,7 +146,7 @@ impl Manager {
             };
             let held = self.table.get(open.ix).is_some_and(Peer::held);
             if !held && kept != Some(conn) {
-                self.evict(conn, Revocation::ModeChange, Reason::InitialSync);
+                self.evict(conn, Revocation::ModeChange, Reason::InitialSync, None);
             }
         }
     }

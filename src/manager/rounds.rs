@@ -234,7 +234,7 @@ impl Manager {
                 let Some(victim) = self.least_useful(pressure, |_| true) else {
                     break;
                 };
-                self.evict(victim, why, round.reason);
+                self.evict(victim, why, round.reason, Some(pressure));
                 round.closes();
             }
         }
@@ -258,7 +258,12 @@ impl Manager {
             let Some((.., victim)) = last_first.min() else {
                 return;
             };
-            self.evict(victim, Revocation::Memory, Reason::MemoryPressure);
+            self.evict(
+                victim,
+                Revocation::Memory,
+                Reason::MemoryPressure,
+                Some(Pressure::BreakMinima),
+            );
             round.closes();
         }
     }

@@ -1,7 +1,8 @@
 //! What each pressure may break, and what holds against all but the last (4.13, guards; phases 5 to 7).
 
 use lightkeeper::manager::{
-    Bound, EnrollmentId, Event, Guard, LockAnswer, LockId, ProtocolSpec, Quota, Reason, Revocation,
+    Bound, CloseCause, EnrollmentId, Event, Guard, LockAnswer, LockId, ProtocolSpec, Quota, Reason,
+    Revocation,
 };
 
 use crate::enrollment::spec;
@@ -129,4 +130,54 @@ fn memory_that_is_all_but_used_up_breaks_what_the_user_holds() {
             .iter()
             .all(|reason| *reason == Reason::MemoryPressure)
     );
+}
+
+/// A world of so many providers, all locked, of which two are needed.
+fn locked(count: u64) -> (World, Vec<usize>) {
+    let mut world = wanting(2, 2);
+    world.enroll_chat(8);
+    let places: Vec<usize> = (0..count)
+        .map(|_| connected(&mut world, &[LIGHT_PUSH]))
+        .collect();
+    for (lock, place) in (1..).zip(&places) {
+        world.lock(lock, CHAT, *place, 60_000);
+    }
+    world.run(20_000);
+    (world, places)
+}
+
+fn set_hard(world: &mut World, hard: u16) {
+    world.tell(Event::SetLimits {
+        soft: Some(hard),
+        hard: Some(hard),
+    });
+}
+
+#[test]
+fn several_that_could_each_go_alone_do_not_go_together_below_a_minimum_s5() {
+    let (mut world, places) = locked(5);
+    set_hard(&mut world, 1);
+    world.run(30_000);
+    let left = places.iter().filter(|place| world.connected(**place));
+    assert_eq!(left.count(), 2);
+}
+
+#[test]
+fn whoever_became_needed_in_the_grace_of_its_locks_stays_s5() {
+    // Who goes in a world where nobody else does: the same is chosen in its twin.
+    let (mut world, places) = locked(3);
+    set_hard(&mut world, 2);
+    world.run(30_000);
+    let mut gone = places.iter().filter(|place| !world.connected(**place));
+    let chosen = *gone.next().expect("one goes");
+    assert_eq!(gone.count(), 0);
+
+    let (mut world, _) = locked(3);
+    set_hard(&mut world, 2);
+    world.run(500);
+    assert!(world.connected(chosen), "its locks have their grace");
+    let other = places.iter().find(|place| **place != chosen);
+    world.lose(*other.expect("there are two"), CloseCause::Broken);
+    world.run(30_000);
+    assert!(world.connected(chosen));
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use libp2p_identity::PeerId;
 use lightkeeper::manager::{
     BurstAnswer, BurstId, Command, ConnId, DialId, DialWhy, EnrollmentId, Event, LockAnswer,
-    LockId, RequirementId, Revocation,
+    LockId, RequirementId,
 };
 use multiaddr::{Multiaddr, Protocol as Part};
 
@@ -132,17 +132,12 @@ impl Watch {
             LockAnswer::Ended => {
                 self.locks.remove(&lock);
             }
-            LockAnswer::Revoked { reason, grace_ms } => {
+            LockAnswer::Revoked { grace_ms, .. } => {
                 if let Some(lock) = self.locks.get_mut(&lock) {
                     let ends = scene.now() + grace_ms;
                     lock.grace_ends = Some(ends);
-                    // Its protocol had too many locks: a round may have used the grace to let the connection go, too.
-                    let until = match reason {
-                        Revocation::QuotaBreach => ends,
-                        _ => u64::MAX,
-                    };
-                    let evicted = self.evicted.entry(lock.conn).or_insert(until);
-                    *evicted = until.max(*evicted);
+                    let evicted = self.evicted.entry(lock.conn).or_insert(ends);
+                    *evicted = ends.max(*evicted);
                 }
             }
         }

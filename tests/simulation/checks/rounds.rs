@@ -117,7 +117,7 @@ impl Phases {
                 self.open
             );
             ensure!(
-                !lasting || victim.locked || memory > CRITICAL_PERCENT,
+                !lasting || !seen || victim.locked || memory > CRITICAL_PERCENT,
                 "{} was closed as {reason}, below a minimum or though it is kept: {victim:?}",
                 record.peer
             );
