@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use libp2p_identity::PeerId;
-use lightkeeper::manager::{Config, Event, Notice, Priority, Transport};
+use lightkeeper::manager::{Config, Event, Notice, Transport};
 
 use crate::view::View;
 
@@ -117,11 +117,7 @@ impl Steering {
             Event::HangUp { peer } => {
                 self.held.remove(peer);
             }
-            Event::Forget { peer }
-            | Event::SetPriority {
-                peer,
-                priority: Priority::Banned,
-            } => self.lets_go(peer),
+            Event::Forget { peer } => self.lets_go(peer),
             Event::Protect { peer, tag } => {
                 // A full table has no place for a stranger.
                 let known = after.subject.is_some() && *peer != self.local;
@@ -172,7 +168,7 @@ impl Steering {
         }
     }
 
-    /// News of a ban.
+    /// News of a ban: one that the user orders may be refused.
     pub(crate) fn noticed(&mut self, notice: &Notice) {
         if let Notice::Banned { peer, .. } = notice {
             self.lets_go(peer);

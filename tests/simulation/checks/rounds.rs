@@ -69,7 +69,12 @@ impl Phases {
             return Ok(());
         };
         // The end of an eviction that an earlier round began.
-        if self.watch.evicts(conn) || scene.ledger.conns_of(&record.peer).len() > 1 {
+        if self.watch.evicts(conn) {
+            return Ok(());
+        }
+        // Of somebody with two connections nobody can see which one serves.
+        let mut open = scene.ledger.open();
+        if open.any(|(_, conn)| scene.ledger.conns_of(&conn.peer).len() > 1) {
             return Ok(());
         }
         let memory = scene.ledger.steering.memory;
@@ -79,12 +84,14 @@ impl Phases {
         let its_own = |requirement: Option<usize>| {
             requirement.is_some_and(|place| victim.serves.contains(&place))
         };
-        // In phase 4 the offender pays with what it requires.
-        let mut requires = company
-            .protocols
-            .iter()
-            .map(|protocol| protocol.requirement);
-        let could_pay = requires.any(|its| its_own(its) && !company.is_bound(victim, its));
+        // In phase 4 the offender pays with what it requires, or with what it uses otherwise.
+        let mut payers = company.protocols.iter().enumerate();
+        let could_pay = payers.any(|(place, protocol)| {
+            let users = victim.users.as_ref();
+            let uses = users.is_some_and(|users| users.contains(&place));
+            let its = protocol.requirement;
+            (uses || its_own(its)) && !company.is_bound(victim, its)
+        });
         let phase = match reason {
             Reason::BurstOver => 2,
             Reason::Idle => 3,
@@ -95,12 +102,9 @@ impl Phases {
             _ if victim.users.as_ref().is_none_or(Vec::is_empty) => 3,
             _ => 5,
         };
-        // Of somebody with two connections nobody can see which one serves: others may have more than one thinks.
-        let mut open = scene.ledger.open();
-        let seen = open.all(|(_, conn)| scene.ledger.conns_of(&conn.peer).len() == 1);
         let lasting = victim.kept || victim.locked || company.at_minimum(victim);
         let bound = match phase {
-            4 => seen && !could_pay && victim.users.is_some(),
+            4 => !could_pay && victim.users.is_some(),
             6 => false,
             _ => company.is_bound(victim, None),
         };
@@ -117,7 +121,7 @@ impl Phases {
                 self.open
             );
             ensure!(
-                !lasting || !seen || victim.locked || memory > CRITICAL_PERCENT,
+                !lasting || victim.locked || memory > CRITICAL_PERCENT,
                 "{} was closed as {reason}, below a minimum or though it is kept: {victim:?}",
                 record.peer
             );
