@@ -226,7 +226,8 @@ export class LightNode extends EventTarget {
   /**
    * Connects to a peer and holds it until {@link hangUp}.
    *
-   * @param target a multiaddr that ends in `/p2p/…`, a node record, or the id of a known peer
+   * @param target a multiaddr that ends in `/p2p/…`, a node record, or the id of a known peer. An address that is given is
+   *   dialed before those known.
    * @throws LightNodeError `dial-failed`, `denied`
    */
   dial(target: string, options?: CallOptions): Promise<PeerInfo>;

@@ -9,8 +9,8 @@ use super::seed::{Domain, Seed};
 use super::sort::sort_short_by_key;
 use super::transport;
 
-/// Failures in a row after which an address that once worked is one like the others: a peer may have moved, and a job
-/// tries only the first few.
+/// Failures in a row after which an address that once worked, or that the user named, is one like the others: a peer may
+/// have moved, and a job tries only the first few.
 const STALE_FAILURES: u8 = 3;
 
 /// Who told of an address.
@@ -102,10 +102,10 @@ impl Route {
         )
     }
 
-    /// Others claim it, and it does not work now, as far as one knows.
+    /// No more than a claim: nobody vouches for it, or it failed too often since.
     fn is_claim(&self) -> bool {
-        let good = self.verified && self.failures < STALE_FAILURES;
-        self.told == Told::Claimed && !good
+        let vouched = self.verified || self.told == Told::Named;
+        !(vouched && self.failures < STALE_FAILURES)
     }
 }
 
@@ -399,6 +399,26 @@ mod tests {
             assert_ne!(best(&routes), asked);
             assert!(routes.len() <= limit);
         }
+    }
+
+    #[test]
+    fn an_address_that_worked_once_has_its_turn_however_many_dead_ones_the_user_named_s18() {
+        let limit = 8;
+        let seed = Seed::new([1; 32]);
+        let mut routes = Routes::default();
+        let good = address(1);
+        routes.verified(&good, limit, &seed);
+        for port in 2..6 {
+            routes.add_named(&address(port), limit, &seed);
+        }
+        // It was away for a while.
+        let mut tried = Vec::new();
+        for _ in 0..40 {
+            let first = routes.best().expect("there are some").address.clone();
+            routes.failed(&first);
+            tried.push(first);
+        }
+        assert!(tried[30..].contains(&good));
     }
 
     #[test]
