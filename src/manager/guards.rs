@@ -73,7 +73,8 @@ impl Manager {
             return Some(Guard::Minimum);
         }
         let held = pressure.holds_targets(open.serving);
-        if held.iter().any(|id| !self.met_without_one(id)) {
+        let holds = |id| self.needs.met_without_one_of(id, self.staying(id));
+        if !held.iter().all(holds) {
             return Some(Guard::Target);
         }
         if pressure.spares_the_new() {
@@ -98,13 +99,6 @@ impl Manager {
         self.needs
             .need(id)
             .is_some_and(|need| self.staying(id) <= usize::from(u16::from(need.min).min(funded)))
-    }
-
-    /// Whether a target would hold without one of its providers.
-    fn met_without_one(&self, id: super::RequirementId) -> bool {
-        self.needs
-            .need(id)
-            .is_none_or(|need| need.target == 0 || self.staying(id) > usize::from(need.target))
     }
 
     /// Providers that are to stay: each of several that go when their grace is over could go alone.

@@ -198,8 +198,13 @@ impl Needs {
 
     /// Whether the target would hold without one of the providers.
     pub(super) fn met_without_one(&self, id: RequirementId) -> bool {
+        self.met_without_one_of(id, usize::from(self.have(id)))
+    }
+
+    /// The same when so many providers count.
+    pub(super) fn met_without_one_of(&self, id: RequirementId, providers: usize) -> bool {
         self.get(id)
-            .is_none_or(|r| r.have() > r.need.target || r.need.target == 0)
+            .is_none_or(|r| r.need.target == 0 || providers > usize::from(r.need.target))
     }
 
     /// Counts what a dial or a connection is expected to bring.

@@ -67,7 +67,7 @@ pub(super) struct Outage {
     groups: Vec<u64>,
     charges: VecDeque<Charge>,
     losses: VecDeque<Loss>,
-    pub(super) rotation: VecDeque<Ix>,
+    rotation: VecDeque<Ix>,
     /// Where the rotation goes on among peers that nothing recommends.
     pub(super) cursor: Option<Ix>,
 }
@@ -212,6 +212,11 @@ impl Outage {
             distance << *doublings
         };
         *probe_at = now.saturating_add(distance.min(config.probe_cap_ms));
+    }
+
+    /// Who comes after those whose turn it was already.
+    pub(super) fn whose_turn(&self) -> Option<Ix> {
+        self.rotation.front().copied()
     }
 
     /// The next in the rotation.

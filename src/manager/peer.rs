@@ -341,12 +341,16 @@ impl Peer {
 
     /// What it may be dialed for: what it is known to serve, and that of which nothing is known.
     pub(super) fn possible(&self, all: Services) -> Services {
-        self.known().union(self.unknown(all)).minus(self.resting())
+        self.conceivable(all).minus(self.resting())
     }
 
     /// Whether it is known to serve none of these.
     pub(super) fn serves_none_of(&self, all: Services) -> bool {
-        self.known().union(self.unknown(all)).is_empty()
+        self.conceivable(all).is_empty()
+    }
+
+    fn conceivable(&self, all: Services) -> Services {
+        self.known().union(self.unknown(all))
     }
 
     /// Worth to needs that each want `units(requirement)`, in 1/256: at most one provider for each, and few of them

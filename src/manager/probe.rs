@@ -49,7 +49,7 @@ impl Manager {
                         .get(ix)
                         .is_some_and(|peer| peer.verified.is_some())
                 };
-                let soon = !met(ix) && self.outage.rotation.front().is_some_and(|ix| met(*ix));
+                let soon = !met(ix) && self.outage.whose_turn().is_some_and(met);
                 self.outage.probed(&self.config, &mut self.seed, now, soon);
             }
             return;
