@@ -244,8 +244,8 @@ fn each_further_prune_waits_twice_as_long() {
     assert_eq!(waits, [60_000, 120_000, 240_000]);
 }
 
-#[test]
-fn the_protocol_that_exceeds_its_share_pays_for_what_is_missing() {
+/// As many as there may be speak a protocol of the application's, and nothing else is wanted.
+fn full_of_talkers() -> World {
     let mut world = World::with(few(8, 20), 1);
     for _ in 0..8 {
         let place = world.node(&[]);
@@ -256,6 +256,25 @@ fn the_protocol_that_exceeds_its_share_pays_for_what_is_missing() {
         world.set_need(id, need(0, 0, 2));
     }
     world.start();
+    world
+}
+
+/// The application has all of the room, until a store is needed: it gives one of its connections, and no more.
+fn makes_room_for_a_store(world: &mut World) -> usize {
+    assert_eq!(open(world), 8);
+    let store = world.node(&[STORE]);
+    world.discovered(store, Source::PeerExchange);
+    let mark = world.mark();
+    world.set_need(STORE, need(1, 1, 2));
+    world.run(10_000);
+    assert!(world.connected(store));
+    assert_eq!(world.closes_since(mark), [Reason::OverQuota]);
+    store
+}
+
+#[test]
+fn the_protocol_that_exceeds_its_share_pays_for_what_is_missing() {
+    let mut world = full_of_talkers();
     let quota = Quota {
         min: None,
         max: Some(Bound::Count(2)),
@@ -264,14 +283,7 @@ fn the_protocol_that_exceeds_its_share_pays_for_what_is_missing() {
     world.enroll(FIRST, ProtocolSpec { quota, ..chat });
     world.run(60_000);
     // What is idle may be borrowed.
-    assert_eq!(open(&world), 8);
-    let store = world.node(&[STORE]);
-    world.discovered(store, Source::PeerExchange);
-    let mark = world.mark();
-    world.set_need(STORE, need(1, 1, 2));
-    world.run(10_000);
-    assert!(world.connected(store));
-    assert_eq!(world.closes_since(mark), [Reason::OverQuota]);
+    makes_room_for_a_store(&mut world);
     assert_eq!(open(&world), 8);
     // Nobody goes round in circles.
     let mark = world.mark();
@@ -283,26 +295,10 @@ fn the_protocol_that_exceeds_its_share_pays_for_what_is_missing() {
 /// A6: nobody can call more its minimum than it was granted.
 #[test]
 fn a_guest_above_its_share_pays_with_what_it_calls_its_minimum() {
-    let mut world = World::with(few(8, 20), 1);
-    for _ in 0..8 {
-        let place = world.node(&[]);
-        world.nodes[place].speaks = vec![CHAT.to_owned()];
-        world.named(place);
-    }
-    for id in ALL {
-        world.set_need(id, need(0, 0, 2));
-    }
-    world.start();
+    let mut world = full_of_talkers();
     world.enroll(FIRST, spec("chat", Some(need(8, 8, 8))));
     world.run(60_000);
-    assert_eq!(open(&world), 8);
-    let store = world.node(&[STORE]);
-    world.discovered(store, Source::PeerExchange);
-    let mark = world.mark();
-    world.set_need(STORE, need(1, 1, 2));
-    world.run(10_000);
-    assert!(world.connected(store));
-    assert_eq!(world.closes_since(mark), [Reason::OverQuota]);
+    let store = makes_room_for_a_store(&mut world);
     // Nor does it hold up a lower cap: down to what was granted it gives way.
     let limits = |hard| Event::SetLimits {
         soft: Some(hard),

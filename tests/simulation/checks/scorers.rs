@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use libp2p_identity::PeerId;
 use lightkeeper::manager::Event;
 
+use super::stale::{Clocks, unchanged};
 use super::{Invariant, Scene, Verdict, ensure};
 use crate::view::{Input, View};
 
@@ -17,7 +18,7 @@ const FRESH_MS: u64 = 1_000;
 /// See the module.
 #[derive(Default)]
 pub(crate) struct Bounded {
-    then: (u64, u64),
+    then: Clocks,
 }
 
 /// The scores that can be read: of the peer that the input was about, and of all who serve.
@@ -32,7 +33,7 @@ impl Invariant for Bounded {
     }
 
     fn before(&mut self, scene: &Scene<'_>) -> Verdict {
-        self.then = (scene.ledger.handled_at, scene.ledger.wall);
+        self.then = Clocks::of(scene);
         Ok(())
     }
 
@@ -40,27 +41,13 @@ impl Invariant for Bounded {
         for (peer, score) in scores(scene.view) {
             ensure!(RANGE.contains(&score), "{peer} has a score of {score}");
         }
-        let (mono, wall) = self.then;
-        let ledger = scene.ledger;
-        let drift = (ledger.wall - wall).saturating_sub(ledger.handled_at - mono);
-        let due = scene.deadline_passed(ledger.handled_at);
         let told = matches!(scene.input, Some(Input::Event(Event::Scores { .. })));
-        if !told || due || drift > scene.config.resume_drift_ms {
+        if !told || !self.then.nothing_due(scene) {
             return Ok(());
         }
         // Only a round asks what they are worth.
-        ensure!(
-            scene.commands.is_empty(),
-            "scores led to {:?}",
-            scene.commands
-        );
-        ensure!(
-            scene.view.same(scene.before),
-            "scores changed what is read: {:?}, then {:?}",
-            scene.before,
-            scene.view
-        );
-        if ledger.handled_at > mono + FRESH_MS {
+        unchanged(scene, "scores")?;
+        if scene.ledger.handled_at > self.then.mono + FRESH_MS {
             return Ok(());
         }
         let before = scores(scene.before);

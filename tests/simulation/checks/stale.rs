@@ -7,13 +7,13 @@ use crate::view::Input;
 
 /// Clocks before an input.
 #[derive(Debug, Default, Clone, Copy)]
-struct Clocks {
-    mono: u64,
+pub(super) struct Clocks {
+    pub(super) mono: u64,
     wall: u64,
 }
 
 impl Clocks {
-    fn of(scene: &Scene<'_>) -> Self {
+    pub(super) fn of(scene: &Scene<'_>) -> Self {
         Self {
             mono: scene.ledger.handled_at,
             wall: scene.ledger.wall,
@@ -21,14 +21,15 @@ impl Clocks {
     }
 
     /// Whether an input can have no effect but its own: no deadline passed since, and no clock jumped.
-    fn nothing_due(self, scene: &Scene<'_>) -> bool {
+    pub(super) fn nothing_due(self, scene: &Scene<'_>) -> bool {
         let now = Self::of(scene);
         let drift = (now.wall - self.wall).saturating_sub(now.mono - self.mono);
         !scene.deadline_passed(now.mono) && drift <= scene.config.resume_drift_ms
     }
 }
 
-fn unchanged(scene: &Scene<'_>, said: &str) -> Verdict {
+/// No order, and nothing that is read is another.
+pub(super) fn unchanged(scene: &Scene<'_>, said: &str) -> Verdict {
     ensure!(
         scene.commands.is_empty(),
         "{said} led to {:?}",

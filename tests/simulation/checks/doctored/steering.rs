@@ -69,15 +69,19 @@ fn a_protected_connection_that_is_closed_for_others_breaks_s7() {
     assert_eq!(trace.told(Event::Online, &[order]), Some("S7"));
 }
 
+/// No more than one connection of the kind that all have.
+fn one_by_wss() -> Event {
+    Event::SetMaxByTransport {
+        transport: lightkeeper::manager::Transport::Wss,
+        max: Some(1),
+    }
+}
+
 #[test]
 fn a_dial_beyond_a_transports_cap_breaks_s8() {
     let mut trace = Trace::started();
     trace.connects(1);
-    let event = Event::SetMaxByTransport {
-        transport: lightkeeper::manager::Transport::Wss,
-        max: Some(1),
-    };
-    trace.well(event, &[]);
+    trace.well(one_by_wss(), &[]);
     let event = found(2, Source::PeerExchange);
     assert_eq!(trace.told(event, &[dial(2, 2)]), Some("S8"));
 }
@@ -87,22 +91,14 @@ fn a_connection_that_stays_above_a_lowered_cap_breaks_s8() {
     let mut trace = Trace::started();
     trace.connects(1);
     trace.connects(2);
-    let event = Event::SetMaxByTransport {
-        transport: lightkeeper::manager::Transport::Wss,
-        max: Some(1),
-    };
-    assert_eq!(trace.told(event, &[]), Some("S8"));
+    assert_eq!(trace.told(one_by_wss(), &[]), Some("S8"));
 }
 
 #[test]
 fn a_gate_that_forgets_a_transports_cap_breaks_s8() {
     let mut trace = Trace::started();
     trace.connects(1);
-    let event = Event::SetMaxByTransport {
-        transport: lightkeeper::manager::Transport::Wss,
-        max: Some(1),
-    };
-    trace.well(event, &[]);
+    trace.well(one_by_wss(), &[]);
     trace.well(found(2, Source::PeerExchange), &[]);
     let peer = Some(peer_id(2));
     let address = Some(route(2, 443));
