@@ -23,6 +23,8 @@ pub(super) struct Entry {
     pub(super) salt: u64,
     /// What it may be dialed for.
     pub(super) services: Services,
+    /// What of this was verified once.
+    pub(super) proven: Services,
 }
 
 /// A rank and the salt between equals, in the order of both: band (2 bits), value (20), quality (11), salt (31).
@@ -136,6 +138,7 @@ struct Placed {
     standing: Standing,
     group: u64,
     services: Services,
+    proven: Services,
 }
 
 /// Somebody who could be dialed.
@@ -154,6 +157,8 @@ pub(super) struct Candidates {
     postings: Vec<Posting>,
     /// By the place of the record.
     placed: Vec<Placed>,
+    /// (standing, who, 0) of those of whom anything is proven. Few of a large table ever are.
+    proven: Set,
 }
 
 impl Candidates {
@@ -161,6 +166,7 @@ impl Candidates {
         Self {
             postings: (0..requirements).map(|_| Posting::default()).collect(),
             placed: Vec::new(),
+            proven: Set::new(),
         }
     }
 
@@ -182,9 +188,21 @@ impl Candidates {
         for placed in &mut self.placed {
             steps::step();
             placed.services = placed.services.minus(gone);
+            placed.proven = placed.proven.minus(gone);
             if placed.services.is_empty() {
                 *placed = Placed::default();
             }
+        }
+        let is_proven =
+            |key: &[u64; 3]| !self.placed[Ix::unpacked(key[1]).place()].proven.is_empty();
+        let stale: Vec<[u64; 3]> = self
+            .proven
+            .iter()
+            .filter(|key| !is_proven(key))
+            .copied()
+            .collect();
+        for key in stale {
+            self.proven.remove(&key);
         }
     }
 
@@ -194,6 +212,7 @@ impl Candidates {
             standing: Standing::new(entry.rank, entry.salt),
             group: entry.group,
             services: entry.services,
+            proven: entry.proven.and(entry.services),
         });
         let old = self.placed.get(ix.place()).copied().unwrap_or_default();
         if old == new {
@@ -216,12 +235,24 @@ impl Candidates {
         for id in placed.services.iter() {
             self.postings[usize::from(id.0)].change(ix, placed, comes);
         }
+        if !placed.proven.is_empty() {
+            change(&mut self.proven, [placed.standing.0, ix.packed(), 0], comes);
+        }
     }
 
     /// What a peer could be dialed for.
     pub(super) fn services(&self, ix: Ix) -> Services {
         let placed = self.placed.get(ix.place());
         placed.map_or(Services::NONE, |placed| placed.services)
+    }
+
+    /// Who was verified once, the best first, and for what.
+    pub(super) fn proven(&self) -> impl Iterator<Item = (Ix, Services)> + '_ {
+        self.proven.iter().rev().map(|key| {
+            steps::step();
+            let ix = Ix::unpacked(key[1]);
+            (ix, self.placed[ix.place()].proven)
+        })
     }
 
     /// Whether anybody could be dialed for a requirement.
@@ -278,6 +309,16 @@ impl Candidates {
 
     /// Whether the postings hold exactly what was placed (R4).
     pub(super) fn check(&self) {
+        let proven = self
+            .placed
+            .iter()
+            .filter(|placed| !placed.proven.is_empty());
+        assert_eq!(self.proven.len(), proven.count());
+        for key in &self.proven {
+            let placed = &self.placed[Ix::unpacked(key[1]).place()];
+            assert_eq!(placed.standing.0, key[0]);
+            assert!(!placed.proven.is_empty());
+        }
         let mut expected = vec![0_usize; self.postings.len()];
         for (place, placed) in self.placed.iter().enumerate() {
             for id in placed.services.iter() {

@@ -45,12 +45,8 @@ pub(super) struct Candidate {
     key: (bool, bool, Priority, usize, i16, core::cmp::Reverse<ConnId>),
 }
 
-/// Somebody who may replace two.
-#[derive(Debug, Clone, Copy)]
-struct Successor {
-    ix: Ix,
-    services: Services,
-}
+/// Of those who were verified once, how many are looked at for one that could replace two. Who serves most stands first.
+const SUCCESSORS: usize = 128;
 
 impl Manager {
     /// Lets go what is surplus, and looks for one that could replace two.
@@ -189,15 +185,21 @@ impl Manager {
         if rest.len() < 2 {
             return;
         }
-        let successors = self.successors();
+        let census = self.census();
+        let admitted = |ix: Ix| {
+            let peer = self.table.get(ix);
+            peer.is_some_and(|peer| self.admission(&census, peer) == Admission::Within)
+        };
+        let proven: Vec<(Ix, Services)> = self.candidates.proven().take(SUCCESSORS).collect();
         let swap = rest.iter().enumerate().find_map(|(place, first)| {
             rest[place + 1..].iter().find_map(|second| {
                 let needed = self.needed_of_pair(cover, first, second)?;
-                let able = successors.iter().find(|successor| {
-                    needed.minus(successor.services).is_empty()
-                        && self.not_worse(successor.ix, needed, [first, second])
+                let able = proven.iter().find(|(ix, services)| {
+                    needed.minus(*services).is_empty()
+                        && self.not_worse(*ix, needed, [first, second])
+                        && admitted(*ix)
                 });
-                able.map(|successor| (successor.ix, [first.id, second.id], needed))
+                able.map(|(ix, _)| (*ix, [first.id, second.id], needed))
             })
         });
         let Some((ix, pair, needed)) = swap else {
@@ -230,31 +232,6 @@ impl Manager {
             }
         }
         Some(needed)
-    }
-
-    /// Verified peers that may be dialed, the best of each requirement and network first.
-    fn successors(&self) -> Vec<Successor> {
-        let mut successors: Vec<Successor> = Vec::new();
-        let census = self.census();
-        let usable = |ix: Ix| {
-            self.table.get(ix).is_some_and(|peer| {
-                let admitted = self.admission(&census, peer) == Admission::Within;
-                peer.verified.is_some() && admitted
-            })
-        };
-        for id in self.needs.ids().filter(|id| self.target(*id) > 0) {
-            let top = self.candidates.top(id, self.config.groups_compared, usable);
-            for candidate in top {
-                let ix = candidate.ix;
-                let known = successors.iter().any(|successor| successor.ix == ix);
-                let services = self.table.get(ix).and_then(|peer| peer.verified);
-                if !known && let Some(services) = services {
-                    let services = services.and(self.candidates.services(ix));
-                    successors.push(Successor { ix, services });
-                }
-            }
-        }
-        successors
     }
 
     /// Whether a peer is cared for as much as these two, and did not do worse. Above nothing, one quality is as good as
