@@ -119,7 +119,12 @@ impl Posting {
             [group, placed.standing.0, ix.packed()],
             comes,
         );
-        let after = self.best(group);
+        let rank = Some(placed.standing.rank());
+        let after = match comes {
+            true => before.max(rank),
+            false if before > rank => before,
+            false => self.best(group),
+        };
         if before == after {
             return;
         }
