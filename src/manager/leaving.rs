@@ -192,13 +192,7 @@ impl Manager {
             self.config.prune_cap_ms,
         );
         let at = self.now.mono_ms.saturating_add(wait);
-        // No wait is made shorter by another.
-        if matches!(peer.bar, Bar::Until { at: until, .. } if until >= at) {
-            self.refresh(ix);
-            return true;
-        }
-        let why = Reason::CoolingDown;
-        self.set_bar(ix, Bar::Until { at, why });
+        self.bar_until(ix, at, Reason::CoolingDown);
         true
     }
 

@@ -110,20 +110,16 @@ impl Manager {
             }
         };
         let at = now.saturating_add(wait);
-        let barred = self.table.get(ix).is_some_and(|peer| match peer.bar {
-            Bar::HungUp => true,
+        let waits = self.table.get(ix).is_some_and(|peer| {
             // It came before its time, and waits no longer for that.
-            Bar::Until { why, .. } if why == reason => true,
-            // No wait is made shorter by another.
-            Bar::Until { at: until, .. } if until >= at => true,
-            Bar::Open | Bar::Until { .. } => peer.banned().is_some(),
+            let again = matches!(peer.bar, Bar::Until { why, .. } if why == reason);
+            again || peer.banned().is_some()
         });
-        if barred {
+        if waits {
             self.refresh(ix);
-            return;
+        } else {
+            self.bar_until(ix, at, reason);
         }
-        let why = reason;
-        self.set_bar(ix, Bar::Until { at, why });
     }
 
     /// It was lost: the peer is tried again after its jitter, at once only when it was lost alone (and, as the plan will

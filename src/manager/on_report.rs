@@ -6,7 +6,7 @@ use super::backoff;
 use super::command::Failed;
 use super::deadlines::Timer;
 use super::event::RequirementId;
-use super::peer::{Bar, Link, Rest};
+use super::peer::{Link, Rest};
 use super::reason::{Outcome, Reason, Revocation};
 use super::score::{BEHAVIOUR_HALF_LIFE_MS, BEST, WORST};
 use super::table::Ix;
@@ -225,14 +225,8 @@ impl Manager {
             self.close(*conn, why);
         }
         let at = self.now.mono_ms.saturating_add(BEHAVIOUR_HALF_LIFE_MS);
-        // No wait is made shorter by another.
-        let longer = self.table.get(ix).is_some_and(|peer| match peer.bar {
-            Bar::HungUp => true,
-            Bar::Until { at: until, .. } => until > at,
-            Bar::Open => false,
-        });
-        if conns.is_empty() && !longer {
-            self.set_bar(ix, Bar::Until { at, why });
+        if conns.is_empty() {
+            self.bar_until(ix, at, why);
         }
     }
 }

@@ -7,6 +7,7 @@ use super::candidates::Entry;
 use super::deadlines::Timer;
 use super::event::Source;
 use super::peer::{Bar, Peer, Role};
+use super::reason::Reason;
 use super::seed::Domain;
 use super::table::Ix;
 
@@ -58,6 +59,20 @@ impl Manager {
         };
         self.deadlines.put(Timer::Bar(ix), until);
         self.refresh(ix);
+    }
+
+    /// Bars a peer until then, unless it is barred for as long already: no wait is made shorter by another.
+    pub(super) fn bar_until(&mut self, ix: Ix, at: u64, why: Reason) {
+        let longer = self.table.get(ix).is_some_and(|peer| match peer.bar {
+            Bar::HungUp => true,
+            Bar::Until { at: until, .. } => until >= at,
+            Bar::Open => false,
+        });
+        if longer {
+            self.refresh(ix);
+        } else {
+            self.set_bar(ix, Bar::Until { at, why });
+        }
     }
 
     /// Finds a peer's record, or makes one; `None` when the table is full of peers that may not be forgotten.
