@@ -6,20 +6,22 @@
 //! | module | what it is | depends on |
 //! |---|---|---|
 //! | [`manager`] | decides who should be connected, and why; no input or output of its own | nothing |
-//! | [`discovery`] | node records, signed record trees and DNS messages; bytes in, candidates out | nothing |
-//! | [`protocols`] | wire formats and rules of the Waku request protocols | nothing |
-//! | `node` | the driver: one loop that owns the libp2p swarm | the three above |
+//! | [`discovery`] | node records, signed record trees and DNS messages; bytes in, candidates out | `shards` |
+//! | [`protocols`] | wire formats and rules of the Waku request protocols | `shards` |
+//! | `shards` | what records and protocols say of shards alike | nothing |
+//! | `node` | the driver: one loop that owns the libp2p swarm | those above |
 //! | `transport` | the browser's WebSocket as a libp2p transport (wasm only) | |
 //! | `browser` | what JavaScript sees (wasm only) | `node`, `transport` |
 //! | `fleet` | service nodes for a local network (native only) | `node` |
 //!
-//! The first three are pure: time, randomness and bytes are inputs, so a seed and a list of events reproduce a run.
+//! The first four are pure: time, randomness and bytes are inputs, so a seed and a list of events reproduce a run.
 
 pub mod discovery;
 pub mod manager;
 #[cfg(feature = "node")]
 pub mod node;
 pub mod protocols;
+mod shards;
 
 #[cfg(all(feature = "node", target_arch = "wasm32"))]
 pub mod browser;

@@ -6,7 +6,7 @@
 use prost::Message as _;
 
 use super::codec::{self, DecodeError, Field, Kind, Wire};
-use super::topic;
+use crate::shards;
 
 /// Most bytes of a frame in either direction, without the prefix; the servers' limit as well.
 pub const MAX_FRAME: usize = 1024;
@@ -82,7 +82,7 @@ impl Metadata {
     /// left out.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let raw: Raw = codec::decode(bytes)?;
-        let shards = topic::ascending(
+        let shards = shards::ascending(
             raw.shards
                 .iter()
                 .chain(&raw.shards_again)

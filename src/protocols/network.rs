@@ -3,8 +3,9 @@
 use core::num::NonZeroU16;
 
 use super::topic::{
-    self, ContentTopic, ContentTopicError, MAX_CONTENT_TOPIC, MAX_SHARD, PubsubTopic, autoshard,
+    ContentTopic, ContentTopicError, MAX_CONTENT_TOPIC, MAX_SHARD, PubsubTopic, autoshard,
 };
+use crate::shards::ascending;
 
 /// A cluster and how it is sharded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +74,7 @@ impl Network {
         cluster: u16,
         shards: impl IntoIterator<Item = u16>,
     ) -> Result<Self, NetworkError> {
-        let shards = topic::ascending(shards);
+        let shards = ascending(shards);
         match shards.last() {
             None => Err(NetworkError::NoShards),
             Some(&last) if last > MAX_SHARD => Err(NetworkError::ShardTooLarge),

@@ -7,24 +7,10 @@ use core::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
+pub use crate::shards::MAX_SHARD;
+
 /// Longest content topic that we send, in bytes.
 pub const MAX_CONTENT_TOPIC: usize = 256;
-/// Largest shard number that a node record can carry.
-pub const MAX_SHARD: u16 = 1023;
-
-/// Shards in ascending order, each once.
-///
-/// In quadratic time: a message lists a thousand at most, and the standard library's sort would weigh a kilobyte in the
-/// wasm for them alone.
-pub(super) fn ascending(shards: impl IntoIterator<Item = u16>) -> Vec<u16> {
-    let mut sorted = Vec::new();
-    for shard in shards {
-        if let Err(place) = sorted.binary_search(&shard) {
-            sorted.insert(place, shard);
-        }
-    }
-    sorted
-}
 
 /// A content topic in the structured form that automatic sharding needs:
 /// `/<application>/<version>/<name>/<encoding>`, or with a generation in front.

@@ -2,11 +2,11 @@
  * The directions of dependencies between the modules of the crate, as rules over the text of their sources.
  *
  * The pure modules (`manager`, `discovery`, `protocols`) have no clock, no entropy source, no swarm, no browser and no
- * runtime, and do not know one another; the two shells (`browser`, `fleet`) never meet, and nothing below a shell
- * names one. A compiler would accept every violation, so this reads the sources.
+ * runtime, and do not know one another; nor has `shards`, which two of them share. The two shells (`browser`, `fleet`)
+ * never meet, and nothing below a shell names one. A compiler would accept every violation, so this reads the sources.
  */
 import { readdirSync, readFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { join, relative, sep } from "node:path";
 
 /** What no pure module may name, with the reason that a failure prints. */
 const IMPURE = [
@@ -24,6 +24,7 @@ const IMPURE = [
 
 /** Which of the crate's modules each module may not name. */
 const FORBIDDEN_MODULES = {
+  shards: ["manager", "discovery", "protocols", "node", "transport", "browser", "fleet"],
   manager: ["discovery", "protocols", "node", "transport", "browser", "fleet"],
   discovery: ["manager", "protocols", "node", "transport", "browser", "fleet"],
   protocols: ["manager", "discovery", "node", "transport", "browser", "fleet"],
@@ -34,7 +35,7 @@ const FORBIDDEN_MODULES = {
   fleet: ["browser"],
 };
 
-const PURE = ["manager", "discovery", "protocols"];
+const PURE = ["manager", "discovery", "protocols", "shards"];
 
 /**
  * The source with comments and string contents blanked, line by line as before: prose may name anything.
@@ -82,12 +83,13 @@ export function violations(module, source) {
  */
 export function check(src) {
   const result = [];
+  const names = readdirSync(src, { recursive: true }).map(String).filter((name) => name.endsWith(".rs"));
   for (const module of Object.keys(FORBIDDEN_MODULES)) {
-    const folder = join(src, module);
-    const files = readdirSync(folder, { recursive: true }).map(String).filter((name) => name.endsWith(".rs"));
-    if (files.length === 0) result.push(`${relative(process.cwd(), folder)}: no Rust file: moved, or misspelt here`);
+    const ofModule = (/** @type {string} */ name) => name === `${module}.rs` || name.startsWith(`${module}${sep}`);
+    const files = names.filter(ofModule);
+    if (files.length === 0) result.push(`${relative(process.cwd(), src)}: no Rust file of ${module}: moved, or misspelt here`);
     for (const name of files) {
-      const path = join(folder, name);
+      const path = join(src, name);
       for (const { line, text, why } of violations(module, readFileSync(path, "utf8"))) {
         result.push(`${relative(process.cwd(), path)}:${line}: ${why}: ${text}`);
       }

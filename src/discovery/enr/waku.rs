@@ -1,9 +1,7 @@
 //! The Waku keys that say what a node does: `waku2` and `rs`/`rsv`.
 
 use super::Enr;
-
-/// The highest shard index of a cluster (relay sharding, section on the index list).
-const MAX_SHARD: u16 = 1023;
+use crate::shards::{MAX_SHARD, ascending};
 
 /// `waku2`: what a node says it does. A hint written when the record was made; identify on a live connection is the
 /// truth.
@@ -107,20 +105,13 @@ pub enum RelayShardsError {
 impl RelayShards {
     /// A cluster and its shards, which are sorted and freed of repetitions.
     pub fn new(cluster: u16, shards: Vec<u16>) -> Result<Self, RelayShardsError> {
-        // Few at a time: the standard library's sort would weigh a kilobyte in the wasm for them alone.
-        let mut sorted = Vec::new();
-        for shard in shards {
-            if shard > MAX_SHARD {
-                return Err(RelayShardsError::Shard(shard));
-            }
-            if let Err(place) = sorted.binary_search(&shard) {
-                sorted.insert(place, shard);
-            }
+        match shards.iter().find(|shard| **shard > MAX_SHARD) {
+            Some(shard) => Err(RelayShardsError::Shard(*shard)),
+            None => Ok(Self {
+                cluster,
+                shards: ascending(shards),
+            }),
         }
-        Ok(Self {
-            cluster,
-            shards: sorted,
-        })
     }
 
     /// Reads the index list: cluster, count, shards, all big endian.
