@@ -10,13 +10,14 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { wrapGlue } from "./glue.mjs";
-import { typeUnions } from "./unions.mjs";
+import { TYPE_FILES, publicUnions } from "./unions.mjs";
 
 const TEMPLATE = fileURLToPath(new URL(".", import.meta.url));
 const ROOT = join(TEMPLATE, "..");
 const FACADE = [
   "index.js", "index.d.ts", "arguments.js", "check.js", "connections.js", "enrollment.js", "enrollments.js", "errors.js", "instance.js", "lifecycle.js",
   "loader.js", "mailbox.js", "node.js", "options.js", "policy.js", "policy.d.ts", "services.js", "streams.js", "subscription.js",
+  ...TYPE_FILES.map((file) => `types/${file}`),
 ];
 const LICENSES = ["LICENSE-APACHE", "LICENSE-MIT"];
 
@@ -34,7 +35,7 @@ assemble(values.bindgen, values.out);
 function assemble(bindgen, out) {
   const glue = wrapGlue(readFileSync(join(bindgen, "lightkeeper.js"), "utf8"), readFileSync(join(TEMPLATE, "glue-tail.js"), "utf8"));
   rmSync(out, { recursive: true, force: true });
-  mkdirSync(out, { recursive: true });
+  mkdirSync(join(out, "types"), { recursive: true });
   writeFileSync(join(out, "glue.js"), glue.source);
   copyFileSync(join(bindgen, "lightkeeper_bg.wasm"), join(out, "lightkeeper_bg.wasm"));
   if (existsSync(join(bindgen, "snippets"))) cpSync(join(bindgen, "snippets"), join(out, "snippets"), { recursive: true });
@@ -60,12 +61,12 @@ function packageJson() {
   return `${JSON.stringify(json, undefined, 2)}\n`;
 }
 
-/** The tables of reasons are the doc comments of `index.d.ts`, so that the two cannot differ. */
+/** The tables of reasons are the doc comments of the types, so that the two cannot differ. */
 function readme() {
-  const unions = typeUnions(readFileSync(join(TEMPLATE, "index.d.ts"), "utf8"));
+  const unions = publicUnions();
   return readFileSync(join(TEMPLATE, "README.md"), "utf8").replace(/^<!-- table of (\w+) -->$/gm, (_, name) => {
     const members = unions.get(name);
-    if (!members) throw new Error(`README.md wants a table of ${name}, which index.d.ts has not`);
+    if (!members) throw new Error(`README.md wants a table of ${name}, which no type is`);
     return ["| text | meaning, and what to do |", "|---|---|", ...members.map(({ text, doc }) => `| \`${text}\` | ${doc} |`)].join("\n");
   });
 }

@@ -1,14 +1,14 @@
 /**
- * Checks that the closed lists of `index.d.ts` are those of `src/manager/reason.rs`, that each text is explained, and that
+ * Checks that the closed lists of the public types are those of `src/manager/reason.rs`, that each text is explained, and that
  * the policy's numbers are those of `src/manager/config.rs`.
  * Prints what differs; the exit status is 1 when anything does.
  */
 
 import { readFileSync } from "node:fs";
 import { policyFiles } from "./policy.mjs";
-import { rustEnums, typeUnions } from "./unions.mjs";
+import { publicUnions, rustEnums } from "./unions.mjs";
 
-const types = typeUnions(readFileSync(new URL("./index.d.ts", import.meta.url), "utf8"));
+const types = publicUnions();
 const rust = rustEnums(readFileSync(new URL("../src/manager/reason.rs", import.meta.url), "utf8"));
 
 /** What a Rust list is called in the npm API, and the texts that never cross. */
@@ -29,14 +29,14 @@ const PAIRS = {
 
 const problems = [];
 for (const name of rust.keys()) {
-  if (!(name in PAIRS)) problems.push(`${name} of reason.rs has no counterpart in index.d.ts: name it in check-types.mjs`);
+  if (!(name in PAIRS)) problems.push(`${name} of reason.rs has no counterpart in types: name it in check-types.mjs`);
 }
 for (const [name, { type, internal }] of Object.entries(PAIRS)) {
   const expected = (rust.get(name) ?? []).filter((text) => !internal.includes(text));
   const found = (types.get(type) ?? []).map(({ text }) => text);
   if (expected.length === 0) problems.push(`reason.rs has no ${name}`);
-  for (const text of expected) if (!found.includes(text)) problems.push(`${type} of index.d.ts lacks "${text}" of reason.rs`);
-  for (const text of found) if (!expected.includes(text)) problems.push(`${type} of index.d.ts has "${text}", which ${name} of reason.rs has not`);
+  for (const text of expected) if (!found.includes(text)) problems.push(`the type ${type} lacks "${text}" of reason.rs`);
+  for (const text of found) if (!expected.includes(text)) problems.push(`the type ${type} has "${text}", which ${name} of reason.rs has not`);
 }
 for (const [type, members] of types) {
   for (const { text, doc } of members) if (doc === "") problems.push(`${type}: "${text}" has no line that says what it means`);

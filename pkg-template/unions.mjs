@@ -1,9 +1,20 @@
-/** Reads the closed lists of texts out of `index.d.ts` and out of the Rust that they must be equal to. */
+/** Reads the closed lists of texts out of the public types and out of the Rust that they must be equal to. */
+
+import { readdirSync, readFileSync } from "node:fs";
+
+/** The files of `types`, by name. */
+export const TYPE_FILES = readdirSync(new URL("./types", import.meta.url)).sort();
+
+/** The closed lists of the public types, by name. */
+export function publicUnions() {
+  const sources = TYPE_FILES.map((file) => readFileSync(new URL(`./types/${file}`, import.meta.url), "utf8"));
+  return typeUnions(sources.join("\n"));
+}
 
 /**
  * `export type Name = | "text" …` with a doc comment before each text.
  *
- * @param {string} source of index.d.ts
+ * @param {string} source of declarations
  * @returns {Map<string, { text: string, doc: string }[]>}
  */
 export function typeUnions(source) {

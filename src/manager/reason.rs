@@ -1,6 +1,6 @@
 //! The closed lists of reasons. Every close, every denied dial and every state that a user can see names one of these.
 //!
-//! The texts are part of the npm API (`Reason`, `Cause`, `FailKind` in `index.d.ts`): never rename one.
+//! The texts are part of the npm API (`Reason`, `Cause`, `FailKind` in `types/reasons.d.ts`): never rename one.
 
 macro_rules! closed_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
