@@ -96,9 +96,11 @@ impl Posting {
 
     /// The best member of a group that `usable` admits, among the first few.
     fn best_of(&self, group: u64, usable: &impl Fn(Ix) -> bool) -> Option<Candidate> {
-        steps::step();
         let mut best = self.of(group).take(MEMBERS_TRIED);
-        let (standing, ix) = best.find(|(_, ix)| usable(*ix))?;
+        let (standing, ix) = best.find(|(_, ix)| {
+            steps::step();
+            usable(*ix)
+        })?;
         Some(Candidate {
             ix,
             value: standing.value(),
