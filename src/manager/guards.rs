@@ -134,7 +134,6 @@ impl Manager {
     /// Without it, some requirement that wants several providers would have them all in one network, and with it has
     /// not. Where one provider is enough, there is no variety to lose.
     fn last_of_its_group(&self, conn: ConnId, open: &Conn) -> bool {
-        let group = self.group_of(open);
         open.serving.iter().any(|id| {
             let wants_several = self.needs.need(id).is_some_and(|need| need.target >= 2);
             let mut others = self
@@ -143,16 +142,11 @@ impl Manager {
                 .iter()
                 .filter(|provider| provider.conn != conn)
                 .filter_map(|provider| self.connections.get(provider.conn))
-                .map(|other| self.group_of(other));
+                .map(|other| other.group);
             let first = others.next();
             wants_several
-                && first.is_some_and(|first| first != group && others.all(|other| other == first))
+                && first
+                    .is_some_and(|first| first != open.group && others.all(|other| other == first))
         })
-    }
-
-    /// The netgroup of a connection's peer.
-    fn group_of(&self, open: &Conn) -> Option<u64> {
-        let peer = self.table.get(open.ix)?;
-        peer.routes.best().map(|route| route.group)
     }
 }

@@ -1,6 +1,8 @@
 //! May this connection be closed for others? (4.13, guards)
 
-use lightkeeper::manager::{Event, Guard, Health, Notice, Reason, RequirementId, Source};
+use lightkeeper::manager::{
+    Direction, Event, Guard, Health, Notice, Reason, RequirementId, Source,
+};
 
 use crate::world::{ALL, FILTER, LIGHT_PUSH, STORE, World, config, need};
 
@@ -99,6 +101,26 @@ fn the_last_provider_in_another_network_is_guarded() {
     world.run(20_000);
     assert_eq!(guarded(&mut world, other), Some(Guard::LastGroup));
     assert_eq!(same.map(|place| guarded(&mut world, place)), [None, None]);
+}
+
+#[test]
+fn who_came_in_from_the_network_of_the_others_is_not_the_last_of_one() {
+    let mut world = wanting(0, 2);
+    let mut at = |address: &str, named: bool| {
+        let place = world.node(&[LIGHT_PUSH]);
+        world.nodes[place].address = address.parse().expect("an address");
+        if named {
+            world.discovered(place, Source::PeerExchange);
+        }
+        // Of who comes in unnamed, where the connection leads is all that is known.
+        world.opens(place, Direction::Inbound);
+        place
+    };
+    at("/ip4/34.1.1.1/tcp/443/wss", true);
+    at("/ip4/34.1.2.1/tcp/443/wss", true);
+    let unnamed = at("/ip4/34.1.3.1/tcp/443/wss", false);
+    world.run(20_000);
+    assert_eq!(guarded(&mut world, unnamed), None);
 }
 
 #[test]

@@ -319,6 +319,10 @@ impl World {
 
     /// A connection that nobody ordered.
     pub(crate) fn connects_by_itself(&mut self, place: usize) -> ConnId {
+        self.opens(place, Direction::Outbound)
+    }
+
+    pub(crate) fn opens(&mut self, place: usize, direction: Direction) -> ConnId {
         self.named += 1;
         let conn = ConnId(self.named);
         self.conns.insert(conn, place);
@@ -326,7 +330,7 @@ impl World {
         let event = Event::Connected {
             conn,
             peer: node.id,
-            direction: Direction::Outbound,
+            direction,
             route: node.address.clone(),
             dial: None,
         };
