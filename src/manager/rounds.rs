@@ -94,7 +94,8 @@ impl Manager {
 
     /// How many connections a round wants to close still.
     fn excess(&self, round: &Round) -> usize {
-        let over = self.over_soft();
+        // What bursts may have beyond the soft target counts towards the hard cap.
+        let over = self.over_soft().max(self.over_hard());
         if over == 0 && round.makes_room && self.is_full() {
             1
         } else {

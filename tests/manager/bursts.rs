@@ -129,6 +129,24 @@ fn a_burst_ends_at_its_deadline_and_its_slots_are_bounded_by_the_hard_cap() {
 }
 
 #[test]
+fn a_lower_hard_cap_closes_what_is_idle_before_what_a_burst_uses_s11() {
+    let mut world = settled();
+    let idle = world.node(&[]);
+    world.connects_by_itself(idle);
+    world.open_burst(1, CHAT, 2, 30_000);
+    world.run(10_000);
+    let open = u16::try_from(world.open()).unwrap();
+    assert!(world.connected(idle));
+    let mark = world.mark();
+    world.tell(Event::SetLimits {
+        soft: Some(open - 2),
+        hard: Some(open - 1),
+    });
+    world.run(1_000);
+    assert_eq!(world.closes_since(mark), [Reason::Idle]);
+}
+
+#[test]
 fn bursts_do_not_nest_and_strangers_get_none() {
     let mut world = settled();
     world.enroll(GAME, spec("game", None));
