@@ -101,6 +101,8 @@ impl Manager {
 
     pub(super) fn on_set_lifetime(&mut self, ms: Option<u64>) {
         self.limits.lifetime_ms = ms.map(|ms| ms.max(MIN_LIFETIME_MS));
+        // Who was old may be young now.
+        self.lean.relief.reconsider();
         self.untidy = true;
     }
 

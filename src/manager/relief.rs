@@ -77,6 +77,13 @@ impl Relief {
             needed,
         };
     }
+
+    /// Whoever is wanted is wanted no more, until it is looked for anew.
+    pub(super) fn reconsider(&mut self) {
+        if matches!(self.step, Step::Wanted { .. }) {
+            self.step = Step::Idle;
+        }
+    }
 }
 
 impl Manager {

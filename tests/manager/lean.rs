@@ -315,6 +315,20 @@ fn whom_the_user_holds_has_no_lifetime() {
 }
 
 #[test]
+fn a_lifetime_that_is_lifted_while_offline_rotates_nobody_afterwards() {
+    let mut world = short_lived(4);
+    world.tell(Event::Offline);
+    world.tell(Event::SetLifetime { ms: Some(0) });
+    world.run(1_000);
+    world.tell(Event::SetLifetime { ms: None });
+    let mark = world.mark();
+    world.tell(Event::Online);
+    world.run(60 * MINUTE);
+    let mut dials = world.dials_since(mark).into_iter();
+    assert!(dials.all(|(.., why)| why != DialWhy::Rotation));
+}
+
+#[test]
 fn a_lifetime_can_be_lifted() {
     let mut world = short_lived(4);
     world.tell(Event::SetLifetime { ms: None });
