@@ -237,10 +237,19 @@ impl Manager {
         }
         match self.bans.by_user(&self.config, peer.id) {
             Verdict::Banned(out) => {
-                self.made_room(out);
+                self.released(out);
                 self.shut_out(ix, Reason::BannedByUser);
             }
             Verdict::Refused => peer.last_reason = Some(Reason::LimitReached),
+        }
+    }
+
+    /// The same for somebody of whom a full table keeps no record: bans have a table of their own (4.16).
+    pub(super) fn ban_stranger(&mut self, peer: PeerId) {
+        if let Verdict::Banned(out) = self.bans.by_user(&self.config, peer) {
+            self.released(out);
+            self.arm_bans(0);
+            self.tell_of_ban(peer, Reason::BannedByUser);
         }
     }
 
@@ -259,7 +268,7 @@ impl Manager {
         let Verdict::Banned(out) = self.bans.automatic(&self.config, now, id) else {
             return;
         };
-        self.made_room(out);
+        self.released(out);
         self.shut_out(ix, Reason::BannedForFaults);
         if let Some(address) = address {
             self.banned_at(&address);
@@ -267,13 +276,10 @@ impl Manager {
     }
 
     /// The user lifts what holds a peer out; whether something did.
-    pub(super) fn lift_ban(&mut self, ix: Ix) -> bool {
-        let Some(peer) = self.table.get(ix) else {
-            return false;
-        };
-        let lifted = self.bans.lift(&self.config, self.now.mono_ms, &peer.id);
+    pub(super) fn lift_ban(&mut self, peer: &PeerId) -> bool {
+        let lifted = self.bans.lift(&self.config, self.now.mono_ms, peer);
         if lifted {
-            self.note_ban(ix);
+            self.released(Some(*peer));
             self.arm_bans(0);
         }
         lifted
@@ -284,7 +290,7 @@ impl Manager {
         let Verdict::Banned(out) = self.bans.again(&self.config, peer, ban) else {
             return false;
         };
-        self.made_room(out);
+        self.released(out);
         if let Some(ix) = self.table.find(&peer) {
             self.note_ban(ix);
         }
@@ -292,8 +298,8 @@ impl Manager {
         true
     }
 
-    /// Whoever made room in the table of bans is free.
-    fn made_room(&mut self, out: Option<PeerId>) {
+    /// Whoever left the table of bans is free.
+    fn released(&mut self, out: Option<PeerId>) {
         if let Some(ix) = out.and_then(|peer| self.table.find(&peer)) {
             self.note_ban(ix);
         }
@@ -358,6 +364,10 @@ impl Manager {
         };
         peer.last_reason = Some(reason);
         let peer = peer.id;
+        self.tell_of_ban(peer, reason);
+    }
+
+    fn tell_of_ban(&mut self, peer: PeerId, reason: Reason) {
         self.ring.push(self.now, What::Banned { peer, reason });
         self.out.tell(Notice::Banned { peer, reason });
     }

@@ -60,14 +60,16 @@ impl Manager {
         if peer == self.config.local {
             return;
         }
-        let Some(ix) = self.known(peer, Source::Static) else {
-            return;
-        };
+        let known = self.known(peer, Source::Static);
         if priority == Priority::Banned {
-            self.ban_by_user(ix);
+            match known {
+                Some(ix) => self.ban_by_user(ix),
+                None => self.ban_stranger(peer),
+            }
             return;
         }
-        let lifted = self.lift_ban(ix);
+        let lifted = self.lift_ban(&peer);
+        let Some(ix) = known else { return };
         let Some(record) = self.table.get_mut(ix) else {
             return;
         };

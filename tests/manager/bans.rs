@@ -162,6 +162,33 @@ fn a_ban_outlasts_the_record_of_its_peer() {
 }
 
 #[test]
+fn the_user_can_ban_a_stranger_when_the_table_is_full_of_peers_that_are_held() {
+    let mut config = config(false);
+    config.max_peers = 2;
+    let mut world = World::with(config, 1);
+    world.start();
+    for _ in 0..2 {
+        let held = world.node(&ALL);
+        world.discovered(held, Source::PeerExchange);
+        world.connect_now(held);
+    }
+    world.run(1_000);
+    let stranger = world.node(&ALL);
+    let peer = world.nodes[stranger].id;
+    let comes_in = |world: &mut World| {
+        let query = GateQuery::Inbound { peer: Some(peer) };
+        world.manager.gate(world.time(), query)
+    };
+    world.set_priority(stranger, Priority::Banned);
+    assert!(world.manager.peer(&peer).is_none(), "there is no room");
+    assert_eq!((world.manager.stats().banned, bans(&world)), (1, 1));
+    assert_eq!(comes_in(&mut world), Err(Reason::BannedByUser));
+    world.set_priority(stranger, Priority::Medium);
+    assert_eq!(world.manager.stats().banned, 0);
+    assert_eq!(comes_in(&mut world), Ok(()));
+}
+
+#[test]
 fn a_ban_of_the_users_hides_an_automatic_one_and_lifting_it_lifts_both() {
     let mut world = idle();
     let place = world.node(&ALL);
