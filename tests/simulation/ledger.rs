@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use libp2p_identity::PeerId;
 use lightkeeper::manager::{
     Command, Config, ConnId, DialFailure, DialId, DialWhy, Direction, Event, Failed, GateQuery,
-    HealthReason, Metadata, Need, Notice, Priority, Reason, RequirementId, Source, Time, What,
+    HealthReason, Metadata, Need, Notice, PeerView, Priority, Reason, RequirementId, Source, Time,
+    What,
 };
 use multiaddr::Multiaddr;
 
@@ -261,8 +262,7 @@ impl Ledger {
             self.steering.told(mono, event, self.running, banned, after);
             let subject = after.subject.as_ref();
             self.claims.told(mono, event, &self.dials, &self.conns);
-            let pinned = subject.is_some_and(|view| view.pinned);
-            self.event(event, pinned);
+            self.event(event, subject);
             self.book(event, subject);
             self.at_the_gate = None;
         }
@@ -274,8 +274,8 @@ impl Ledger {
         }
     }
 
-    /// `pinned`: whether the peer that it is about is held now, which a refused wish would not make it.
-    fn event(&mut self, event: &Event, pinned: bool) {
+    /// `subject`: the peer that it is about, as the manager knows it now. A refused wish does not hold it.
+    fn event(&mut self, event: &Event, subject: Option<&PeerView>) {
         let now = self.now;
         match event {
             Event::Start if !self.running => {
@@ -330,7 +330,7 @@ impl Ledger {
             Event::ConnectNow { peer, routes, .. } => {
                 let record = self.named(peer);
                 record.routes.extend(routes.iter().cloned());
-                if pinned {
+                if subject.is_some_and(|view| view.pinned) {
                     record.requested = true;
                     record.hung_up = false;
                     record.wait = None;
@@ -342,7 +342,8 @@ impl Ledger {
             Event::HangUp { peer } => {
                 if let Some(record) = self.peers.get_mut(peer).filter(|record| !record.gone) {
                     record.requested = false;
-                    if !record.banned(now) {
+                    // Who was forgotten to make room is a stranger, and there is nothing to hang up.
+                    if subject.is_some() && !record.banned(now) {
                         record.hung_up = true;
                         record.wait = None;
                     }

@@ -64,7 +64,9 @@ impl Plausible {
             LockDenial::Draining => {
                 let revoked = |hold| matches!(hold, Hold::Revoked { .. });
                 let mut locks = claims.locks.values();
-                !open || locks.any(|lock| lock.peer == *peer && revoked(lock.hold))
+                // Of two connections to a peer, the one that serves is asked.
+                let leaving = conns.iter().any(|(_, conn)| conn.closing.is_some());
+                leaving || !open || locks.any(|lock| lock.peer == *peer && revoked(lock.hold))
             }
             LockDenial::LockBudget => {
                 let full = claims.locked(None).len() >= budget(scene);

@@ -54,8 +54,10 @@ fn funded(need: &RequirementView, reason: Reason, scene: &Scene<'_>) -> u8 {
     let Some(guest) = after.find(of_need).filter(|own| own.enrollment.is_some()) else {
         return need.min;
     };
-    let high = guest.granted.map_or(0, |grant| grant.high);
+    let granted = |own: &ProtocolView| own.granted.map_or(0, |grant| grant.high);
     let before = scene.before.protocols.iter().find(of_need);
+    // The limits may have changed in the input, and the grants with them.
+    let high = before.map_or(granted(guest), |own| granted(own).min(granted(guest)));
     let share = before.map_or(0, |own| own.share).max(guest.share);
     let pays = reason == Reason::OverQuota && share > u32::from(high) * WHOLE;
     let high = if pays { 0 } else { high };
@@ -90,14 +92,16 @@ impl Invariant for Minima {
                 Reason::OverQuota => funded(after, reason, scene),
                 _ => after.target,
             };
-            // What phase 7 took in the same input was there a moment ago.
-            let taken = scene.commands.iter().filter(|command| {
-                closed(command, scene).is_some_and(|(other, why)| {
-                    let short = why == Reason::MemoryPressure && reason != why;
-                    short && served(scene, &other).contains(&id)
-                })
-            });
-            let had = usize::from(after.have) + taken.count();
+            // Whom phase 7 took in the same input was there a moment ago.
+            let taken: BTreeSet<PeerId> = scene
+                .commands
+                .iter()
+                .filter_map(parting)
+                .filter(|(_, why, _)| *why == Reason::MemoryPressure && reason != *why)
+                .filter_map(|(conn, ..)| Some(scene.ledger.conns.get(&conn)?.peer))
+                .filter(|other| served(scene, other).contains(&id) && !after.peers.contains(other))
+                .collect();
+            let had = usize::from(after.have) + taken.len();
             ensure!(
                 had >= usize::from(floor),
                 "{peer} closed as {reason}: {id:?} has {had} of {floor}"
@@ -185,10 +189,11 @@ impl Invariant for NoFlapping {
         match scene.input {
             // The user's word changes what is wanted.
             Some(Input::Event(Event::Start | Event::SetNeed { .. })) => self.let_go.clear(),
-            // The user, or the peer itself, wants it otherwise. A hang-up ends with a pardon of everything.
+            // The user, or the peer itself, wants it otherwise. A hang-up or a ban ends with a pardon of everything.
             Some(Input::Event(
                 Event::ConnectNow { peer, .. }
                 | Event::HangUp { peer }
+                | Event::SetPriority { peer, .. }
                 | Event::Connected { peer, .. },
             )) => {
                 self.let_go.remove(peer);

@@ -315,7 +315,11 @@ impl Watch {
         }
         let mut users = Vec::new();
         for (place, protocol) in scene.view.protocols.iter().enumerate() {
-            let locks = self.locks.values().filter(|lock| lock.conn == conn);
+            // One that was revoked is over with its grace.
+            let holds = |lock: &&Lock| {
+                lock.conn == conn && lock.grace_ends.is_none_or(|until| scene.now() < until)
+            };
+            let locks = self.locks.values().filter(holds);
             let mut holders = locks.map(|lock| lock.of);
             let burst = self.made.get(&conn).and_then(|id| self.bursts.get(id));
             let makes = burst.filter(|burst| burst.closed_at.is_none());

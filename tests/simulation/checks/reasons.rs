@@ -43,6 +43,8 @@ impl Plausible {
         let peer = ledger.peer(&record.peer);
         let age = ledger.now - record.opened_at;
         let targets = scene.view.targets_hold();
+        // What was too many may be asked for by what follows from the close.
+        let soft = usize::from(scene.view.stats.soft.min(scene.before.stats.soft));
         let ended = self.ended.as_ref();
         let just_ended = ended.is_some_and(|(gone, _)| gone.peer == record.peer);
         // A deadline may have passed while both were there.
@@ -75,9 +77,7 @@ impl Plausible {
             }
             // When memory is short offenders pay first, also below the limit (4.13, phase 4).
             Reason::OverQuota if self.memory => true,
-            Reason::OverLimit | Reason::OverQuota => {
-                ledger.open().count() >= usize::from(scene.view.stats.soft)
-            }
+            Reason::OverLimit | Reason::OverQuota => ledger.open().count() >= soft,
             // Whoever was let in without its address being known, or while nobody is.
             Reason::DiversityLimit | Reason::SubnetBanned => age == 0,
             Reason::Paused => age == 0 && ledger.steering.mode == Mode::Paused,
@@ -111,9 +111,7 @@ impl Plausible {
                 silent || (record.metadata.is_none() && age >= unverified)
             }
             Reason::OurOwnId => record.peer == config.local,
-            Reason::LimitReached => {
-                ledger.conns.len() + ledger.dials.len() >= usize::from(scene.view.stats.soft)
-            }
+            Reason::LimitReached => ledger.conns.len() + ledger.dials.len() >= soft,
             _ => false,
         }
     }
