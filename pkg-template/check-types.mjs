@@ -1,6 +1,6 @@
 /**
- * Checks that the closed lists of the public types are those of `src/manager/reason.rs`, that each text is explained, and that
- * the policy's numbers are those of `src/manager/config.rs`.
+ * Checks that the closed lists of the public types are those of `src/manager/reason.rs`, that each text is explained, and
+ * that the policy's numbers are those of `src/manager/config.rs`.
  * Prints what differs; the exit status is 1 when anything does.
  */
 

@@ -1,6 +1,6 @@
 /**
- * The package speaks in closed lists of short names (see `types/reasons.d.ts`). Here each becomes a phrase for a person, and each
- * event a sentence. A name that is not listed is shown as it is.
+ * The package speaks in closed lists of short names (see `types/reasons.d.ts`). Here each becomes a phrase for a person, and
+ * each event a sentence. A name that is not listed is shown as it is.
  */
 
 /** @typedef {(peerId: string) => string} NameOf */

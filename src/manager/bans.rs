@@ -228,28 +228,21 @@ pub(super) enum Verdict {
 
 impl Manager {
     /// The user bans a peer, or is told in its record that there are too many.
-    pub(super) fn ban_by_user(&mut self, ix: Ix) {
-        let Some(peer) = self.table.get_mut(ix) else {
-            return;
-        };
-        if peer.ban == Some(Reason::BannedByUser) {
+    pub(super) fn ban_by_user(&mut self, peer: PeerId) {
+        if self.bans.of(&peer) == Some(Reason::BannedByUser) {
             return;
         }
-        match self.bans.by_user(&self.config, peer.id) {
+        match self.bans.by_user(&self.config, peer) {
             Verdict::Banned(out) => {
-                self.released(out);
-                self.shut_out(ix, Reason::BannedByUser);
+                self.note_bans(out);
+                self.shut_out(peer, Reason::BannedByUser);
             }
-            Verdict::Refused => peer.last_reason = Some(Reason::LimitReached),
-        }
-    }
-
-    /// The same for somebody of whom a full table keeps no record: bans have a table of their own (4.16).
-    pub(super) fn ban_stranger(&mut self, peer: PeerId) {
-        if let Verdict::Banned(out) = self.bans.by_user(&self.config, peer) {
-            self.released(out);
-            self.arm_bans(0);
-            self.tell_of_ban(peer, Reason::BannedByUser);
+            Verdict::Refused => {
+                let ix = self.table.find(&peer);
+                if let Some(record) = ix.and_then(|ix| self.table.get_mut(ix)) {
+                    record.last_reason = Some(Reason::LimitReached);
+                }
+            }
         }
     }
 
@@ -268,8 +261,8 @@ impl Manager {
         let Verdict::Banned(out) = self.bans.automatic(&self.config, now, id) else {
             return;
         };
-        self.released(out);
-        self.shut_out(ix, Reason::BannedForFaults);
+        self.note_bans(out);
+        self.shut_out(id, Reason::BannedForFaults);
         if let Some(address) = address {
             self.banned_at(&address);
         }
@@ -279,7 +272,7 @@ impl Manager {
     pub(super) fn lift_ban(&mut self, peer: &PeerId) -> bool {
         let lifted = self.bans.lift(&self.config, self.now.mono_ms, peer);
         if lifted {
-            self.released(Some(*peer));
+            self.note_bans([*peer]);
             self.arm_bans(0);
         }
         lifted
@@ -290,29 +283,26 @@ impl Manager {
         let Verdict::Banned(out) = self.bans.again(&self.config, peer, ban) else {
             return false;
         };
-        self.released(out);
-        if let Some(ix) = self.table.find(&peer) {
-            self.note_ban(ix);
-        }
+        self.note_bans(out);
+        self.note_bans([peer]);
         self.arm_bans(0);
         true
     }
 
-    /// Whoever left the table of bans is free.
-    fn released(&mut self, out: Option<PeerId>) {
-        if let Some(ix) = out.and_then(|peer| self.table.find(&peer)) {
-            self.note_ban(ix);
+    /// What holds these out, or no longer does, is noted in their records, if there are any.
+    fn note_bans(&mut self, peers: impl IntoIterator<Item = PeerId>) {
+        for peer in peers {
+            if let Some(ix) = self.table.find(&peer) {
+                self.note_ban(ix);
+            }
         }
     }
 
     /// The bans that are due end: the one place where a ban ends by itself.
     pub(super) fn bans_over(&mut self) {
         let now = self.now.mono_ms;
-        for peer in self.bans.end(&self.config, now) {
-            if let Some(ix) = self.table.find(&peer) {
-                self.note_ban(ix);
-            }
-        }
+        let over = self.bans.end(&self.config, now);
+        self.note_bans(over);
         // What did not fit into this input is due in the next millisecond.
         self.arm_bans(now.saturating_add(1));
     }
@@ -347,27 +337,23 @@ impl Manager {
         self.refresh(ix);
     }
 
-    /// Takes a peer out at once, in this very input (S3), and says so.
-    fn shut_out(&mut self, ix: Ix, reason: Reason) {
-        // Nobody holds it by the time that its place is decided.
-        self.let_go(ix);
-        self.note_ban(ix);
+    /// Takes a peer out at once, in this very input (S3), and says so. A full table may have no record of it.
+    fn shut_out(&mut self, peer: PeerId, reason: Reason) {
         self.arm_bans(0);
-        self.cancel_dial(ix);
-        let conns: Vec<_> = self.connections.of(ix).map(|(id, _)| id).collect();
-        for conn in conns {
-            self.revoke_locks(conn, Revocation::Ban);
-            self.close(conn, reason);
+        if let Some(ix) = self.table.find(&peer) {
+            // Nobody holds it by the time that its place is decided.
+            self.let_go(ix);
+            self.note_ban(ix);
+            self.cancel_dial(ix);
+            let conns: Vec<_> = self.connections.of(ix).map(|(id, _)| id).collect();
+            for conn in conns {
+                self.revoke_locks(conn, Revocation::Ban);
+                self.close(conn, reason);
+            }
+            if let Some(record) = self.table.get_mut(ix) {
+                record.last_reason = Some(reason);
+            }
         }
-        let Some(peer) = self.table.get_mut(ix) else {
-            return;
-        };
-        peer.last_reason = Some(reason);
-        let peer = peer.id;
-        self.tell_of_ban(peer, reason);
-    }
-
-    fn tell_of_ban(&mut self, peer: PeerId, reason: Reason) {
         self.ring.push(self.now, What::Banned { peer, reason });
         self.out.tell(Notice::Banned { peer, reason });
     }

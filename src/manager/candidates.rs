@@ -219,7 +219,7 @@ impl Candidates {
             standing: Standing::new(entry.rank, entry.salt),
             group: entry.group,
             services: entry.services,
-            proven: entry.proven.and(entry.services),
+            proven: entry.proven,
         });
         let old = self.placed.get(ix.place()).copied().unwrap_or_default();
         if old == new {

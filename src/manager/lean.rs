@@ -4,6 +4,8 @@
 //! delete). Of these some are kept warm, so that a loss costs no dial; the rest go after a while, because what needs
 //! them may come back. Owns the pair that a swap replaces; who is dialed for it is with `relief`.
 
+use core::cell::LazyCell;
+
 use super::Manager;
 use super::connections::Conn;
 use super::deadlines::Wake;
@@ -185,7 +187,8 @@ impl Manager {
         if rest.len() < 2 {
             return;
         }
-        let census = self.census();
+        // Asked about the few who could do it, and mostly nobody can.
+        let census = LazyCell::new(|| self.census());
         let admitted = |ix: Ix| {
             let peer = self.table.get(ix);
             peer.is_some_and(|peer| self.admission(&census, peer) == Admission::Within)

@@ -62,10 +62,7 @@ impl Manager {
         }
         let known = self.known(peer, Source::Static);
         if priority == Priority::Banned {
-            match known {
-                Some(ix) => self.ban_by_user(ix),
-                None => self.ban_stranger(peer),
-            }
+            self.ban_by_user(peer);
             return;
         }
         let lifted = self.lift_ban(&peer);

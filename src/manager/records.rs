@@ -32,14 +32,14 @@ impl Manager {
                         group: route.group ^ self.selection.turn,
                         salt: peer.salt ^ self.selection.turn,
                         services,
-                        proven: peer.verified.unwrap_or_default(),
+                        proven: peer.verified.unwrap_or_default().and(services),
                     });
                 }
                 Role::Ordinary | Role::Named => {}
             }
         }
         // Somebody who is known to serve and may be dialed now may do the work of two (4.6).
-        let proven = entry.is_some_and(|entry| !entry.proven.and(entry.services).is_empty());
+        let proven = entry.is_some_and(|entry| !entry.proven.is_empty());
         self.untidy |= proven && self.candidates.services(ix).is_empty();
         self.candidates.put(ix, entry);
         self.ladder.put(ix, place);

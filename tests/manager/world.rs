@@ -322,6 +322,7 @@ impl World {
         self.opens(place, Direction::Outbound)
     }
 
+    /// The same, from either side.
     pub(crate) fn opens(&mut self, place: usize, direction: Direction) -> ConnId {
         self.named += 1;
         let conn = ConnId(self.named);

@@ -159,7 +159,7 @@ impl Passing {
         if !for_room || scene.ledger.claims.made.contains_key(&conn) {
             return Ok(());
         }
-        let soft = usize::from(scene.view.stats.soft.min(scene.before.stats.soft));
+        let soft = scene.least_soft();
         let open = scene.ledger.open().count();
         let pure = self.pure(scene);
         ensure!(

@@ -26,6 +26,13 @@ struct Lock {
     grace_ends: Option<u64>,
 }
 
+impl Lock {
+    /// Whether it holds a connection: one that was revoked is over with its grace.
+    fn holds(&self, conn: ConnId, now: u64) -> bool {
+        self.conn == conn && self.grace_ends.is_none_or(|until| now < until)
+    }
+}
+
 /// A burst that was granted.
 #[derive(Debug, Clone, Copy)]
 struct Burst {
@@ -169,7 +176,7 @@ impl Watch {
     /// Whether a lock holds it, or the grace after one.
     pub(super) fn locked(&self, conn: ConnId, now: u64) -> bool {
         let mut locks = self.locks.values();
-        locks.any(|lock| lock.conn == conn && lock.grace_ends.is_none_or(|until| now < until))
+        locks.any(|lock| lock.holds(conn, now))
     }
 
     /// Whether a closed burst left it, and it has been idle since.
@@ -262,7 +269,7 @@ impl Watch {
             .collect();
         Company {
             now: ledger.now,
-            soft: usize::from(view.stats.soft.min(scene.before.stats.soft)),
+            soft: scene.least_soft(),
             needs,
             protocols,
             members,
@@ -315,11 +322,8 @@ impl Watch {
         }
         let mut users = Vec::new();
         for (place, protocol) in scene.view.protocols.iter().enumerate() {
-            // One that was revoked is over with its grace.
-            let holds = |lock: &&Lock| {
-                lock.conn == conn && lock.grace_ends.is_none_or(|until| scene.now() < until)
-            };
-            let locks = self.locks.values().filter(holds);
+            let locks = self.locks.values();
+            let locks = locks.filter(|lock| lock.holds(conn, scene.now()));
             let mut holders = locks.map(|lock| lock.of);
             let burst = self.made.get(&conn).and_then(|id| self.bursts.get(id));
             let makes = burst.filter(|burst| burst.closed_at.is_none());

@@ -74,6 +74,16 @@ impl Scene<'_> {
         self.ledger.now
     }
 
+    /// The soft target as the least of it that held in this input: limits may change within one.
+    pub(crate) fn least_soft(&self) -> usize {
+        usize::from(self.view.stats.soft.min(self.before.stats.soft))
+    }
+
+    /// The most of it.
+    pub(crate) fn most_soft(&self) -> usize {
+        usize::from(self.view.stats.soft.max(self.before.stats.soft))
+    }
+
     /// Whether deadlines passed that were too many for this input: they follow with the next.
     pub(crate) fn more_is_due(&self) -> bool {
         let now = self.now();

@@ -44,7 +44,7 @@ impl Plausible {
         let age = ledger.now - record.opened_at;
         let targets = scene.view.targets_hold();
         // What was too many may be asked for by what follows from the close.
-        let soft = usize::from(scene.view.stats.soft.min(scene.before.stats.soft));
+        let soft = scene.least_soft();
         let ended = self.ended.as_ref();
         let just_ended = ended.is_some_and(|(gone, _)| gone.peer == record.peer);
         // A deadline may have passed while both were there.

@@ -32,14 +32,12 @@ fn rounds<'a>(scene: &'a Scene<'_>) -> impl Iterator<Item = Trigger> + 'a {
 
 /// Closures of phases 3 to 5 that one round may make.
 fn quarter(scene: &Scene<'_>) -> usize {
-    let soft = scene.view.stats.soft.max(scene.before.stats.soft);
-    usize::from(soft).div_ceil(4).max(1)
+    scene.most_soft().div_ceil(4).max(1)
 }
 
 /// The same as one may see it that ran before the limits were raised, or after they were lowered.
 fn least_quarter(scene: &Scene<'_>) -> usize {
-    let soft = scene.view.stats.soft.min(scene.before.stats.soft);
-    usize::from(soft).div_ceil(4).max(1)
+    scene.least_soft().div_ceil(4).max(1)
 }
 
 /// S11.
@@ -213,10 +211,9 @@ const SOON_MS: u64 = 5_000;
 impl Settles {
     /// Connections above the soft target; those of bursts do not count towards it (4.10).
     fn excess(&self, scene: &Scene<'_>) -> usize {
-        let soft = scene.view.stats.soft.max(scene.before.stats.soft);
         let all = scene.ledger.open();
         let counted = all.filter(|(id, _)| !self.watch.passes(*id)).count();
-        counted.saturating_sub(usize::from(soft))
+        counted.saturating_sub(scene.most_soft())
     }
 }
 
