@@ -23,6 +23,7 @@ const PAIRS = {
   Revocation: { type: "Revocation", internal: [] },
   Guard: { type: "Guard", internal: [] },
   Trigger: { type: "Trigger", internal: [] },
+  NetworkCause: { type: "NetworkCause", internal: [] },
   NetworkState: { type: "NetworkState", internal: [] },
   LimitCause: { type: "LimitCause", internal: [] },
 };

@@ -3,7 +3,7 @@
 import type { LightNode } from "../index.js";
 import type { RequirementName } from "./options.js";
 import type { Direction, HealthState, Source, Transport } from "./peers.js";
-import type { Cause, FailKind, HealthReason, NetworkState, Reason } from "./reasons.js";
+import type { Cause, FailKind, HealthReason, NetworkCause, NetworkState, Reason } from "./reasons.js";
 
 /** The `detail` of each event: plain data. */
 export interface LightNodeEventDetails {
@@ -35,6 +35,8 @@ export interface LightNodeEventDetails {
   "peer:fail": {
     readonly peerId: string;
     readonly kind: FailKind;
+    /** Whether it counts against the peer. What we, somebody else or the network did is told and not counted. */
+    readonly charged: boolean;
     readonly address?: string;
     readonly protocol?: string;
     readonly willRetryAt?: number;
@@ -43,7 +45,7 @@ export interface LightNodeEventDetails {
   /** A connection that worked is closed to stay within the limits; `peer:disconnect` follows. */
   "peer:prune": { readonly peerId: string; readonly reason: Reason };
   /** What this machine's network does. */
-  "network:change": { readonly state: NetworkState };
+  "network:change": { readonly state: NetworkState; readonly cause: NetworkCause };
   /** A requirement crossed its minimum or its target. */
   "requirement:change": {
     readonly name: RequirementName;

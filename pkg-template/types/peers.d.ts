@@ -169,6 +169,8 @@ export interface Explanation {
   readonly flaps: number;
   /** Tags of {@link LightNode.protect}. */
   readonly protectedBy: string[];
+  /** What it failed at last, charged or not, the oldest first; at most 4, and all of them `failed`. */
+  readonly failed: Decision[];
   /** The last decisions about it, the oldest first; at most 16. */
   readonly decisions: Decision[];
 }
@@ -200,7 +202,7 @@ export type Decision = { readonly at: number } & (
     }
   | { readonly what: "closed"; readonly peer: string; readonly reason: Reason }
   | { readonly what: "denied"; readonly peer?: string; readonly reason: Reason }
-  | { readonly what: "failed"; readonly peer: string; readonly requirement: RequirementName; readonly outcome: FailureClass }
+  | { readonly what: "failed"; readonly peer: string; readonly requirement: RequirementName; readonly outcome: FailureClass; readonly charged: boolean }
   | { readonly what: "banned"; readonly peer: string; readonly reason: Reason }
   | { readonly what: "regulated"; readonly round: number; readonly trigger: Trigger; readonly closed: number }
   | { readonly what: "overcommitted"; readonly heldBy: { readonly guard: Guard; readonly count: number }[] }

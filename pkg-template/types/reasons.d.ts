@@ -39,7 +39,7 @@ export type Reason =
   | "banned-by-user"
   /** The peer broke the protocol too often. Nothing to do; if it is your server, look at its version. */
   | "banned-for-faults"
-  /** The peer is of another cluster, or serves none of our shards. Check `network`, and whether `bootstrap` belongs to it. */
+  /** The peer is of another cluster. Check `network`, and whether `bootstrap` belongs to it. */
   | "other-network"
   /** A bootstrap peer whose work others do by now. Nothing to do: it is meant to be so. */
   | "handed-off"
@@ -47,6 +47,8 @@ export type Reason =
   | "not-needed"
   /** It stopped serving, and another peer took over. Nothing to do. */
   | "failed-service"
+  /** It kept back what others delivered, or spread nothing of what it took, and another peer took over. Nothing to do. */
+  | "withheld"
   /** A second connection to the same peer was closed. Nothing to do. */
   | "duplicate"
   /** A connection that nobody ordered was not let in. Nothing to do. */
@@ -55,6 +57,8 @@ export type Reason =
   | "ping-timeout"
   /** The peer did not say what it is. Nothing to do; if it is your server, look at its log. */
   | "identify-failed"
+  /** What the peer said of its network could not be read. Nothing to do; if it is your server, look at its version. */
+  | "metadata-failed"
   /** The peer closed the connection in order. Nothing to do. */
   | "remote-closed"
   /** The connection broke without a word. Nothing to do: it is redialed or replaced. */
@@ -174,6 +178,8 @@ export type FailureClass =
   | "broken"
   /** It broke the protocol. Nothing to do: it is banned when it goes on. */
   | "fault"
+  /** It kept back what others delivered, or spread nothing of what it took. Nothing to do: it is replaced. */
+  | "withheld"
   /** It forgot what we had agreed on. Nothing to do: that is set up anew. */
   | "lost"
   /** It does not speak the protocol. Nothing to do: it is not asked again. */
@@ -301,6 +307,17 @@ export type NetworkState =
   | "suspended"
   /** It woke up: connections are checked, and replaced if need be. */
   | "resumed";
+
+/** How we know of it (`cause` of `network:change`). */
+export type NetworkCause =
+  /** The browser said so, or you did. */
+  | "told"
+  /** Nobody answers any more. */
+  | "silence"
+  /** Somebody answered again. */
+  | "answer"
+  /** The clocks jumped. */
+  | "slept";
 
 /** Why the limits of connections changed. */
 export type LimitCause =

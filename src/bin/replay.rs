@@ -190,7 +190,14 @@ fn decided(what: &What) -> String {
             peer,
             requirement,
             outcome,
-        } => format!("{peer} failed at requirement {}: {outcome}", requirement.0),
+            charged,
+        } => {
+            let charged = if *charged { "" } else { " (not charged)" };
+            format!(
+                "{peer} failed at requirement {}: {outcome}{charged}",
+                requirement.0
+            )
+        }
         What::Banned { peer, reason } => format!("banned {peer}: {reason}"),
         other => shown(other),
     }

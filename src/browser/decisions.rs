@@ -26,6 +26,7 @@ pub(super) fn explanation(explained: Explanation, names: &Names) -> JsValue {
         .with("failures", explained.failures)
         .with("flaps", explained.flaps)
         .with("protectedBy", object::list(explained.protected_by))
+        .with("failed", list(explained.failed, names))
         .with("decisions", list(explained.decisions, names))
         .into()
 }
@@ -88,10 +89,12 @@ fn decision(decision: Decision, names: &Names) -> Plain {
         What::Failed {
             requirement,
             outcome,
+            charged,
             ..
         } => taken
             .with("requirement", names.one(requirement))
-            .with("outcome", outcome.as_str()),
+            .with("outcome", outcome.as_str())
+            .with("charged", charged),
         What::Regulated {
             round,
             trigger,

@@ -167,24 +167,19 @@ fn notice_message(node: &Node, notice: Notice) -> JsValue {
         ),
         Notice::Identified {
             peer,
+            route,
+            direction: opened_by,
             protocols,
             agent,
-        } => {
-            let view = node.peer(&peer);
-            let route = view.as_ref().and_then(|view| view.route.as_ref());
-            event(
-                "peer:identify",
-                about(&peer)
-                    .maybe("address", route.map(|route| address(route, peer)))
-                    .maybe("transport", route.map(transport))
-                    .maybe(
-                        "direction",
-                        view.as_ref().and_then(|view| view.direction).map(direction),
-                    )
-                    .with("protocols", list(protocols))
-                    .with("agent", agent),
-            )
-        }
+        } => event(
+            "peer:identify",
+            about(&peer)
+                .with("address", address(&route, peer))
+                .with("transport", transport(&route))
+                .with("direction", direction(opened_by))
+                .with("protocols", list(protocols))
+                .with("agent", agent),
+        ),
         Notice::Disconnected {
             peer,
             cause,
@@ -227,9 +222,12 @@ fn notice_message(node: &Node, notice: Notice) -> JsValue {
         Notice::Failed {
             peer,
             failed,
+            charged,
             retry_at_wall_ms,
         } => {
-            let detail = about(&peer).maybe("willRetryAt", retry_at_wall_ms.map(|ms| ms as f64));
+            let detail = about(&peer)
+                .with("charged", charged)
+                .maybe("willRetryAt", retry_at_wall_ms.map(|ms| ms as f64));
             let detail = match failed {
                 Failed::Dial { route, failure } => detail
                     .with("kind", failure.as_str())
@@ -246,9 +244,12 @@ fn notice_message(node: &Node, notice: Notice) -> JsValue {
         Notice::Pruned { peer, reason } => {
             event("peer:prune", about(&peer).with("reason", reason.as_str()))
         }
-        Notice::NetworkChanged { state } => {
-            event("network:change", Plain::new().with("state", state.as_str()))
-        }
+        Notice::NetworkChanged { state, cause } => event(
+            "network:change",
+            Plain::new()
+                .with("state", state.as_str())
+                .with("cause", cause.as_str()),
+        ),
         Notice::Banned { peer, reason } => {
             event("peer:ban", about(&peer).with("reason", reason.as_str()))
         }

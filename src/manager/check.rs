@@ -63,6 +63,8 @@ impl Manager {
             }
         }
         assert!(self.pins.len() <= self.limits.pins_ever());
+        let mut tried = self.pins.tried.keys();
+        assert!(tried.all(|ix| self.pins.held.contains_key(ix)));
         assert!(
             self.pins
                 .urgent

@@ -7,7 +7,8 @@ use super::event::{
     BurstId, ConnId, DialId, Direction, EnrollmentId, LockId, RequirementId, Source,
 };
 use super::reason::{
-    Cause, DialFailure, HealthReason, LockDenial, NetworkState, Outcome, Reason, Revocation,
+    Cause, DialFailure, HealthReason, LockDenial, NetworkCause, NetworkState, Outcome, Reason,
+    Revocation,
 };
 
 /// Why somebody is dialed.
@@ -188,6 +189,8 @@ pub enum Command {
     Ping {
         /// Where.
         conn: ConnId,
+        /// Its number among those of the connection, from 1.
+        ping: u32,
         /// When to give up.
         timeout_ms: u32,
     },
@@ -286,6 +289,10 @@ pub enum Notice {
     Identified {
         /// Whom.
         peer: PeerId,
+        /// Where it is connected.
+        route: Multiaddr,
+        /// Who opened that connection.
+        direction: Direction,
         /// What it accepts.
         protocols: Vec<String>,
         /// What it calls itself.
@@ -332,6 +339,8 @@ pub enum Notice {
         peer: PeerId,
         /// What.
         failed: Failed,
+        /// Whether it counts against the peer.
+        charged: bool,
         /// When the peer is tried again at the earliest, in wall-clock milliseconds, if that is known.
         retry_at_wall_ms: Option<u64>,
     },
@@ -375,5 +384,7 @@ pub enum Notice {
     NetworkChanged {
         /// What it is now.
         state: NetworkState,
+        /// How we know.
+        cause: NetworkCause,
     },
 }

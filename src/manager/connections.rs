@@ -28,6 +28,8 @@ pub(super) enum Network {
     Unknown,
     /// Ours, or the peer does not say.
     Admitted,
+    /// Our cluster, and none of our shards: it is let in and serves nothing.
+    OtherShards,
 }
 
 /// Whether it answers pings.
@@ -97,6 +99,8 @@ pub(super) struct Conn {
     pub(super) serving: Services,
     pub(super) heard_at: u64,
     pub(super) pinging: Pinging,
+    /// The number of the last ping; 0: there was none.
+    pub(super) ping: u32,
     /// When it was pinged last.
     pub(super) pinged_at: u64,
     pub(super) ping_failures: u8,
@@ -116,7 +120,7 @@ impl Conn {
 
     /// Whether identify and metadata are both through.
     pub(super) fn verified(&self) -> bool {
-        self.offers.is_some() && self.network == Network::Admitted
+        self.offers.is_some() && self.network != Network::Unknown
     }
 
     /// Whether it still has time to be verified.

@@ -180,8 +180,15 @@ pub enum Metadata {
         /// The shards that the peer says it relays.
         shards: Vec<u16>,
     },
-    /// Another cluster, or none of our shards: the peer is of no use to us.
+    /// Our cluster, and none of our shards: the connection may stay, and serves nothing of ours (metadata.md, 5.6).
+    OtherShards {
+        /// The shards that the peer says it relays.
+        shards: Vec<u16>,
+    },
+    /// Another cluster: the peer is of no use to us.
     OtherNetwork,
+    /// What came can't be read, or is too long: the peer breaks the protocol.
+    Faulty,
     /// The peer does not speak the protocol: neither good nor bad.
     Unsupported,
     /// Timed out or was cut off: not yet known. The shell asks again.
@@ -248,6 +255,12 @@ pub enum Event {
         routes: Vec<Multiaddr>,
         /// Held for ever (the npm API's `keep`): not refused because it can't be dialed at this moment.
         permanent: bool,
+    },
+    /// The user's dial of this peer failed, or nobody waits for it any more: what its [`Event::ConnectNow`] did is undone.
+    /// One for each `ConnectNow` that was not permanent and did not succeed, whether or not it was refused.
+    GaveUp {
+        /// Whom.
+        peer: PeerId,
     },
     /// Close the connection and bar the peer until `ConnectNow`, `SetPriority` or a restart.
     HangUp {
@@ -466,10 +479,24 @@ pub enum Event {
         /// How.
         failure: DialFailure,
     },
-    /// An answer to [`Command::Ping`](super::Command::Ping).
+    /// Bytes came on a connection: a sign of life, whatever they say.
+    Heard {
+        /// Where.
+        conn: ConnId,
+        /// How long ago the last of them came.
+        silent_ms: u32,
+    },
+    /// A request is unanswered for longer than usual: is the peer still there?
+    Doubt {
+        /// Where.
+        conn: ConnId,
+    },
+    /// An answer to [`Command::Ping`](super::Command::Ping). Only one to the last ping counts.
     Pong {
         /// Where.
         conn: ConnId,
+        /// Which ping.
+        ping: u32,
         /// Round trip.
         rtt_ms: u32,
     },
@@ -477,6 +504,8 @@ pub enum Event {
     PingFailed {
         /// Where.
         conn: ConnId,
+        /// Which ping.
+        ping: u32,
     },
     /// A protocol says how a peer did.
     Report {
@@ -486,6 +515,8 @@ pub enum Event {
         requirement: RequirementId,
         /// How.
         outcome: Outcome,
+        /// Whether the peer itself did this, and had the time for better. Otherwise it is only told. A success needs none.
+        charged: bool,
     },
 
     /// The browser says that there is a network.

@@ -11,6 +11,8 @@ use super::{Manager, Run};
 
 /// Decisions about one peer that an explanation shows.
 const DECISIONS: usize = 16;
+/// Failures of one peer that an explanation shows.
+const FAILURES: usize = 4;
 
 impl Manager {
     /// Why a peer stands where it stands; `None` when it is not known.
@@ -39,6 +41,7 @@ impl Manager {
             failures: record.level,
             flaps: record.flap,
             protected_by: record.tags.clone(),
+            failed: self.ring.failures(*peer, FAILURES),
             decisions: self.ring.about(*peer, DECISIONS),
         })
     }
@@ -97,6 +100,7 @@ impl Manager {
         Some(match resting {
             Some(Outcome::Busy) => Reason::Busy,
             Some(Outcome::Broken | Outcome::Fault | Outcome::Unable) => Reason::FailedService,
+            Some(Outcome::Withheld) => Reason::Withheld,
             _ => Reason::NotNeeded,
         })
     }

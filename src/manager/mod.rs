@@ -191,8 +191,8 @@ pub use event::{
     Metadata, Need, Priority, ProtocolSpec, Quota, RequirementId, Source, Time, Transport,
 };
 pub use reason::{
-    Cause, CloseCause, DialFailure, Guard, HealthReason, LimitCause, LockDenial, NetworkState,
-    Outcome, Reason, Revocation, Trigger,
+    Cause, CloseCause, DialFailure, Guard, HealthReason, LimitCause, LockDenial, NetworkCause,
+    NetworkState, Outcome, Reason, Revocation, Trigger,
 };
 pub use record::{Log, Recorded, WireError};
 pub use saved::SnapshotError;
@@ -333,6 +333,7 @@ impl Manager {
                 routes,
                 permanent,
             } => self.on_connect_now(peer, &routes, permanent),
+            Event::GaveUp { peer } => self.on_gave_up(&peer),
             Event::HangUp { peer } => self.on_hang_up(&peer),
             Event::AddRoute { peer, route } => self.on_add_route(peer, &route),
             Event::RemoveRoute { peer, route } => self.on_remove_route(&peer, &route),
@@ -398,13 +399,16 @@ impl Manager {
             Event::Metadata { conn, metadata } => self.on_metadata(conn, metadata),
             Event::Closed { conn, cause } => self.on_closed(conn, cause),
             Event::DialFailed { dial, failure } => self.on_dial_failed(dial, failure),
-            Event::Pong { conn, rtt_ms } => self.on_pong(conn, rtt_ms),
-            Event::PingFailed { conn } => self.on_ping_failed(conn),
+            Event::Heard { conn, silent_ms } => self.on_heard(conn, silent_ms),
+            Event::Doubt { conn } => self.on_doubt(conn),
+            Event::Pong { conn, ping, rtt_ms } => self.on_pong(conn, ping, rtt_ms),
+            Event::PingFailed { conn, ping } => self.on_ping_failed(conn, ping),
             Event::Report {
                 peer,
                 requirement,
                 outcome,
-            } => self.on_report(&peer, requirement, outcome),
+                charged,
+            } => self.on_report(&peer, requirement, outcome, charged),
             Event::Online => self.on_online(),
             Event::Offline => self.on_offline(),
         }

@@ -51,6 +51,8 @@ struct Requirement {
     expected: u32,
     /// What the user was told last.
     told: Health,
+    /// When a provider last had to make room for having withheld something.
+    displaced_at: Option<u64>,
 }
 
 impl Requirement {
@@ -61,6 +63,7 @@ impl Requirement {
             vacancies: Vec::new(),
             expected: 0,
             told: Health::Unmet,
+            displaced_at: None,
         };
         requirement.told = requirement.health();
         requirement
@@ -279,6 +282,19 @@ impl Needs {
             requirement.vacancies.remove(0);
         }
         None
+    }
+
+    /// A provider is to make room for having withheld something: whether the last one that did is long enough ago.
+    pub(super) fn displaces(&mut self, id: RequirementId, now: u64, every_ms: u64) -> bool {
+        let Some(requirement) = at(&mut self.list, id) else {
+            return false;
+        };
+        let recent = |at: u64| now.saturating_sub(at) < every_ms;
+        if requirement.displaced_at.is_some_and(recent) {
+            return false;
+        }
+        requirement.displaced_at = Some(now);
+        true
     }
 
     /// Nobody is to be replaced any more.

@@ -5,7 +5,7 @@ use super::Notice;
 use super::What;
 use super::connections::Pinging;
 use super::peer::Bar;
-use super::reason::{NetworkState, Reason};
+use super::reason::{NetworkCause, NetworkState, Reason};
 
 /// Failures in a row from which on a peer itself is to blame.
 const ESCALATED: u8 = 4;
@@ -22,13 +22,13 @@ impl Manager {
         }
         self.outage.set_offline();
         self.cancel_all_dials();
-        self.tell_network(NetworkState::Offline);
+        self.tell_network(NetworkState::Offline, NetworkCause::Told);
     }
 
     /// The browser has a network, perhaps another one.
     pub(super) fn on_online(&mut self) {
         if self.outage.is_offline() {
-            self.tell_network(NetworkState::Online);
+            self.tell_network(NetworkState::Online, NetworkCause::Told);
         }
         self.network_up();
         self.resume();
@@ -38,8 +38,9 @@ impl Manager {
     fn network_up(&mut self) {
         if self.outage.is_suspect() {
             self.ring.push(self.now, What::Recovered);
+            self.tell_network(NetworkState::Online, NetworkCause::Told);
         }
-        self.outage.set_up();
+        self.outage.set_up(self.now.mono_ms);
     }
 
     /// Another interface, or another price: what failed on the old one says nothing of the new one, and connections over
@@ -48,9 +49,6 @@ impl Manager {
         self.set_constrained(constrained);
         self.dials.results.clear();
         self.set_pace();
-        if self.outage.is_suspect() {
-            self.ring.push(self.now, What::Recovered);
-        }
         if !self.outage.is_offline() {
             self.network_up();
         }
@@ -61,7 +59,7 @@ impl Manager {
     /// No input comes until the page runs again. Nothing is forbidden meanwhile: whatever comes shows that it runs.
     pub(super) fn on_freeze(&mut self) {
         if !core::mem::replace(&mut self.environment.frozen, true) {
-            self.tell_network(NetworkState::Suspended);
+            self.tell_network(NetworkState::Suspended, NetworkCause::Told);
         }
     }
 
@@ -76,7 +74,8 @@ impl Manager {
     pub(super) fn woke_up(&mut self) {
         self.environment.frozen = false;
         self.resume();
-        self.tell_network(NetworkState::Resumed);
+        self.outage.disturbed(self.now.mono_ms);
+        self.tell_network(NetworkState::Resumed, NetworkCause::Slept);
     }
 
     /// After sleep, or with a network: whoever waits is due soon, and every connection must prove that it lives.
@@ -157,7 +156,13 @@ impl Manager {
         }
     }
 
-    fn tell_network(&mut self, state: NetworkState) {
-        self.out.tell(Notice::NetworkChanged { state });
+    /// Whether there was a sleep, or an outage that was told or suspected, since then: what took long or failed meanwhile
+    /// says nothing of a peer. Times are those of [`Manager::handle`]; a sleep is known once an input came after it.
+    pub fn disturbed_since(&self, mono_ms: u64) -> bool {
+        self.outage.disturbed_since(mono_ms)
+    }
+
+    pub(super) fn tell_network(&mut self, state: NetworkState, cause: NetworkCause) {
+        self.out.tell(Notice::NetworkChanged { state, cause });
     }
 }

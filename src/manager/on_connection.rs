@@ -10,7 +10,7 @@ use super::diversity::Admission;
 use super::event::{ConnId, DialId, Direction, Metadata, RequirementId, Source, Transport};
 use super::needs::Provider;
 use super::peer::{Bar, Link};
-use super::reason::Reason;
+use super::reason::{NetworkCause, NetworkState, Outcome, Reason};
 use super::requirements;
 use super::route::Marks;
 use super::services::{Cover, Services};
@@ -44,8 +44,9 @@ impl Manager {
         };
         self.out.stats.connects += 1;
         self.regulation.connected(&self.config, self.now.mono_ms);
-        if self.outage.reached() {
+        if self.outage.reached(self.now.mono_ms) {
             self.ring.push(self.now, What::Recovered);
+            self.tell_network(NetworkState::Online, NetworkCause::Answer);
             self.recover();
         }
         let ordered = self.dial_succeeded(ix, conn, dial);
@@ -112,6 +113,7 @@ impl Manager {
                 serving: Services::NONE,
                 heard_at: now,
                 pinging: Pinging::Idle,
+                ping: 0,
                 pinged_at: now,
                 ping_failures: 0,
                 pongs: 0,
@@ -220,12 +222,15 @@ impl Manager {
         let Some(open) = self.connections.get_mut(conn).filter(|c| c.is_open()) else {
             return;
         };
+        let none = open.network == Network::OtherShards;
+        let offers = if none { Services::NONE } else { offers };
         open.offers = Some(offers);
         open.identified_at.get_or_insert(now);
         open.exchanges = exchanges;
         open.protocols = requirements::kept(&protocols);
         open.heard_at = now;
         let (ix, peer) = (open.ix, open.peer);
+        let (route, direction) = (open.route.clone(), open.direction);
         self.deadlines.clear(Timer::Identify(conn));
         if let Some(record) = self.table.get_mut(ix) {
             record.verified = Some(offers);
@@ -234,6 +239,8 @@ impl Manager {
         }
         self.out.tell(Notice::Identified {
             peer,
+            route,
+            direction,
             protocols,
             agent,
         });
@@ -257,6 +264,16 @@ impl Manager {
                 self.strangers = 0;
             }
             Metadata::Unsupported => open.network = Network::Admitted,
+            Metadata::OtherShards { shards } => {
+                open.network = Network::OtherShards;
+                open.offers = open.offers.map(|_| Services::NONE);
+                if let Some(record) = self.table.get_mut(ix) {
+                    record.shards = Some(shards);
+                }
+                self.strangers = 0;
+                self.of_other_shards(ix);
+            }
+            Metadata::Faulty => self.close(conn, Reason::MetadataFailed),
             Metadata::OtherNetwork => {
                 self.strangers = self.strangers.saturating_add(1);
                 self.close(conn, Reason::OtherNetwork);
@@ -265,6 +282,18 @@ impl Manager {
         }
         self.reassess(conn);
         self.untidy = true;
+    }
+
+    /// A peer serves other shards than ours: it is not dialed again for what it could serve otherwise, for as long as for
+    /// a protocol that turned out to be absent. Shards move more often than clusters.
+    fn of_other_shards(&mut self, ix: Ix) {
+        let until = self.now.mono_ms.saturating_add(self.config.absent_ms);
+        let Some(peer) = self.table.get(ix) else {
+            return;
+        };
+        for id in peer.possible(self.all()).iter() {
+            self.rest(ix, id, until, Outcome::Absent);
+        }
     }
 
     /// Orders a connection closed: from now on it serves nothing.

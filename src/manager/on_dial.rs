@@ -10,7 +10,7 @@ use super::diversity::Admission;
 use super::event::{DialId, RequirementId};
 use super::outage::{Charge, Judged};
 use super::peer::{Bar, Link};
-use super::reason::{DialFailure, Reason};
+use super::reason::{DialFailure, NetworkCause, NetworkState, Reason};
 use super::route::Route;
 use super::score::Faded;
 use super::table::Ix;
@@ -224,7 +224,7 @@ impl Manager {
         if !next {
             self.end_job(ix);
             if !others {
-                retry_at = self.charge_dial(ix);
+                retry_at = self.charge_dial(ix, failure);
             }
         }
         if let Some(peer) = self.table.get(ix).map(|peer| peer.id) {
@@ -234,6 +234,7 @@ impl Manager {
                     route: flight.route,
                     failure,
                 },
+                charged: retry_at.is_some() && failure != DialFailure::NotAllowed,
                 retry_at_wall_ms: retry_at.map(|at| self.wall_at(at)),
             });
         }
@@ -243,6 +244,10 @@ impl Manager {
         if failure == DialFailure::WrongId {
             // Somebody answered there: our network works.
             self.outage.heard();
+            return;
+        }
+        if failure == DialFailure::NotAllowed {
+            // Nobody was asked.
             return;
         }
         let connected = self.connections.open().next().is_some();
@@ -256,6 +261,7 @@ impl Manager {
         );
         if charges.is_some() {
             self.ring.push(self.now, What::Suspect);
+            self.tell_network(NetworkState::Offline, NetworkCause::Silence);
         }
         for charge in charges.into_iter().flatten() {
             self.take_back(charge);
@@ -311,16 +317,22 @@ impl Manager {
     }
 
     /// Charges a peer with a failed dial. Returns when it may be tried again.
-    fn charge_dial(&mut self, ix: Ix) -> Option<u64> {
+    fn charge_dial(&mut self, ix: Ix, failure: DialFailure) -> Option<u64> {
         if self.run == Run::Stopped || !self.outage.charges_count() {
             return None;
         }
         self.remember(ix);
-        self.regulation
-            .dialed(&self.config, self.now.mono_ms, false);
+        // What the page may not dial is dialed ever less often, and says nothing of the peer.
+        let ours = failure == DialFailure::NotAllowed;
+        if !ours {
+            self.regulation
+                .dialed(&self.config, self.now.mono_ms, false);
+        }
         let peer = self.table.get_mut(ix)?;
         peer.level = peer.level.saturating_add(1);
-        peer.reach.record(false);
+        if !ours {
+            peer.reach.record(false);
+        }
         Some(self.back_off(ix))
     }
 

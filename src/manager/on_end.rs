@@ -59,7 +59,10 @@ impl Manager {
         let left = self.connections.open().count();
         let involuntary = match ordered {
             None => seen != CloseCause::Ordered,
-            Some(reason) => matches!(reason, Reason::PingTimeout | Reason::IdentifyFailed),
+            Some(reason) => matches!(
+                reason,
+                Reason::PingTimeout | Reason::IdentifyFailed | Reason::MetadataFailed
+            ),
         };
         let loneliness = if involuntary {
             self.outage.lost(&self.config, now, ix, left)
@@ -126,7 +129,10 @@ impl Manager {
     /// see, when nobody else can serve).
     fn lost(&mut self, ix: Ix, uptime_ms: u64, reason: Reason, loneliness: Loneliness) {
         let now = self.now.mono_ms;
-        let rejected = matches!(reason, Reason::RejectedByRemote | Reason::IdentifyFailed);
+        let rejected = matches!(
+            reason,
+            Reason::RejectedByRemote | Reason::IdentifyFailed | Reason::MetadataFailed
+        );
         if self.run == Run::Running
             && self.outage.charges_count()
             && loneliness != Loneliness::Mass

@@ -28,6 +28,7 @@ impl Manager {
         peer: &PeerId,
         requirement: RequirementId,
         outcome: Outcome,
+        charged: bool,
     ) {
         let Some(ix) = self.table.find(peer) else {
             return;
@@ -40,14 +41,16 @@ impl Manager {
             return;
         }
         // While everything fails, failures say nothing about the peer.
-        if !self.outage.charges_count() && outcome == Outcome::Broken {
-            return;
+        let silence = matches!(outcome, Outcome::Broken | Outcome::Withheld);
+        let charged = charged && (self.outage.charges_count() || !silence);
+        let mut until = None;
+        if charged {
+            if silence {
+                self.remember_service(ix, requirement);
+            }
+            let rest_ms = self.failed_service(ix, requirement, outcome);
+            until = rest_ms.map(|wait| self.now.mono_ms.saturating_add(wait));
         }
-        if outcome == Outcome::Broken {
-            self.remember_service(ix, requirement);
-        }
-        let rest_ms = self.failed_service(ix, requirement, outcome);
-        let until = rest_ms.map(|wait| self.now.mono_ms.saturating_add(wait));
         if let Some(until) = until {
             self.rest(ix, requirement, until, outcome);
         }
@@ -55,6 +58,7 @@ impl Manager {
             peer: *peer,
             requirement,
             outcome,
+            charged,
         };
         self.ring.push(self.now, what);
         self.out.tell(Notice::Failed {
@@ -63,9 +67,10 @@ impl Manager {
                 requirement,
                 outcome,
             },
+            charged,
             retry_at_wall_ms: until.map(|at| self.wall_at(at)),
         });
-        if outcome == Outcome::Fault {
+        if charged && outcome == Outcome::Fault {
             self.misbehaved(ix);
         }
     }
@@ -110,12 +115,14 @@ impl Manager {
         outcome: Outcome,
     ) -> Option<u64> {
         let now = self.now.mono_ms;
+        // What a lost connection breaks is charged to the loss.
+        let peer = self.table.get(ix)?;
+        let connected = matches!(peer.link, Link::Connected(_));
+        let displaced = outcome == Outcome::Withheld && self.displaces(ix, requirement);
         let config = &self.config;
         let peer = self.table.get_mut(ix)?;
-        // What a lost connection breaks is charged to the loss.
-        let connected = matches!(peer.link, Link::Connected(_));
         match outcome {
-            Outcome::Broken => peer.judge(requirement, WORST, BROKEN, now),
+            Outcome::Broken | Outcome::Withheld => peer.judge(requirement, WORST, BROKEN, now),
             Outcome::Fault => peer.judge(requirement, WORST, FAULT, now),
             _ => {}
         }
@@ -150,6 +157,9 @@ impl Manager {
                 }
             }
             Outcome::Fault => Some((config.fault_rest_ms, Some(Reason::FailedService))),
+            Outcome::Withheld => {
+                displaced.then_some((config.broken_rest_ms, Some(Reason::Withheld)))
+            }
             Outcome::Success | Outcome::Ours | Outcome::Lost => None,
         };
         let (wait, reason) = rest?;
@@ -159,8 +169,30 @@ impl Manager {
         Some(wait)
     }
 
+    /// Whether a provider that withholds makes room for another: at most once in a while for each requirement, and only
+    /// while somebody serves beside it, or could be dialed, and the minimum holds without it (4.5).
+    fn displaces(&mut self, ix: Ix, requirement: RequirementId) -> bool {
+        let now = self.now.mono_ms;
+        let serves = self.table.get(ix).is_some_and(|peer| match peer.link {
+            Link::Connected(conn) => self
+                .connections
+                .get(conn)
+                .is_some_and(|open| open.serving.contains(requirement)),
+            Link::Idle | Link::Dialing => false,
+        });
+        let left = self.needs.have(requirement).saturating_sub(1);
+        let min = self.needs.need(requirement).map_or(0, |need| need.min);
+        let others = left > 0 || self.candidates.any(requirement);
+        serves
+            && left >= min
+            && others
+            && self
+                .needs
+                .displaces(requirement, now, self.config.broken_window_ms)
+    }
+
     /// A provider does not serve for a while.
-    fn rest(&mut self, ix: Ix, requirement: RequirementId, until: u64, after: Outcome) {
+    pub(super) fn rest(&mut self, ix: Ix, requirement: RequirementId, until: u64, after: Outcome) {
         let Some(peer) = self.table.get_mut(ix) else {
             return;
         };

@@ -64,7 +64,11 @@ impl Manager {
             Timer::Verify(conn) => self.unverified(conn),
             Timer::Duplicate(conn) => self.close(conn, Reason::Duplicate),
             Timer::Ping(conn) => self.silent(conn),
-            Timer::Pong(conn) => self.on_ping_failed(conn),
+            Timer::Pong(conn) => {
+                if let Some(ping) = self.connections.get(conn).map(|open| open.ping) {
+                    self.on_ping_failed(conn, ping);
+                }
+            }
             Timer::Bar(ix) => {
                 if self
                     .table

@@ -3,10 +3,11 @@
 use libp2p_identity::PeerId;
 use multiaddr::Multiaddr;
 
+use super::command::DialWhy;
 use super::deadlines::Timer;
 use super::event::{Priority, Source};
 use super::peer::{Bar, Link};
-use super::reason::Reason;
+use super::reason::{NetworkCause, NetworkState, Reason};
 use super::table::Ix;
 use super::{Manager, Run};
 
@@ -52,7 +53,9 @@ impl Manager {
         self.needs.forget_vacancies();
         self.over_since.clear();
         self.pins.urgent.clear();
-        self.outage.reached();
+        if self.outage.reached(self.now.mono_ms) {
+            self.tell_network(NetworkState::Online, NetworkCause::Told);
+        }
         self.deadlines.clear(Timer::Tidy);
     }
 
@@ -95,8 +98,17 @@ impl Manager {
             return;
         };
         record.last_reason = refusal;
+        // Each call may be given up later, a refused one too.
+        if !permanent && let Some(tries) = self.pins.tried.get_mut(&ix) {
+            *tries = tries.saturating_add(1);
+        }
         if refusal.is_some() {
             return;
+        }
+        if permanent {
+            self.pins.tried.remove(&ix);
+        } else if !record.pinned {
+            self.pins.tried.insert(ix, 1);
         }
         record.pinned = true;
         let idle = record.link == Link::Idle;
@@ -160,6 +172,27 @@ impl Manager {
         (self.occupied() >= self.limits.hard()).then_some(Reason::LimitReached)
     }
 
+    /// A dial of the user's came to nothing: its peer is no longer held, unless somebody else wants it held.
+    pub(super) fn on_gave_up(&mut self, peer: &PeerId) {
+        let Some(ix) = self.table.find(peer) else {
+            return;
+        };
+        let Some(tries) = self.pins.tried.get_mut(&ix) else {
+            return;
+        };
+        *tries -= 1;
+        if *tries > 0 {
+            return;
+        }
+        self.unpin(ix);
+        let asked = self.dials.job(ix).map(|job| job.why);
+        if asked == Some(DialWhy::Requested) {
+            self.cancel_dial(ix);
+        }
+        self.refresh(ix);
+        self.untidy = true;
+    }
+
     pub(super) fn on_hang_up(&mut self, peer: &PeerId) {
         let Some(ix) = self.table.find(peer) else {
             return;
@@ -192,6 +225,7 @@ impl Manager {
     fn unpin(&mut self, ix: Ix) {
         self.pins.held.remove(&ix);
         self.pins.urgent.remove(&ix);
+        self.pins.tried.remove(&ix);
         if let Some(peer) = self.table.get_mut(ix) {
             peer.pinned = false;
         }

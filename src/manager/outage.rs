@@ -68,6 +68,8 @@ pub(super) struct Outage {
     charges: VecDeque<Charge>,
     losses: VecDeque<Loss>,
     rotation: VecDeque<Ix>,
+    /// When the last sleep or outage ended.
+    disturbed_at: Option<u64>,
     /// Where the rotation goes on among peers that nothing recommends.
     pub(super) cursor: Option<Ix>,
 }
@@ -84,6 +86,7 @@ impl Outage {
             charges: VecDeque::new(),
             losses: VecDeque::new(),
             rotation: VecDeque::new(),
+            disturbed_at: None,
             cursor: None,
         }
     }
@@ -107,16 +110,30 @@ impl Outage {
     }
 
     /// The browser says that there is a network.
-    pub(super) fn set_up(&mut self) {
+    pub(super) fn set_up(&mut self, now: u64) {
+        if self.link != Link::Up {
+            self.disturbed(now);
+        }
         self.link = Link::Up;
         self.clear();
     }
 
+    /// A sleep or an outage ends.
+    pub(super) fn disturbed(&mut self, now: u64) {
+        self.disturbed_at = Some(now);
+    }
+
+    /// Whether there was one since then, or is one now.
+    pub(super) fn disturbed_since(&self, at: u64) -> bool {
+        self.link != Link::Up || self.disturbed_at.is_some_and(|end| end >= at)
+    }
+
     /// Somebody was reached, which ends a suspicion. What the browser says stands. Returns whether there was one.
-    pub(super) fn reached(&mut self) -> bool {
+    pub(super) fn reached(&mut self, now: u64) -> bool {
         let suspect = self.is_suspect();
         if suspect {
             self.link = Link::Up;
+            self.disturbed(now);
         }
         self.clear();
         suspect

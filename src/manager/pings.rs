@@ -2,40 +2,71 @@
 
 use super::Manager;
 use super::command::Command;
-use super::connections::Pinging;
+use super::connections::{Conn, Pinging};
 use super::deadlines::Timer;
 use super::event::ConnId;
 use super::reason::Reason;
 
+/// Whoever was heard within this is not doubted, in milliseconds: what is asked for came already.
+const DOUBT_MS: u64 = 250;
+
 impl Manager {
-    pub(super) fn on_pong(&mut self, conn: ConnId, rtt_ms: u32) {
-        let now = self.now.mono_ms;
+    /// An answer. One to an earlier ping, of before a sleep perhaps, says nothing of now.
+    pub(super) fn on_pong(&mut self, conn: ConnId, ping: u32, rtt_ms: u32) {
+        let Some(open) = self.connections.get(conn).filter(|c| c.ping == ping) else {
+            return;
+        };
+        if let Some(peer) = self.table.get_mut(open.ix) {
+            peer.rtt_ms = Some(rtt_ms);
+        }
+        self.lives(conn, self.now.mono_ms);
+    }
+
+    /// Bytes came. What came before a ping went out does not answer it.
+    pub(super) fn on_heard(&mut self, conn: ConnId, silent_ms: u32) {
+        let at = self.now.mono_ms.saturating_sub(u64::from(silent_ms));
         let Some(open) = self.connections.get_mut(conn) else {
             return;
         };
-        if open.pinging == Pinging::Waiting && u64::from(rtt_ms) > now - open.pinged_at {
-            // It answers an earlier ping, of before a sleep perhaps.
+        if open.pinging == Pinging::Waiting && at < open.pinged_at {
+            open.heard_at = open.heard_at.max(at);
             return;
         }
+        self.lives(conn, at);
+    }
+
+    /// A request takes long: is the peer still there? Nothing is asked while an answer is awaited, or just after one.
+    pub(super) fn on_doubt(&mut self, conn: ConnId) {
+        let Some(open) = self.connections.get(conn) else {
+            return;
+        };
+        let silence = self.now.mono_ms.saturating_sub(open.heard_at);
+        let asked = open.pinging == Pinging::Waiting;
+        if !asked && silence >= DOUBT_MS && !self.outage.is_offline() {
+            self.ping(conn, self.config.ping_timeout_ms);
+        }
+    }
+
+    /// A sign of life: nobody waits for one any more.
+    fn lives(&mut self, conn: ConnId, at: u64) {
+        let Some(open) = self.connections.get_mut(conn) else {
+            return;
+        };
         open.pinging = Pinging::Idle;
         open.ping_failures = 0;
         open.pongs = open.pongs.saturating_add(1);
-        open.heard_at = now;
-        let ix = open.ix;
+        open.heard_at = open.heard_at.max(at);
         self.deadlines.clear(Timer::Pong(conn));
         self.outage.heard();
-        if let Some(peer) = self.table.get_mut(ix) {
-            peer.rtt_ms = Some(rtt_ms);
-        }
         self.healthy(conn);
     }
 
-    pub(super) fn on_ping_failed(&mut self, conn: ConnId) {
-        let Some(open) = self.connections.get_mut(conn).filter(|c| c.is_open()) else {
+    pub(super) fn on_ping_failed(&mut self, conn: ConnId, ping: u32) {
+        let last = |open: &&mut Conn| open.is_open() && open.ping == ping;
+        let Some(open) = self.connections.get_mut(conn).filter(last) else {
             return;
         };
-        // No ping fails in the moment in which it is sent: an earlier one did.
-        if open.pinging == Pinging::Idle || open.pinged_at == self.now.mono_ms {
+        if open.pinging == Pinging::Idle {
             return;
         }
         open.pinging = Pinging::Idle;
@@ -58,7 +89,12 @@ impl Manager {
         };
         open.pinging = Pinging::Waiting;
         open.pinged_at = self.now.mono_ms;
-        self.out.order(Command::Ping { conn, timeout_ms });
+        open.ping = open.ping.wrapping_add(1);
+        self.out.order(Command::Ping {
+            conn,
+            ping: open.ping,
+            timeout_ms,
+        });
         let lost_at = self
             .now
             .mono_ms

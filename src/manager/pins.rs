@@ -12,6 +12,9 @@ pub(super) struct Pins {
     pub(super) held: LiteMap<Ix, ()>,
     /// Of these, whom the user waits for right now.
     pub(super) urgent: LiteMap<Ix, ()>,
+    /// Of these, whom nobody held before the user's dials of them: how many, those left out that were given up. A dial that
+    /// succeeds is never given up, so its peer stays.
+    pub(super) tried: LiteMap<Ix, u32>,
     /// Whose connection a tag of the user's protects, held or not.
     pub(super) protected: LiteMap<Ix, ()>,
 }

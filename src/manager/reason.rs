@@ -34,7 +34,7 @@ closed_enum! {
         BannedByUser = "banned-by-user",
         /// The peer broke the protocol often enough to be banned.
         BannedForFaults = "banned-for-faults",
-        /// Metadata named another cluster, or none of our shards.
+        /// Metadata named another cluster.
         OtherNetwork = "other-network",
         /// A bootstrap peer whose work others do by now (4.11).
         HandedOff = "handed-off",
@@ -42,6 +42,8 @@ closed_enum! {
         NotNeeded = "not-needed",
         /// It stopped serving and another peer took over.
         FailedService = "failed-service",
+        /// It kept from us what others delivered, or spread nothing of what it took, and another peer takes over.
+        Withheld = "withheld",
         /// A second connection to the same peer.
         Duplicate = "duplicate",
         /// A connection that nobody ordered and that was not admitted.
@@ -50,6 +52,8 @@ closed_enum! {
         PingTimeout = "ping-timeout",
         /// Identify failed or did not come.
         IdentifyFailed = "identify-failed",
+        /// What it said of its network can't be read.
+        MetadataFailed = "metadata-failed",
         /// The remote closed cleanly.
         RemoteClosed = "remote-closed",
         /// The connection broke without a word.
@@ -182,6 +186,9 @@ closed_enum! {
         /// It broke the protocol: strong penalty, sent away for a while after the second in a short time, banned at the
         /// limit.
         Fault = "fault",
+        /// It did not pass on what others delivered, or took a message without spreading it: small penalty, replaced once
+        /// in a while if others serve.
+        Withheld = "withheld",
         /// State is gone: rebuild it on the same peer.
         Lost = "lost",
         /// It does not speak the protocol: the capability is cleared.
@@ -339,6 +346,20 @@ closed_enum! {
         Suspended = "suspended",
         /// It woke up.
         Resumed = "resumed",
+    }
+}
+
+closed_enum! {
+    /// How we know what this machine's network does (`cause` of `network:change`).
+    NetworkCause {
+        /// The browser or the shell said so.
+        Told = "told",
+        /// Nobody answers.
+        Silence = "silence",
+        /// Somebody answered again.
+        Answer = "answer",
+        /// The clocks jumped.
+        Slept = "slept",
     }
 }
 

@@ -38,7 +38,7 @@ pub use super::wire::WireError;
 pub const MAX_LOG: usize = 4 << 20;
 
 const MAGIC: &[u8; 5] = b"lklog";
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 const END: u8 = 0;
 const EVENT: u8 = 1;
 const QUERY: u8 = 2;

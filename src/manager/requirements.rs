@@ -7,6 +7,7 @@
 
 use super::Manager;
 use super::RequirementSpec;
+use super::connections::Network;
 use super::deadlines::Timer;
 use super::event::{ConnId, Need, RequirementId};
 use super::services::Services;
@@ -138,7 +139,8 @@ impl Manager {
             return;
         };
         if let Some(offers) = &mut open.offers {
-            let listed = protocols.iter().any(|id| open.protocols.contains(id));
+            let listed = open.network != Network::OtherShards
+                && protocols.iter().any(|id| open.protocols.contains(id));
             if listed {
                 offers.insert(id);
             }

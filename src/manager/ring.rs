@@ -71,11 +71,23 @@ impl Ring {
 
     /// The last `limit` decisions about a peer, the oldest first.
     pub(super) fn about(&self, peer: PeerId, limit: usize) -> Vec<Decision> {
+        self.found(limit, &|what| what.peer() == Some(peer))
+    }
+
+    /// The last `limit` failures of a peer, the oldest first.
+    pub(super) fn failures(&self, peer: PeerId, limit: usize) -> Vec<Decision> {
+        self.found(
+            limit,
+            &|what| matches!(what, What::Failed { peer: of, .. } if *of == peer),
+        )
+    }
+
+    fn found(&self, limit: usize, wanted: &dyn Fn(&What) -> bool) -> Vec<Decision> {
         let mut found: Vec<Decision> = self
             .list
             .iter()
             .rev()
-            .filter(|decision| decision.what.peer() == Some(peer))
+            .filter(|decision| wanted(&decision.what))
             .take(limit)
             .cloned()
             .collect();

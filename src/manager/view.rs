@@ -129,6 +129,8 @@ pub struct Explanation {
     pub flaps: u8,
     /// Tags that protect it.
     pub protected_by: Vec<String>,
+    /// What it failed at last, charged or not, the oldest first; at most 4 of [`What::Failed`].
+    pub failed: Vec<Decision>,
     /// The last decisions about it, the oldest first; at most 16.
     pub decisions: Vec<Decision>,
 }
@@ -191,6 +193,8 @@ pub enum What {
         requirement: RequirementId,
         /// How.
         outcome: Outcome,
+        /// Whether it counts against the peer.
+        charged: bool,
     },
     /// A peer is banned.
     Banned {

@@ -123,6 +123,11 @@ impl Manager {
             .collect()
     }
 
+    /// The last round trip on a connection, in milliseconds, as far as one is known.
+    pub fn rtt_ms(&self, conn: ConnId) -> Option<u32> {
+        self.table.get(self.connections.get(conn)?.ix)?.rtt_ms
+    }
+
     /// Gauges and counters.
     pub fn stats(&self) -> Stats {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);

@@ -148,7 +148,11 @@ impl World {
                 self.answers.push(Event::Closed { conn, cause });
             }
             // It is answered at once: a longer round trip would be an earlier ping's.
-            Command::Ping { conn, .. } => self.answers.push(Event::Pong { conn, rtt_ms: 0 }),
+            Command::Ping { conn, ping, .. } => self.answers.push(Event::Pong {
+                conn,
+                ping,
+                rtt_ms: 0,
+            }),
             _ => {}
         }
     }

@@ -78,6 +78,7 @@ fn handle(criterion: &mut Criterion) {
                     peer,
                     requirement: RequirementId(0),
                     outcome: Outcome::Success,
+                    charged: true,
                 });
             })
         });

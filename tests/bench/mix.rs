@@ -34,15 +34,16 @@ fn step(world: &mut World, dice: &mut Dice, number: usize, peers: usize) {
         peer: open.peer,
         requirement: RequirementId(id),
         outcome,
+        charged: true,
     };
     let known = dice.roll(peers as u64) as usize;
     let event = match dice.roll(100) {
         0..40 => report(Outcome::Success),
         40..42 => report(Outcome::Broken),
         42 => report(Outcome::Busy),
-        43..60 => Event::Pong {
+        43..60 => Event::Heard {
             conn: open.conn,
-            rtt_ms: 20,
+            silent_ms: 20,
         },
         60..72 => Event::Tick,
         72..84 => world.sighting(known),

@@ -171,7 +171,11 @@ impl World {
                     cause: CloseCause::Ordered,
                 });
             }
-            Command::Ping { conn, .. } => self.answers.push(Event::Pong { conn, rtt_ms: 5 }),
+            Command::Ping { conn, ping, .. } => self.answers.push(Event::Pong {
+                conn,
+                ping,
+                rtt_ms: 5,
+            }),
             Command::QueryPeers { peer, .. } => self.answers.push(Event::PeerExchangeDone {
                 peer,
                 found: Some(0),
@@ -231,6 +235,7 @@ fn kind(event: &Event) -> &'static str {
         Event::Closed { .. } => "closed",
         Event::DialFailed { .. } => "dial failed",
         Event::Pong { .. } => "pong",
+        Event::Heard { .. } => "heard",
         Event::Report { .. } => "report",
         _ => "other",
     }

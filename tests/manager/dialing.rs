@@ -222,8 +222,17 @@ fn ids_that_mean_nothing_are_ignored() {
         conn,
         cause: lightkeeper::manager::CloseCause::Broken,
     });
-    world.tell(Event::Pong { conn, rtt_ms: 1 });
-    world.tell(Event::PingFailed { conn });
+    world.tell(Event::Pong {
+        conn,
+        ping: 1,
+        rtt_ms: 1,
+    });
+    world.tell(Event::PingFailed { conn, ping: 1 });
+    world.tell(Event::Heard { conn, silent_ms: 0 });
+    world.tell(Event::Doubt { conn });
+    world.tell(Event::GaveUp {
+        peer: crate::world::id(500),
+    });
     world.tell(Event::Identified {
         conn,
         protocols: vec![],

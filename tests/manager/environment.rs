@@ -62,7 +62,7 @@ fn states(world: &World, mark: usize) -> Vec<NetworkState> {
         .notices_since(mark)
         .into_iter()
         .filter_map(|(_, notice)| match notice {
-            Notice::NetworkChanged { state } => Some(state),
+            Notice::NetworkChanged { state, .. } => Some(state),
             _ => None,
         })
         .collect()
@@ -343,12 +343,12 @@ fn what_was_pinged_before_sleep_is_asked_again_after_it() {
         let mark = world.mark();
         world.tell(Event::Online);
         let asked = world.orders[mark..].iter().find_map(|order| {
-            let Command::Ping { conn, .. } = order.command else {
+            let Command::Ping { conn, ping, .. } = order.command else {
                 return None;
             };
-            Some(conn)
+            Some((conn, ping))
         });
-        let conn = asked.expect("everybody is asked");
+        let (conn, ping) = asked.expect("everybody is asked");
         for node in &mut world.nodes {
             node.answers_pings = false;
             node.reachable = Reachable::Never;
@@ -356,9 +356,10 @@ fn what_was_pinged_before_sleep_is_asked_again_after_it() {
         world.now += 3_600_000;
         let mark = world.mark();
         world.tell(if answered {
-            Event::Pong { conn, rtt_ms: 5 }
+            let rtt_ms = 5;
+            Event::Pong { conn, ping, rtt_ms }
         } else {
-            Event::PingFailed { conn }
+            Event::PingFailed { conn, ping }
         });
         assert_eq!(world.closes_since(mark), []);
         let open = world.manager.stats().open as usize;

@@ -24,7 +24,7 @@ macro_rules! kinds {
 }
 
 kinds! {
-    Start Stop Tick Discovered DnsFinished PeerExchangeDone SetNeed SetPriority ConnectNow HangUp AddRoute RemoveRoute
+    Start Stop Tick Discovered DnsFinished PeerExchangeDone SetNeed SetPriority ConnectNow HangUp GaveUp Heard Doubt AddRoute RemoveRoute
     Forget Protect Unprotect Hint Enroll AcceptOffer Withdraw Lock ExtendLock Unlock OpenBurst CloseBurst Scores Pause
     Resume StartSync StopSync SetLimits SetMaxByTransport SetLifetime Regulate Visibility Freeze Unfreeze NetworkChanged
     Memory Connected Identified Metadata Closed DialFailed Pong PingFailed Report Online Offline
@@ -262,11 +262,17 @@ fn protocols_ask() -> Vec<BoxedStrategy<Event>> {
         (requirement(), need())
             .prop_map(|(requirement, need)| Event::SetNeed { requirement, need })
             .boxed(),
-        (peer(), requirement(), prop::sample::select(outcomes))
-            .prop_map(|(peer, requirement, outcome)| Event::Report {
+        (
+            peer(),
+            requirement(),
+            prop::sample::select(outcomes),
+            any::<bool>(),
+        )
+            .prop_map(|(peer, requirement, outcome, charged)| Event::Report {
                 peer,
                 requirement,
                 outcome,
+                charged,
             })
             .boxed(),
     ]
@@ -325,7 +331,10 @@ fn connections() -> Vec<BoxedStrategy<Event>> {
     ];
     let metadata = prop_oneof![
         prop::collection::vec(any::<u16>(), 0..3).prop_map(|shards| Metadata::Matched { shards }),
+        prop::collection::vec(any::<u16>(), 0..3)
+            .prop_map(|shards| Metadata::OtherShards { shards }),
         Just(Metadata::OtherNetwork),
+        Just(Metadata::Faulty),
         Just(Metadata::Unsupported),
         Just(Metadata::NotYet),
     ];
@@ -362,10 +371,17 @@ fn connections() -> Vec<BoxedStrategy<Event>> {
         (dial(), prop::sample::select(DialFailure::ALL.to_vec()))
             .prop_map(|(dial, failure)| Event::DialFailed { dial, failure })
             .boxed(),
-        (conn(), any::<u32>())
-            .prop_map(|(conn, rtt_ms)| Event::Pong { conn, rtt_ms })
+        (conn(), any::<u32>(), any::<u32>())
+            .prop_map(|(conn, ping, rtt_ms)| Event::Pong { conn, ping, rtt_ms })
             .boxed(),
-        conn().prop_map(|conn| Event::PingFailed { conn }).boxed(),
+        (conn(), any::<u32>())
+            .prop_map(|(conn, ping)| Event::PingFailed { conn, ping })
+            .boxed(),
+        (conn(), any::<u32>())
+            .prop_map(|(conn, silent_ms)| Event::Heard { conn, silent_ms })
+            .boxed(),
+        conn().prop_map(|conn| Event::Doubt { conn }).boxed(),
+        peer().prop_map(|peer| Event::GaveUp { peer }).boxed(),
     ]
 }
 

@@ -2,6 +2,7 @@
 
 mod bans;
 mod bursts;
+mod charges;
 mod closing;
 #[cfg(not(target_arch = "wasm32"))]
 mod corpus;

@@ -118,6 +118,7 @@ fn a_failure_at_a_requirement_is_told() {
         peer: world.nodes[place].id,
         requirement: FILTER,
         outcome: Outcome::Busy,
+        charged: true,
     };
     assert!(whats(&world).contains(&expected));
 }

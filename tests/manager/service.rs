@@ -326,6 +326,7 @@ fn a_failed_request_is_told_with_when_it_is_tried_again() {
             requirement: STORE,
             outcome: Outcome::Unable,
         },
+        charged: true,
         retry_at_wall_ms: Some(wall + 300_000),
     };
     assert!(world.notices_since(mark).iter().any(|(_, n)| *n == failed));

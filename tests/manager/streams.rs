@@ -182,7 +182,9 @@ fn event() -> impl Strategy<Value = Event> {
             }),
         4 => (conn(), prop::sample::select(vec![
                 Metadata::Matched { shards: vec![] },
+                Metadata::OtherShards { shards: vec![1] },
                 Metadata::OtherNetwork,
+                Metadata::Faulty,
                 Metadata::Unsupported,
                 Metadata::NotYet,
             ]))
@@ -194,11 +196,18 @@ fn event() -> impl Strategy<Value = Event> {
             .prop_map(|(conn, cause)| Event::Closed { conn, cause }),
         6 => (dial(), prop::sample::select(failures))
             .prop_map(|(dial, failure)| Event::DialFailed { dial, failure }),
-        2 => (conn(), prop_oneof![Just(0), 0..500_u32, any::<u32>()]).prop_map(|(conn, rtt_ms)| Event::Pong { conn, rtt_ms }),
-        2 => conn().prop_map(|conn| Event::PingFailed { conn }),
+        2 => (conn(), 0..4_u32, prop_oneof![Just(0), 0..500_u32, any::<u32>()])
+            .prop_map(|(conn, ping, rtt_ms)| Event::Pong { conn, ping, rtt_ms }),
+        2 => (conn(), 0..4_u32).prop_map(|(conn, ping)| Event::PingFailed { conn, ping }),
+        2 => (conn(), prop_oneof![Just(0), 0..60_000_u32, any::<u32>()])
+            .prop_map(|(conn, silent_ms)| Event::Heard { conn, silent_ms }),
+        2 => conn().prop_map(|conn| Event::Doubt { conn }),
+        2 => peer().prop_map(|peer| Event::GaveUp { peer }),
         6 => protocol_event(),
-        4 => (peer(), requirement(), prop::sample::select(outcomes))
-            .prop_map(|(peer, requirement, outcome)| Event::Report { peer, requirement, outcome }),
+        4 => (peer(), requirement(), prop::sample::select(outcomes), any::<bool>())
+            .prop_map(|(peer, requirement, outcome, charged)| Event::Report {
+                peer, requirement, outcome, charged,
+            }),
     ]
 }
 

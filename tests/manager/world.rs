@@ -272,6 +272,18 @@ impl World {
             peer,
             requirement,
             outcome,
+            charged: true,
+        });
+    }
+
+    /// The same, and the peer did not do it, or had no time for better.
+    pub(crate) fn excused(&mut self, place: usize, requirement: RequirementId, outcome: Outcome) {
+        let peer = self.nodes[place].id;
+        self.tell(Event::Report {
+            peer,
+            requirement,
+            outcome,
+            charged: false,
         });
     }
 
@@ -376,7 +388,7 @@ impl World {
             Event::Identified { conn, .. }
             | Event::Metadata { conn, .. }
             | Event::Pong { conn, .. }
-            | Event::PingFailed { conn } => self.conns.contains_key(conn),
+            | Event::PingFailed { conn, .. } => self.conns.contains_key(conn),
             Event::Closed { conn, .. } => self.conns.remove(conn).is_some(),
             _ => true,
         }

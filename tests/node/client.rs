@@ -236,7 +236,7 @@ async fn run(
                     Some(Order::Ping(peer, reply)) => {
                         pinging.insert(peer, reply);
                         let connection = connections[&peer];
-                        swarm.behaviour_mut().streams.ping(peer, connection, PATIENCE);
+                        swarm.behaviour_mut().streams.ping(peer, connection, 1, PATIENCE);
                     }
                     Some(Order::HangUp(peer)) => {
                         swarm.behaviour_mut().streams.close(peer, connections[&peer]);

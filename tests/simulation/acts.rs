@@ -123,6 +123,7 @@ impl World {
                     peer,
                     requirement,
                     outcome,
+                    charged: true,
                 });
             }
             Act::Tick => {
@@ -200,8 +201,12 @@ impl World {
                 conn,
                 metadata: Metadata::OtherNetwork,
             },
-            4 => Event::Pong { conn, rtt_ms: 0 },
-            _ => Event::PingFailed { conn },
+            4 => Event::Pong {
+                conn,
+                ping: 1,
+                rtt_ms: 0,
+            },
+            _ => Event::PingFailed { conn, ping: 1 },
         };
         self.user(c, event);
     }
@@ -361,6 +366,7 @@ impl World {
             peer,
             requirement,
             outcome,
+            charged: true,
         };
         let network = self.clients[c].environment.network;
         let link = self.clients[c].links.get(&conn).copied();
@@ -401,6 +407,7 @@ impl World {
                     peer,
                     requirement,
                     outcome,
+                    charged: true,
                 },
             );
         }

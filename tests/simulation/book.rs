@@ -210,6 +210,7 @@ impl World {
                         peer,
                         requirement,
                         outcome,
+                        charged: true,
                     };
                     self.user(c, fault);
                 }

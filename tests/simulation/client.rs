@@ -64,7 +64,7 @@ pub(crate) enum What {
     /// A request comes to its end.
     Answers(ConnId, Event),
     /// What a connection's n-th ping came to.
-    Pinged(ConnId, u64, Event),
+    Pinged(ConnId, u32, Event),
 }
 
 /// One input and the orders that followed.
@@ -114,8 +114,8 @@ pub(crate) struct Client {
     pub(crate) rng: Rng,
     pub(crate) dials: BTreeMap<DialId, Dialing>,
     pub(crate) links: BTreeMap<ConnId, Link>,
-    /// How many pings each connection was sent.
-    pub(crate) pings: BTreeMap<ConnId, u64>,
+    /// The last ping of each connection.
+    pub(crate) pings: BTreeMap<ConnId, u32>,
     pub(crate) named: u64,
     /// When the timer that counts is to fire.
     pub(crate) armed: Option<u64>,

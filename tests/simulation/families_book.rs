@@ -421,6 +421,7 @@ fn credulous(config: Config, seed: [u8; 32], now: Time) -> Box<dyn Brain> {
                 peer: *peer,
                 requirement: RequirementId(0),
                 outcome: Outcome::Broken,
+                charged: true,
             };
             manager.handle(time, slander);
         }
@@ -485,6 +486,7 @@ fn four_thousand_burnt_ids_cost_no_ban_of_the_users_a7() {
                 peer,
                 requirement: RequirementId(0),
                 outcome: Outcome::Fault,
+                charged: true,
             };
             let now = pass(&mut manager, fault);
             until.insert(*place, now + config.ban_ms);

@@ -170,7 +170,11 @@ impl Machine for Peeking {
         self.manager.handle(time, event);
         let conn = ConnId((self.sees)());
         let timeout_ms = 0;
-        self.extra = Some(Command::Ping { conn, timeout_ms });
+        self.extra = Some(Command::Ping {
+            conn,
+            ping: 0,
+            timeout_ms,
+        });
     }
 
     fn gate(&mut self, time: Time, query: GateQuery) -> Result<(), Reason> {

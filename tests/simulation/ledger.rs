@@ -191,7 +191,9 @@ impl Ledger {
             | Event::Metadata { conn, .. }
             | Event::Closed { conn, .. }
             | Event::Pong { conn, .. }
-            | Event::PingFailed { conn } => self.conns.get(conn).map(|conn| conn.peer),
+            | Event::Heard { conn, .. }
+            | Event::Doubt { conn }
+            | Event::PingFailed { conn, .. } => self.conns.get(conn).map(|conn| conn.peer),
             Event::DialFailed { dial, .. } => self.dials.get(dial).map(|dial| dial.peer),
             _ => None,
         }
@@ -398,7 +400,7 @@ impl Ledger {
                     conn.metadata = Some(metadata.clone());
                 }
             }
-            Event::Pong { conn, rtt_ms } => {
+            Event::Pong { conn, rtt_ms, .. } => {
                 // What took longer than the last question is old answers an earlier one.
                 if let Some(conn) = self.conns.get_mut(conn)
                     && u64::from(*rtt_ms) <= now - conn.pinged_at
@@ -513,6 +515,7 @@ impl Ledger {
                 peer,
                 failed: Failed::Dial { .. },
                 retry_at_wall_ms: Some(at),
+                ..
             } if !self.redrawn && self.steering.wished != Some(*peer) => {
                 let ahead = at.saturating_sub(self.wall);
                 if let Some(record) = self.peers.get_mut(peer) {

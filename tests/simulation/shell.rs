@@ -59,7 +59,11 @@ impl World {
                 let wait = client.rng.between(0, u64::from(deadline_ms));
                 self.after(c, wait, What::Drained(conn));
             }
-            Command::Ping { conn, timeout_ms } => self.pings(c, conn, timeout_ms),
+            Command::Ping {
+                conn,
+                ping,
+                timeout_ms,
+            } => self.pings(c, conn, ping, timeout_ms),
             Command::Discover => self.walks_tree(c),
             Command::QueryPeers { conn, peer, count } => {
                 let place = self.network.place(&peer);
@@ -285,29 +289,27 @@ impl World {
         }
     }
 
-    fn pings(&mut self, c: usize, conn: ConnId, timeout_ms: u32) {
+    fn pings(&mut self, c: usize, conn: ConnId, ping: u32, timeout_ms: u32) {
         let client = &mut self.clients[c];
-        let pings = client.pings.entry(conn).or_insert(0);
-        *pings += 1;
-        let ping = *pings;
+        client.pings.insert(conn, ping);
         let place = client.links.get(&conn).map(|link| link.place);
         let answers =
             place.filter(|place| client.environment.network && self.network.is_up(*place, self.t));
         match answers {
             Some(place) => {
                 let rtt_ms = 2 * u32::from(self.network.spec.peers[place].hop_ms);
-                let pong = Event::Pong { conn, rtt_ms };
+                let pong = Event::Pong { conn, ping, rtt_ms };
                 self.after(c, u64::from(rtt_ms), What::Pinged(conn, ping, pong));
             }
             None => {
-                let failed = Event::PingFailed { conn };
+                let failed = Event::PingFailed { conn, ping };
                 self.after(c, u64::from(timeout_ms), What::Pinged(conn, ping, failed));
             }
         }
     }
 
     /// Only the last ping of a connection is spoken of.
-    pub(crate) fn pinged(&mut self, c: usize, conn: ConnId, ping: u64, event: Event) {
+    pub(crate) fn pinged(&mut self, c: usize, conn: ConnId, ping: u32, event: Event) {
         if self.clients[c].pings.get(&conn) == Some(&ping) {
             self.call_back(c, 0, event);
         }
@@ -396,7 +398,9 @@ fn subject(event: &Event) -> Option<(u8, u64)> {
         | Event::Metadata { conn, .. }
         | Event::Closed { conn, .. }
         | Event::Pong { conn, .. }
-        | Event::PingFailed { conn } => Some((1, conn.0)),
+        | Event::Heard { conn, .. }
+        | Event::Doubt { conn }
+        | Event::PingFailed { conn, .. } => Some((1, conn.0)),
         Event::Discovered {
             introducer: Some(peer),
             ..

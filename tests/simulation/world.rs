@@ -166,7 +166,9 @@ impl World {
             Event::Identified { conn, .. }
             | Event::Metadata { conn, .. }
             | Event::Pong { conn, .. }
-            | Event::PingFailed { conn } => {
+            | Event::Heard { conn, .. }
+            | Event::Doubt { conn }
+            | Event::PingFailed { conn, .. } => {
                 let link = self.clients[c].links.get(conn)?;
                 Some(self.network.ids[link.place])
             }

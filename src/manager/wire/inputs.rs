@@ -61,7 +61,7 @@ wire_enum! { Class { 0 => Opportunistic, 1 => Normal, 2 => Critical } }
 wire_enum! { Source { 0 => Dns, 1 => PeerExchange, 2 => Static, 3 => Foreign, 4 => Saved } }
 wire_enum! { Priority { 0 => Banned, 1 => Low, 2 => Medium, 3 => High } }
 wire_enum! { Direction { 0 => Outbound, 1 => Inbound } }
-wire_enum! { Metadata { 0 => Matched { shards }, 1 => OtherNetwork, 2 => Unsupported, 3 => NotYet } }
+wire_enum! { Metadata { 0 => Matched { shards }, 1 => OtherNetwork, 2 => Unsupported, 3 => NotYet, 4 => OtherShards { shards }, 5 => Faulty } }
 wire_enum! { Transport { 0 => Ws, 1 => Wss, 2 => WebTransport, 3 => WebRtcDirect, 4 => Circuit, 5 => Other } }
 wire_enum! { CloseCause { 0 => Ordered, 1 => RemoteClean, 2 => Broken, 3 => TimedOut, 4 => IdentifyFailed } }
 wire_enum! { GateQuery { 0 => Outbound { peer }, 1 => Inbound { peer } } }
@@ -111,11 +111,14 @@ wire_enum! {
         40 => Metadata { conn, metadata },
         41 => Closed { conn, cause },
         42 => DialFailed { dial, failure },
-        43 => Pong { conn, rtt_ms },
-        44 => PingFailed { conn },
-        45 => Report { peer, requirement, outcome },
+        43 => Pong { conn, ping, rtt_ms },
+        44 => PingFailed { conn, ping },
+        45 => Report { peer, requirement, outcome, charged },
         46 => Online,
         47 => Offline,
+        48 => Heard { conn, silent_ms },
+        49 => Doubt { conn },
+        50 => GaveUp { peer },
     }
 }
 

@@ -4,9 +4,11 @@ use super::{Encode, encode_closed, encode_enum, encode_struct, shape};
 use crate::manager::command::{
     BurstAnswer, Command, Crossed, DialWhy, Failed, Grant, Health, LockAnswer, Notice, Offer,
 };
-use crate::manager::reason::{Cause, HealthReason, LockDenial, NetworkState, Reason, Revocation};
+use crate::manager::reason::{
+    Cause, HealthReason, LockDenial, NetworkCause, NetworkState, Reason, Revocation,
+};
 
-encode_closed! { Reason, Cause, HealthReason, LockDenial, Revocation, NetworkState }
+encode_closed! { Reason, Cause, HealthReason, LockDenial, Revocation, NetworkState, NetworkCause }
 
 encode_struct! { Grant { low, high } }
 
@@ -37,7 +39,7 @@ encode_enum! {
         5 => Lock { lock, answer },
         6 => Burst { burst, answer },
         7 => RequestScores { round, enrollment, peers, deadline_ms },
-        8 => Ping { conn, timeout_ms },
+        8 => Ping { conn, ping, timeout_ms },
         9 => Discover,
         10 => QueryPeers { conn, peer, count },
         11 => Notify(notice),
@@ -48,15 +50,15 @@ encode_enum! {
     Notice {
         0 => Discovered { peer, source, claims },
         1 => Connected { peer, route, direction },
-        2 => Identified { peer, protocols, agent },
+        2 => Identified { peer, route, direction, protocols, agent },
         3 => Disconnected { peer, cause, reason, deliberate, uptime_ms, will_reconnect },
         4 => Reconnected { peer, down_ms, attempts },
         5 => Replaced { lost, gained, requirement, gap_ms },
-        6 => Failed { peer, failed, retry_at_wall_ms },
+        6 => Failed { peer, failed, charged, retry_at_wall_ms },
         7 => Banned { peer, reason },
         8 => RequirementChanged { requirement, have, min, target, crossed },
         9 => HealthChanged { old, new, reason },
         10 => Pruned { peer, reason },
-        11 => NetworkChanged { state },
+        11 => NetworkChanged { state, cause },
     }
 }

@@ -228,6 +228,7 @@ impl Driver {
             peer,
             requirement,
             outcome,
+            charged: true,
         });
     }
 

@@ -47,7 +47,11 @@ impl Driver {
                 }
                 self.close_connection(conn);
             }
-            Command::Ping { conn, timeout_ms } => {
+            Command::Ping {
+                conn,
+                ping,
+                timeout_ms,
+            } => {
                 let target = self
                     .connections
                     .get(conn)
@@ -56,6 +60,7 @@ impl Driver {
                     swarm.behaviour_mut().streams.ping(
                         peer,
                         connection,
+                        ping,
                         Duration::from_millis(timeout_ms.into()),
                     );
                 }

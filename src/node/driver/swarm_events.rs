@@ -229,16 +229,21 @@ impl Driver {
                 }
             }
             streams::Event::Pong {
-                connection, rtt, ..
+                connection,
+                ping,
+                rtt,
+                ..
             } => {
                 if let Some(conn) = self.connections.named(connection) {
                     let rtt_ms = u32::try_from(rtt.as_millis()).unwrap_or(u32::MAX);
-                    self.inputs.push_back(Event::Pong { conn, rtt_ms });
+                    self.inputs.push_back(Event::Pong { conn, ping, rtt_ms });
                 }
             }
-            streams::Event::PingFailed { connection, .. } => {
+            streams::Event::PingFailed {
+                connection, ping, ..
+            } => {
                 if let Some(conn) = self.connections.named(connection) {
-                    self.inputs.push_back(Event::PingFailed { conn });
+                    self.inputs.push_back(Event::PingFailed { conn, ping });
                 }
             }
         }
@@ -265,13 +270,14 @@ impl Driver {
                     if theirs.is_empty() || theirs.iter().any(|shard| shards.contains(shard)) {
                         Metadata::Matched { shards: theirs }
                     } else {
-                        Metadata::OtherNetwork
+                        Metadata::OtherShards { shards: theirs }
                     }
                 }
-                Ok(metadata::Standing::Other { .. }) | Err(_) => Metadata::OtherNetwork,
+                Ok(metadata::Standing::Other { .. }) => Metadata::OtherNetwork,
+                Err(_) => Metadata::Faulty,
                 Ok(metadata::Standing::Unknown) => Metadata::Unsupported,
             },
-            Exchange::Malformed => Metadata::OtherNetwork,
+            Exchange::Malformed => Metadata::Faulty,
             Exchange::NotOpened(OpenError::Unsupported) => Metadata::Unsupported,
             Exchange::NotOpened(OpenError::ConnectionClosed) => return,
             Exchange::NotOpened(_) | Exchange::TimedOut | Exchange::Ended | Exchange::Broken => {

@@ -135,6 +135,8 @@ pub enum Event {
         peer: PeerId,
         /// On which connection.
         connection: ConnectionId,
+        /// Its number.
+        ping: u32,
         /// Round trip.
         rtt: Duration,
     },
@@ -144,6 +146,8 @@ pub enum Event {
         peer: PeerId,
         /// On which connection.
         connection: ConnectionId,
+        /// Its number.
+        ping: u32,
     },
 }
 
@@ -152,8 +156,8 @@ pub enum Event {
 pub struct Behaviour {
     config: Config,
     next_request: u64,
-    /// Open connections, so that a request for a dead one is answered instead of lost, and how many pings each was sent:
-    /// only the last counts.
+    /// Open connections, so that a request for a dead one is answered instead of lost, and the last ping that each was
+    /// sent: only that one counts.
     connections: LiteMap<ConnectionId, u32>,
     /// Requests that a handler has and has not answered yet.
     pending: LiteMap<StreamRequest, (PeerId, ConnectionId)>,
@@ -201,12 +205,11 @@ impl Behaviour {
         request
     }
 
-    /// Sends a ping. `Pong` or `PingFailed` follows, unless the connection ends first. A ping that is under way is given
-    /// up: nothing is said of it.
-    pub fn ping(&mut self, peer: PeerId, connection: ConnectionId, timeout: Duration) {
-        if let Some(pings) = self.connections.get_mut(&connection) {
-            *pings += 1;
-            let ping = *pings;
+    /// Sends a ping of this number. `Pong` or `PingFailed` follows, unless the connection ends first. A ping that is under
+    /// way is given up: nothing is said of it.
+    pub fn ping(&mut self, peer: PeerId, connection: ConnectionId, ping: u32, timeout: Duration) {
+        if let Some(last) = self.connections.get_mut(&connection) {
+            *last = ping;
             self.notify(peer, connection, handler::Command::Ping { ping, timeout });
         }
     }
@@ -348,9 +351,14 @@ impl NetworkBehaviour for Behaviour {
                     Some(rtt) => Event::Pong {
                         peer,
                         connection,
+                        ping,
                         rtt,
                     },
-                    None => Event::PingFailed { peer, connection },
+                    None => Event::PingFailed {
+                        peer,
+                        connection,
+                        ping,
+                    },
                 }
             }
             handler::Report::Drained => return self.close(peer, connection),
@@ -378,8 +386,8 @@ mod tests {
         let mut behaviour = Behaviour::new(Config::default());
         let (peer, connection) = (PeerId::random(), ConnectionId::new_unchecked(1));
         behaviour.connections.insert(connection, 0);
-        behaviour.ping(peer, connection, Duration::from_secs(10));
-        behaviour.ping(peer, connection, Duration::from_secs(3));
+        behaviour.ping(peer, connection, 1, Duration::from_secs(10));
+        behaviour.ping(peer, connection, 2, Duration::from_secs(3));
         behaviour.queue.clear();
         for ping in [1, 2] {
             let report = handler::Report::PingEnded { ping, rtt: None };

@@ -119,7 +119,7 @@ impl Book {
             Event::Closed { conn, .. } => {
                 self.conns.remove(&conn);
             }
-            Event::PingFailed { conn } => self.close(conn),
+            Event::PingFailed { conn, .. } => self.close(conn),
             _ => {}
         }
         if let Some(at) = self.tree_at
@@ -252,7 +252,11 @@ impl Book {
         let conns: Vec<ConnId> = self.open().map(|(conn, _)| conn).collect();
         for conn in conns {
             let timeout_ms = TIMEOUT_MS;
-            self.orders.push_back(Command::Ping { conn, timeout_ms });
+            self.orders.push_back(Command::Ping {
+                conn,
+                ping: 1,
+                timeout_ms,
+            });
         }
     }
 

@@ -27,17 +27,30 @@ impl World {
                     self.later(1, Event::Closed { conn, cause });
                 }
             }
-            Command::Ping { conn, timeout_ms } => {
+            Command::Ping {
+                conn,
+                ping,
+                timeout_ms,
+            } => {
                 // Only the last ping is spoken of.
                 self.queue.retain(|_, event| match event {
-                    Event::Pong { conn: of, .. } | Event::PingFailed { conn: of } => *of != conn,
+                    Event::Pong { conn: of, .. } | Event::PingFailed { conn: of, .. } => {
+                        *of != conn
+                    }
                     _ => true,
                 });
                 match self.conns.get(&conn) {
                     Some(place) if self.nodes[*place].answers_pings => {
-                        self.later(STEP_MS, Event::Pong { conn, rtt_ms: 5 });
+                        self.later(
+                            STEP_MS,
+                            Event::Pong {
+                                conn,
+                                ping,
+                                rtt_ms: 5,
+                            },
+                        );
                     }
-                    Some(_) => self.later(u64::from(timeout_ms), Event::PingFailed { conn }),
+                    Some(_) => self.later(u64::from(timeout_ms), Event::PingFailed { conn, ping }),
                     None => {}
                 }
             }

@@ -24,8 +24,9 @@ pub(super) fn served(scene: &Scene<'_>, peer: &PeerId) -> Vec<RequirementId> {
     let failed = |id| {
         matches!(
             scene.input,
-            Some(Input::Event(Event::Report { peer: of, requirement, outcome }))
+            Some(Input::Event(Event::Report { peer: of, requirement, outcome, charged }))
                 if of == peer
+                    && *charged
                     && *requirement == id
                     && !matches!(outcome, Outcome::Success | Outcome::Ours)
         )
@@ -128,11 +129,12 @@ impl Invariant for MakeBeforeBreak {
                 peer,
                 requirement,
                 outcome,
+                charged,
             })) => {
                 let failed = self.failed.entry(*peer).or_default();
                 match outcome {
                     Outcome::Success => failed.remove(requirement),
-                    Outcome::Broken | Outcome::Fault => {
+                    Outcome::Broken | Outcome::Fault if *charged => {
                         let all = scene.before.requirements.iter();
                         let mut serving = all.filter(|view| view.peers.contains(peer));
                         serving.any(|view| view.id == *requirement) && failed.insert(*requirement)

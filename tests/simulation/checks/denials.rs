@@ -27,6 +27,7 @@ impl Invariant for Plausible {
         if let Some(Input::Event(Event::Report {
             peer,
             outcome: Outcome::Fault,
+            charged: true,
             ..
         })) = scene.input
         {

@@ -36,6 +36,7 @@ impl Invariant for FoundOut {
             peer,
             requirement,
             outcome,
+            charged,
         })) = scene.input
         else {
             return Ok(());
@@ -52,7 +53,7 @@ impl Invariant for FoundOut {
             Outcome::Success => {
                 self.failures.remove(&which);
             }
-            Outcome::Broken | Outcome::Fault if !ours => {
+            Outcome::Broken | Outcome::Fault if *charged && !ours => {
                 let failures = self.failures.entry(which).or_insert(0);
                 *failures += 1;
                 ensure!(

@@ -66,6 +66,7 @@ impl Plausible {
                 record.metadata == Some(Metadata::OtherNetwork)
                     || self.strangers.contains_key(&record.peer)
             }
+            Reason::MetadataFailed => record.metadata == Some(Metadata::Faulty),
             Reason::HandedOff => peer.is_bootstrap() && targets,
             Reason::NotNeeded | Reason::Surplus | Reason::LifetimeOver => {
                 others || !self.serves_alone(&record.peer, scene)
@@ -134,6 +135,7 @@ impl Invariant for Plausible {
             Some(Input::Event(Event::Report {
                 peer,
                 outcome: Outcome::Fault,
+                charged: true,
                 ..
             })) => {
                 self.faulty.insert(*peer);

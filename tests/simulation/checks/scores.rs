@@ -124,6 +124,7 @@ impl Invariant for Fair {
             Some(Input::Event(Event::Report {
                 peer: of,
                 outcome: Outcome::Fault,
+                charged: true,
                 ..
             })) => of == peer && *reason == Reason::BannedForFaults,
             Some(Input::Event(Event::SetPriority {

@@ -66,7 +66,9 @@ impl Invariant for Ignored {
                 | Event::Metadata { conn, .. }
                 | Event::Closed { conn, .. }
                 | Event::Pong { conn, .. }
-                | Event::PingFailed { conn } => !ledger.conns.contains_key(conn),
+                | Event::Heard { conn, .. }
+                | Event::Doubt { conn }
+                | Event::PingFailed { conn, .. } => !ledger.conns.contains_key(conn),
                 Event::AcceptOffer { enrollment }
                 | Event::Withdraw { enrollment }
                 | Event::Scores { enrollment, .. } => {

@@ -151,7 +151,8 @@ impl TriedAgain {
                 peer,
                 requirement,
                 outcome,
-            } => {
+                charged,
+            } if *charged || *outcome == Outcome::Success => {
                 let which = (*peer, *requirement);
                 if *outcome == Outcome::Success {
                     self.failing.remove(&which);

@@ -122,7 +122,17 @@ fn a_duplicate_that_stays_breaks_s9() {
     trace.t += 6_000;
     let rtt_ms = 5;
     let conn = ConnId(7);
-    assert_eq!(trace.told(Event::Pong { conn, rtt_ms }, &[]), Some("S9"));
+    assert_eq!(
+        trace.told(
+            Event::Pong {
+                conn,
+                ping: 1,
+                rtt_ms
+            },
+            &[]
+        ),
+        Some("S9")
+    );
 }
 
 #[test]
@@ -199,10 +209,17 @@ fn giving_a_connection_less_than_its_time_to_answer_after_sleep_breaks_s19() {
         let mut trace = Trace::started();
         let conn = trace.connects(1);
         let timeout_ms = 3_000;
-        trace.well(Event::Online, &[Command::Ping { conn, timeout_ms }]);
+        trace.well(
+            Event::Online,
+            &[Command::Ping {
+                conn,
+                ping: 1,
+                timeout_ms,
+            }],
+        );
         trace.t += waited_ms;
         let order = close(conn, Reason::PingTimeout);
-        let judged = trace.told(Event::PingFailed { conn }, &[order]);
+        let judged = trace.told(Event::PingFailed { conn, ping: 1 }, &[order]);
         assert_eq!(judged, broken, "after {waited_ms} ms");
     }
 }
@@ -241,7 +258,11 @@ fn an_order_for_a_dead_id_breaks_r3() {
         metadata,
     };
     let timeout_ms = 5_000;
-    let order = Command::Ping { conn, timeout_ms };
+    let order = Command::Ping {
+        conn,
+        ping: 1,
+        timeout_ms,
+    };
     assert_eq!(trace.told(stale, &[order]), Some("R3"));
 }
 

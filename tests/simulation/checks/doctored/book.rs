@@ -30,6 +30,7 @@ fn report(outcome: Outcome) -> Event {
         peer: peer_id(1),
         requirement: FILTER,
         outcome,
+        charged: true,
     }
 }
 
