@@ -11,11 +11,13 @@
 //! | [`message`] | `WakuMessage` and its deterministic hash |
 //! | [`topic`], [`network`] | content topics, pubsub topics, sharding |
 //! | [`metadata`], [`peer_exchange`], [`lightpush`], [`filter`], [`store`] | one protocol each |
+//! | [`charge`] | whether the end of a request counts against the peer |
 //! | [`verdict`] | what a failed request means: for the request, for the peer, for the caller |
 //!
 //! Every request protocol has one entry point for an answer, called `interpret`; ends that give no answer (timeout,
 //! reset, …) go through [`Verdict::of_end`].
 
+pub mod charge;
 pub mod codec;
 pub mod filter;
 pub mod frame;
