@@ -1,12 +1,14 @@
 //! Store version 3 (13/WAKU2-STORE): queries to a node that keeps messages.
 
 pub mod page;
+pub mod paging;
 
 use super::codec::{Field, Kind, wire};
 use super::message::{self, MessageHash, WakuMessage};
 use super::topic::MAX_CONTENT_TOPIC;
 
-pub use page::{EntryError, Page, StoredMessage, classify, interpret};
+pub use page::{Edge, EntryError, Page, StoredMessage, classify, interpret};
+pub use paging::Position;
 
 /// Most bytes of an answer that we read, without the prefix: a page of 100 messages of the default network.
 pub const MAX_RESPONSE: usize = 16 * 1024 * 1024;

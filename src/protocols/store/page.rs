@@ -19,9 +19,21 @@ pub struct Page {
     pub messages: Vec<StoredMessage>,
     /// Where the next page starts, on this server or on another that holds the entry; `None` ends the query.
     pub cursor: Option<MessageHash>,
+    /// The true entry that the page reaches farthest to, also one that is not delivered: where another server goes on
+    /// that does not know the cursor.
+    pub edge: Option<Edge>,
     /// Set when something was left out because it was false (a wrong hash, an entry that was not asked for, a cursor
     /// that leads nowhere): what to charge the peer with, and a reason to ask another one.
     pub fault: Option<Verdict>,
+}
+
+/// A place in the order of a store: by time, then by hash (store.md, section 4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Edge {
+    /// Nanoseconds since 1970.
+    pub time: i64,
+    /// The message's.
+    pub hash: MessageHash,
 }
 
 /// One entry of a page.
@@ -100,12 +112,22 @@ pub fn interpret(request: &Request, response: Response) -> Result<Page, Verdict>
     }
 
     let mut fault = None;
+    let mut edge: Option<Edge> = None;
     let mut seen = BTreeSet::new();
     let mut messages = Vec::with_capacity(entries);
     for entry in response.messages {
         match check(request, entry) {
             // A node may hold what we would not deliver: left out without blame.
             Ok(stored) => {
+                if let Some(time) = stored.message.as_ref().map(WakuMessage::timestamp) {
+                    let hash = stored.hash;
+                    let at = Edge { time, hash };
+                    edge = Some(match edge {
+                        Some(edge) if request.pagination_forward => edge.max(at),
+                        Some(edge) => edge.min(at),
+                        None => at,
+                    });
+                }
                 let deliverable = stored
                     .message
                     .as_ref()
@@ -122,8 +144,6 @@ pub fn interpret(request: &Request, response: Response) -> Result<Page, Verdict>
 
     let cursor = match response.pagination_cursor.as_deref() {
         None | Some([]) => None,
-        // A page without entries that promises more would never end.
-        Some(_) if entries == 0 => None,
         Some(bytes) if request.pagination_cursor.as_deref() == Some(bytes) => {
             fault
                 .get_or_insert_with(|| Verdict::fault(Protocol::StoreQuery, "cursor stands still"));
@@ -142,6 +162,7 @@ pub fn interpret(request: &Request, response: Response) -> Result<Page, Verdict>
     Ok(Page {
         messages,
         cursor,
+        edge,
         fault,
     })
 }
@@ -347,7 +368,9 @@ mod tests {
         assert_eq!(page.cursor, Some(MessageHash([5; 32])));
         assert_eq!(page.fault, None);
         let page = with(&[5; 32], vec![]);
-        assert_eq!((page.cursor, page.fault), (None, None), "empty page");
+        // Whether an empty page that promises more is followed is for whoever counts them.
+        assert_eq!(page.cursor, Some(MessageHash([5; 32])), "empty page");
+        assert_eq!(page.fault, None);
         let page = with(&[9; 32], vec![entry(15)]);
         assert_eq!(page.cursor, None);
         assert!(page.fault.is_some(), "the same cursor again");
@@ -356,6 +379,28 @@ mod tests {
         assert!(page.fault.is_some(), "not a hash");
         let page = with(&[], vec![entry(15)]);
         assert_eq!((page.cursor, page.fault), (None, None), "empty is absent");
+    }
+
+    #[test]
+    fn the_edge_is_the_farthest_true_entry_also_of_what_is_not_delivered() {
+        let empty = WakuMessage::new(TOPIC, vec![], 17);
+        let entries = || {
+            vec![
+                entry(15),
+                entry(16),
+                KeyValue::new(SHARD.into(), empty.clone()),
+                entry(900_000),
+            ]
+        };
+        let mut request = query();
+        request.pagination_forward = true;
+        let time = |request: &Request| {
+            let page = interpret(request, answer(entries())).unwrap();
+            page.edge.map(|edge| edge.time)
+        };
+        assert_eq!(time(&request), Some(17), "the last is outside the query");
+        request.pagination_forward = false;
+        assert_eq!(time(&request), Some(15));
     }
 
     #[test]
