@@ -1,5 +1,6 @@
 //! Lightpush: asking a relay node to publish one message. nwaku speaks version 3 and still version 2, go-waku only 2.
 
+pub mod sending;
 pub mod v2;
 pub mod v3;
 

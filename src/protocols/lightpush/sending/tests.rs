@@ -1,0 +1,207 @@
+use super::*;
+use crate::protocols::verdict::{End, IdEcho, Protocol};
+
+const NOW: u64 = 1_000;
+const DEADLINE: u64 = NOW + 10_000;
+
+fn peer(n: u8) -> PeerId {
+    PeerId::from_bytes(&[0, 1, n]).unwrap()
+}
+
+fn free(n: u8) -> Candidate {
+    at(n, 0)
+}
+
+fn at(n: u8, free_at: u64) -> Candidate {
+    Candidate {
+        peer: peer(n),
+        free_at,
+        rtt_ms: Some(5),
+    }
+}
+
+fn status(status: u32, text: &str) -> Result<Accepted, Verdict> {
+    let ruling = super::super::v3::classify(Some(status), Some(text), Some(1), IdEcho::Same);
+    ruling
+        .verdict(|| format!("status {status}"))
+        .map(|()| Accepted {
+            relay_peers: Some(1),
+        })
+}
+
+fn ok() -> Result<Accepted, Verdict> {
+    status(200, "")
+}
+
+fn end(end: End) -> Result<Accepted, Verdict> {
+    Err(Verdict::of_end(Protocol::LightpushV3, end))
+}
+
+/// Every server that is asked at this time.
+fn asked(sending: &mut Sending, now: u64, candidates: &[Candidate]) -> Vec<PeerId> {
+    let mut asked = Vec::new();
+    loop {
+        match sending.next(now, candidates) {
+            Step::Ask(peer) => asked.push(peer),
+            Step::Doubt(_) => {}
+            Step::Wait(until) => {
+                assert!(until > now, "a wait that is over");
+                return asked;
+            }
+            Step::Over(_) => return asked,
+        }
+    }
+}
+
+#[test]
+fn two_are_asked_at_once_and_one_is_enough() {
+    let mut sending = Sending::new(2, 1, false, DEADLINE);
+    let all = [free(1), free(2), free(3)];
+    assert_eq!(asked(&mut sending, NOW, &all), [peer(1), peer(2)]);
+    assert!(sending.answered(NOW + 5, peer(2), ok()));
+    assert_eq!(sending.next(NOW + 5, &all), Step::Over(Over::Accepted));
+    assert!(!sending.is_idle(), "the other may still answer");
+    assert!(sending.answered(NOW + 6, peer(1), ok()));
+    assert_eq!(sending.accepted().count(), 2);
+    assert_eq!(sending.asked(), 2);
+}
+
+#[test]
+fn who_fails_is_followed_by_somebody_who_was_not_asked() {
+    let mut sending = Sending::new(2, 2, false, DEADLINE);
+    let all = [free(1), free(2), free(3), free(4)];
+    asked(&mut sending, NOW, &all);
+    assert!(!sending.answered(NOW, peer(1), end(End::Reset)));
+    assert_eq!(asked(&mut sending, NOW, &all), [peer(3)]);
+    assert!(!sending.answered(NOW, peer(3), status(503, "")));
+    assert_eq!(asked(&mut sending, NOW, &all), [peer(4)]);
+    sending.answered(NOW, peer(2), ok());
+    sending.answered(NOW, peer(4), ok());
+    assert_eq!(sending.next(NOW, &all), Step::Over(Over::Accepted));
+    assert_eq!(sending.failed().count(), 2);
+}
+
+#[test]
+fn silence_is_doubted_and_hedged_before_the_deadline() {
+    let mut sending = Sending::new(2, 1, false, DEADLINE);
+    let two = [free(1), free(2)];
+    asked(&mut sending, NOW, &two);
+    assert_eq!(sending.next(NOW, &two), Step::Wait(NOW + HEDGE_MS));
+    let later = NOW + HEDGE_MS;
+    assert_eq!(sending.next(later, &two), Step::Doubt(peer(1)));
+    assert_eq!(sending.next(later, &two), Step::Doubt(peer(2)));
+    assert_eq!(sending.next(later, &two), Step::Wait(DEADLINE));
+    // Somebody who begins to serve is asked at once.
+    let three = [free(1), free(2), free(3)];
+    assert_eq!(asked(&mut sending, later + 900, &three), [peer(3)]);
+    sending.answered(later + 905, peer(3), ok());
+    assert_eq!(
+        sending.next(later + 905, &three),
+        Step::Over(Over::Accepted)
+    );
+    assert_eq!(sending.unanswered().count(), 2);
+}
+
+#[test]
+fn a_slow_link_is_doubted_later() {
+    let mut sending = Sending::new(1, 1, false, DEADLINE);
+    let far = Candidate {
+        rtt_ms: Some(400),
+        ..free(1)
+    };
+    asked(&mut sending, NOW, &[far]);
+    assert_eq!(sending.next(NOW, &[far]), Step::Wait(NOW + 1_600));
+}
+
+#[test]
+fn the_pace_of_a_server_is_waited_for_and_another_is_taken_meanwhile() {
+    let mut sending = Sending::new(1, 1, false, DEADLINE);
+    let all = [at(1, NOW + 2_000), at(2, NOW + 700)];
+    assert_eq!(sending.next(NOW, &all), Step::Wait(NOW + 700));
+    assert_eq!(sending.next(NOW + 700, &all), Step::Ask(peer(2)));
+}
+
+#[test]
+fn when_all_refuse_they_are_asked_again_and_then_it_is_over() {
+    let mut sending = Sending::new(2, 1, false, NOW + 60_000);
+    let two = [free(1), free(2)];
+    let mut now = NOW;
+    let mut rounds = Vec::new();
+    loop {
+        match sending.next(now, &two) {
+            Step::Ask(peer) => {
+                rounds.push(now - NOW);
+                sending.answered(now, peer, status(429, ""));
+            }
+            Step::Wait(until) => now = until,
+            Step::Doubt(_) => unreachable!("all answer"),
+            Step::Over(over) => {
+                assert_eq!(over, Over::Exhausted);
+                break;
+            }
+        }
+    }
+    assert_eq!(rounds, [0, 0, 1_000, 1_000, 3_000, 3_000, 7_000, 7_000]);
+    assert_eq!(sending.asked(), 8);
+}
+
+#[test]
+fn with_nobody_to_ask_it_waits_until_the_deadline() {
+    let mut sending = Sending::new(2, 1, false, DEADLINE);
+    assert_eq!(sending.next(NOW, &[]), Step::Wait(DEADLINE));
+    assert_eq!(sending.next(DEADLINE, &[]), Step::Over(Over::Exhausted));
+    assert_eq!(sending.asked(), 0);
+}
+
+#[test]
+fn a_message_that_is_wrong_is_not_sent_again() {
+    let mut sending = Sending::new(1, 1, false, DEADLINE);
+    let all = [free(1), free(2)];
+    asked(&mut sending, NOW, &all);
+    sending.answered(NOW, peer(1), status(420, "size exceeded"));
+    assert_eq!(sending.next(NOW, &all), Step::Over(Over::Rejected));
+}
+
+#[test]
+fn an_unsure_refusal_is_checked_with_one_other() {
+    let mut sending = Sending::new(1, 1, false, DEADLINE);
+    let all = [free(1), free(2), free(3)];
+    asked(&mut sending, NOW, &all);
+    let unsure = || status(418, "");
+    sending.answered(NOW, peer(1), unsure());
+    assert_eq!(asked(&mut sending, NOW, &all), [peer(2)]);
+    sending.answered(NOW, peer(2), unsure());
+    assert_eq!(sending.next(NOW, &all), Step::Over(Over::Rejected));
+}
+
+#[test]
+fn bytes_that_were_accepted_before_are_known_already() {
+    let mut sending = Sending::new(2, 1, true, DEADLINE);
+    let two = [free(1), free(2)];
+    asked(&mut sending, NOW, &two);
+    assert!(sending.answered(NOW, peer(1), status(505, "")));
+    assert_eq!(sending.next(NOW, &two), Step::Over(Over::Accepted));
+}
+
+#[test]
+fn a_refusal_with_two_meanings_beside_an_acceptance_may_mean_known() {
+    let mut sending = Sending::new(2, 2, false, DEADLINE);
+    let two = [free(1), free(2)];
+    asked(&mut sending, NOW, &two);
+    sending.answered(NOW, peer(1), ok());
+    assert!(!sending.answered(NOW, peer(2), status(505, "")));
+    assert!(sending.may_be_known());
+
+    let mut sending = Sending::new(2, 1, false, DEADLINE);
+    asked(&mut sending, NOW, &two);
+    sending.answered(NOW, peer(1), status(505, ""));
+    assert!(sending.may_be_known(), "the other has not answered");
+    sending.answered(NOW, peer(2), status(505, ""));
+    assert!(!sending.may_be_known(), "nobody took it");
+}
+
+#[test]
+fn an_answer_of_somebody_who_was_not_asked_is_nothing() {
+    let mut sending = Sending::new(1, 1, false, DEADLINE);
+    assert!(!sending.answered(NOW, peer(9), ok()));
+}
