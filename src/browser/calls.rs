@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::time::Duration;
 
-use js_sys::Array;
 use libp2p::PeerId;
 use wasm_bindgen::JsValue;
 
@@ -12,8 +11,10 @@ use super::options::need;
 use super::values::{self, Names, peer_ids, peer_info};
 use super::{enrolling, manage};
 use crate::node::{
-    ErrorCode, Named, Node, NodeError, Outgoing, ReadyLevel, StoreQuery, SubscriptionId,
+    ErrorCode, Named, Node, NodeError, Outgoing, ReadyLevel, SendOptions, StoreQuery,
+    SubscriptionId,
 };
+use crate::protocols::message::MessageHash;
 
 /// What a call came to.
 pub(super) struct Reply {
@@ -112,6 +113,15 @@ pub(super) async fn call(node: Node, method: String, params: Object) -> Result<R
                 .map(|()| nothing())
         }
         "query" => query(node, params).await,
+        "plan" => {
+            let topics = params.texts("contentTopics")?.unwrap_or_default();
+            let plan = node.query_plan(&topics, params.integer("shard")?)?;
+            Ok(JsValue::from(list(plan.into_iter().map(list))).into())
+        }
+        "has" => {
+            let stored = node.has(&hashes(&params)?, timeout(&params)?).await?;
+            Ok(JsValue::from(list(stored.iter().map(values::hash))).into())
+        }
         other => match manage::call(&node, other, &params)? {
             Some(()) => Ok(nothing()),
             None => enrolling::call(node, method, params).await,
@@ -128,50 +138,64 @@ async fn send(node: Node, params: Object) -> Result<Reply, NodeError> {
         timestamp_ms: params.number("timestamp")?.map(|ms| ms as u64),
         shard: params.integer("shard")?,
     };
-    let report = node.light_push(outgoing, timeout).await?;
+    let defaults = SendOptions::default();
+    let options = SendOptions {
+        peers: params.integer("peers")?,
+        min: params.integer("min")?.unwrap_or(defaults.min),
+        confirm: params.flag("confirm")?.unwrap_or(defaults.confirm),
+    };
+    let report = node.light_push(outgoing, options, timeout).await?;
+    let failed = report.failed.into_iter().map(|(peer, class, message)| {
+        Plain::new()
+            .with("peer", peer.to_string())
+            .with("class", class.as_str())
+            .with("message", message)
+    });
     let report = Plain::new()
         .with("hash", values::hash(&report.hash))
         .with("accepted", peer_ids(&report.accepted))
-        .with("failed", Array::new())
+        .with("failed", list(failed))
         .with("attempts", report.attempts)
-        .with("ms", report.elapsed.as_secs_f64() * 1e3);
+        .with("ms", report.elapsed.as_secs_f64() * 1e3)
+        .maybe(
+            "confirmedBy",
+            report.confirmed_by.map(|peer| peer.to_string()),
+        );
     Ok(JsValue::from(report).into())
 }
 
 async fn query(node: Node, params: Object) -> Result<Reply, NodeError> {
     let timeout = timeout(&params)?;
-    // A cursor of ours also says who gave it: another server may not hold that message.
-    let cursor = params.text("cursor")?;
-    let cursor = cursor.as_deref().and_then(|cursor| cursor.split_once('@'));
-    let hash = |text: &str| {
-        text.parse()
-            .map_err(|_| NodeError::option("hashes", format!("{text:?} is not a message hash")))
-    };
+    let position = params.text("cursor")?.map(|cursor| {
+        let wrong = |()| NodeError::option("cursor", "is none of ours");
+        cursor.parse().map_err(wrong)
+    });
     let query = StoreQuery {
         content_topics: params.texts("contentTopics")?.unwrap_or_default(),
         shard: params.integer("shard")?,
         from_ns: params.number("from")?.map(nanos),
         to_ns: params.number("to")?.map(nanos),
-        hashes: params
-            .texts("hashes")?
-            .unwrap_or_default()
-            .iter()
-            .map(|text| hash(text))
-            .collect::<Result<_, _>>()?,
+        hashes: hashes(&params)?,
         page_size: params.integer("pageSize")?.map(|size: u32| size.into()),
         ascending: params.text("order")?.as_deref() != Some("descending"),
-        cursor: cursor.map(|(at, _)| hash(at)).transpose()?,
-        peer: cursor.and_then(|(_, peer)| peer.parse().ok()),
+        position: position.transpose()?,
     };
     let page = node.query(query, timeout).await?;
-    let peer = page.peer;
-    let cursor = page.cursor;
-    let messages = list(page.messages.into_iter().map(values::message));
-    let page = Plain::new().with("messages", messages).maybe(
-        "cursor",
-        cursor.map(|at| format!("{}@{peer}", values::hash(&at))),
-    );
+    let messages = page.messages.into_iter();
+    let messages = list(messages.map(|message| values::message(message, "store")));
+    let page = Plain::new()
+        .with("messages", messages)
+        .maybe("cursor", page.position.map(|position| position.to_string()));
     Ok(JsValue::from(page).into())
+}
+
+fn hashes(params: &Object) -> Result<Vec<MessageHash>, NodeError> {
+    let texts = params.texts("hashes")?.unwrap_or_default();
+    let hash = |text: String| {
+        text.parse()
+            .map_err(|_| NodeError::option("hashes", format!("{text:?} is not a message hash")))
+    };
+    texts.into_iter().map(hash).collect()
 }
 
 /// Ends with `timeout` after so many milliseconds, if a number is given.

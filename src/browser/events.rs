@@ -27,7 +27,7 @@ pub(super) fn to_message(node: &Node, happened: NodeEvent) -> JsValue {
         NodeEvent::Message(subscription, received) => Plain::new()
             .with("kind", "message")
             .with("subscription", subscription.0)
-            .with("message", values::message(*received))
+            .with("message", values::message(*received, "filter"))
             .into(),
         NodeEvent::Subscription {
             id,

@@ -1,6 +1,6 @@
 //! What the wasm exports: a handful of functions that take and give plain data.
 //!
-//! `create`, `post`, `query` and `destroy` are all that a node needs, and everything that they pass could go through a
+//! `create`, `post`, `order`, `query` and `destroy` are all that a node needs, and everything that they pass could go through a
 //! `MessagePort` as well. The facade in `pkg-template` is what users see; this surface is internal and may change.
 //!
 //! Answers and events leave through the node's `sink`, always from a microtask of their own: no call of ours runs user
@@ -61,6 +61,16 @@ pub fn create(options: JsValue, sink: Function) -> Result<u32, JsValue> {
 #[wasm_bindgen]
 pub fn post(handle: u32, message: JsValue) -> Result<(), JsValue> {
     shell(handle)?.post(message)
+}
+
+/// Carries out at once what needs no waiting: `setPriority`, `addRoute`, `keep`, `setLimits` and their like.
+///
+/// # Errors
+/// A plain object `{ code, message, cause?, option? }` for what is refused; for a handle that is not open, or an unknown
+/// order.
+#[wasm_bindgen]
+pub fn order(handle: u32, method: &str, params: JsValue) -> Result<(), JsValue> {
+    shell(handle)?.order(method, params)
 }
 
 /// A snapshot: `peers`, `health`, `stats`, `protocols`, `record`, `peerId`; with an argument `peer` and `explain` (an id) and

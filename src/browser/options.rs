@@ -8,6 +8,7 @@ use super::object::{Object, needed};
 use crate::discovery::dialable::Page;
 use crate::manager::Need;
 use crate::node::{Limits, LogLevel, Needs, NodeConfig, NodeError};
+use crate::protocols::message;
 use crate::protocols::network::{Network, NetworkError};
 
 /// A need with all of its numbers, as the facade fills them in.
@@ -37,6 +38,8 @@ pub(super) fn read(options: JsValue) -> Result<(NodeConfig, Option<LogLevel>), N
     let network = options.object("network");
     let cluster = needed(network.integer("clusterId")?, "clusterId")?;
     let shards = network.shards("shards")?;
+    let max_message_bytes = network.integer("maxMessageBytes")?;
+    let max_message_bytes = max_message_bytes.map_or(message::MAX_SIZE, |max: u32| max as usize);
     let network = match (shards, network.integer("numShardsInCluster")?) {
         (Some(shards), _) => Network::fixed(cluster, shards),
         (None, Some(count)) => Network::auto(cluster, count),
@@ -62,6 +65,7 @@ pub(super) fn read(options: JsValue) -> Result<(NodeConfig, Option<LogLevel>), N
         keypair: Keypair::generate_ed25519(),
         seed,
         network,
+        max_message_bytes,
         bootstrap,
         resolvers: needed(options.texts("resolvers")?, "resolvers")?,
         needs: Needs {

@@ -94,6 +94,15 @@ impl Shell {
         Ok(())
     }
 
+    /// Carries out at once what needs no waiting.
+    pub(super) fn order(&self, method: &str, params: JsValue) -> Result<(), JsValue> {
+        let done = super::manage::call(&self.node, method, &Object(params));
+        match done.map_err(|error| values::error(&error))? {
+            Some(()) => Ok(()),
+            None => Err(JsError::new(&format!("no such order: {method}")).into()),
+        }
+    }
+
     pub(super) fn query(&self, what: &str, argument: Option<String>) -> Result<JsValue, JsValue> {
         Ok(match what {
             "peers" => {

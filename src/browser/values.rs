@@ -39,6 +39,10 @@ pub(super) fn error(error: &NodeError) -> JsValue {
         .maybe("peer", error.peer.as_ref().map(ToString::to_string))
         .maybe("address", error.address.as_deref())
         .maybe("option", error.option.as_deref())
+        .maybe(
+            "tried",
+            (!error.tried.is_empty()).then(|| list(error.tried.iter().map(self::error))),
+        )
         .into()
 }
 
@@ -155,8 +159,8 @@ pub(super) fn grant(object: Plain, grant: Grant) -> Plain {
     object.with("low", grant.low).with("high", grant.high)
 }
 
-/// `Message`.
-pub(super) fn message(received: Received) -> Plain {
+/// `Message`, and what brought it.
+pub(super) fn message(received: Received, via: &'static str) -> Plain {
     let message = received.message;
     let timestamp_ns = message.timestamp.unwrap_or(0);
     Plain::new()
@@ -170,6 +174,7 @@ pub(super) fn message(received: Received) -> Plain {
         .with("ephemeral", message.ephemeral.unwrap_or(false))
         .maybe("meta", message.meta.map(bytes))
         .with("peer", received.peer.to_string())
+        .with("via", via)
 }
 
 fn bytes(bytes: Vec<u8>) -> Uint8Array {

@@ -74,6 +74,9 @@ pub struct NodeConfig {
     pub seed: [u8; 32],
     /// The cluster and its shards.
     pub network: Network,
+    /// The largest message that the network carries, encoded, in bytes
+    /// ([`MAX_SIZE`](crate::protocols::message::MAX_SIZE) on the default network).
+    pub max_message_bytes: usize,
     /// Where to begin.
     pub bootstrap: Vec<Bootstrap>,
     /// DNS-over-HTTPS endpoints (RFC 8484), tried in turn.

@@ -91,7 +91,7 @@ impl Node {
     ) -> Result<(), NodeError> {
         let mut driver = self.open_driver()?;
         let requirement = requirement_of(driver.manager().protocols(), enrollment)?;
-        driver.report(peer, requirement, outcome);
+        driver.report(peer, requirement, outcome, true);
         Ok(())
     }
 

@@ -65,8 +65,10 @@ pub struct Failure {
     /// The rest, for people.
     pub message: Cow<'static, str>,
     /// The manager's reason, for what it denied: the text of a [`Reason`](crate::manager::Reason), a
-    /// [`LockDenial`](crate::manager::LockDenial) or a [`Revocation`](crate::manager::Revocation).
+    /// [`LockDenial`](crate::manager::LockDenial) or a [`Revocation`](crate::manager::Revocation); how a dial failed.
     pub cause: Option<&'static str>,
+    /// The last failure of each peer that was tried.
+    pub tried: Vec<NodeError>,
     /// Whom it concerns.
     pub peer: Option<PeerId>,
     /// Which address it concerns.
@@ -110,6 +112,7 @@ impl NodeError {
             code,
             message,
             cause: None,
+            tried: Vec::new(),
             peer: None,
             address: None,
             option,
@@ -127,6 +130,20 @@ impl NodeError {
     #[must_use]
     pub fn at(mut self, address: String) -> Self {
         self.0.address = Some(address);
+        self
+    }
+
+    /// The same error, after these.
+    #[must_use]
+    pub fn tried(mut self, tried: Vec<Self>) -> Self {
+        self.0.tried = tried;
+        self
+    }
+
+    /// The same error, because of this.
+    #[must_use]
+    pub fn because(mut self, cause: &'static str) -> Self {
+        self.0.cause = Some(cause);
         self
     }
 

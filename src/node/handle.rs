@@ -8,13 +8,12 @@ use futures::channel::mpsc;
 use libp2p::PeerId;
 
 use super::config::NodeConfig;
-use super::driver::{Driver, Exchange, Opened, exchange, within};
+use super::driver::{Driver, within};
 use super::error::{ErrorCode, NodeError};
 use super::event::NodeEvent;
-use super::streams::OpenError;
 use crate::manager::{
-    ConnId, Decision, Event, Explanation, Health, HealthReason, Need, Outcome, PeerView,
-    ProtocolView, RequirementId, RequirementView, Stats,
+    ConnId, Decision, Event, Explanation, Health, HealthReason, Need, PeerView, ProtocolView,
+    RequirementId, RequirementView, Stats,
 };
 
 /// A light node. Clones are handles to the same node; it lives until [`Node::close`].
@@ -287,52 +286,31 @@ impl Node {
         if let Some(found) = found {
             return found;
         }
+        Err(self.no_peer(requirement))
+    }
+
+    /// That all who serve were asked, and how each failed: `busy` or `timeout` when that is what all of them did, else
+    /// `no-peer` (api.md, "Rules").
+    pub(super) fn exhausted(&self, requirement: RequirementId, tried: Vec<NodeError>) -> NodeError {
+        if tried.is_empty() {
+            return self.no_peer(requirement);
+        }
         let name = self.lock().requirement_name(requirement);
-        let reason = self.health().reason;
+        let all = |code| tried.iter().all(|one| one.code == code);
+        let same = [ErrorCode::Busy, ErrorCode::Timeout]
+            .into_iter()
+            .find(|code| all(*code));
+        let code = same.unwrap_or(ErrorCode::NoPeer);
+        let last = tried.last().map_or("", |last| &*last.message);
+        let message = format!("no peer served {name}; the last of {}: {last}", tried.len());
+        NodeError::new(code, message).tried(tried)
+    }
+
+    fn no_peer(&self, requirement: RequirementId) -> NodeError {
+        let name = self.lock().requirement_name(requirement);
+        let reason = self.health().reason.as_str();
         let message = format!("no peer serves {name} ({reason})");
-        Err(NodeError::new(ErrorCode::NoPeer, message))
-    }
-
-    /// Asks one peer one question: opens a stream for the first of `protocols` that it speaks, sends what `request`
-    /// makes for it and reads the answer.
-    ///
-    /// # Errors
-    /// `closed`, when the node is closed meanwhile. How the peer did is in the [`Exchange`].
-    pub(super) async fn ask(
-        &self,
-        conn: ConnId,
-        protocols: &[&'static str],
-        request: impl FnOnce(&str) -> Vec<u8>,
-        limit: usize,
-        timeout: Duration,
-    ) -> Result<(Exchange, String), NodeError> {
-        let opening = self.open_driver()?.open(conn, protocols);
-        let talk = async {
-            let opened: Opened = match opening.await {
-                Ok(opened) => opened,
-                Err(_) => return Err(NodeError::closed()),
-            };
-            Ok(match opened {
-                Err(OpenError::Timeout) => (Exchange::TimedOut, String::new()),
-                Err(error) => (Exchange::NotOpened(error), String::new()),
-                Ok((stream, protocol)) => {
-                    let bytes = request(protocol.as_ref());
-                    let answer = exchange(stream, bytes, limit, timeout).await;
-                    (answer, protocol.as_ref().to_owned())
-                }
-            })
-        };
-        match within(timeout, talk).await {
-            Some(result) => result,
-            None => Ok((Exchange::TimedOut, String::new())),
-        }
-    }
-
-    pub(super) fn report(&self, peer: PeerId, requirement: RequirementId, outcome: Outcome) {
-        let mut driver = self.lock();
-        if !driver.is_closed() {
-            driver.report(peer, requirement, outcome);
-        }
+        NodeError::new(ErrorCode::NoPeer, message).because(reason)
     }
 }
 

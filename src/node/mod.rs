@@ -18,8 +18,10 @@ mod gate;
 mod handle;
 mod leases;
 mod light_push;
+mod paces;
 mod peers;
 mod platform;
+mod request;
 mod store;
 pub mod streams;
 mod verdicts;
@@ -37,7 +39,7 @@ pub use event::{
 pub use filter::Subscribed;
 pub use handle::{HealthView, Node, ReadyLevel};
 pub use leases::{Burst, Locked};
-pub use light_push::{Outgoing, SendReport};
+pub use light_push::{Outgoing, SendOptions, SendReport};
 #[cfg(target_arch = "wasm32")]
 pub(crate) use platform::spawn;
 pub use store::{Page as StorePage, Query as StoreQuery};

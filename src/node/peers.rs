@@ -18,7 +18,7 @@ const HINT: std::ops::RangeInclusive<i16> = -1_000..=1_000;
 
 impl Node {
     /// Dials a peer and holds it until [`Self::hang_up`]. The target is a multiaddr with `/p2p/…`, a record or the id of
-    /// a known peer.
+    /// a known peer. A dial that fails, or that the caller gives up, leaves the peer as it was: it is not held.
     ///
     /// # Errors
     /// `invalid-options`, `not-started`, `closed`, `denied`, or `dial-failed` with the last failure.
@@ -69,7 +69,8 @@ impl Node {
             });
             peer
         };
-        self.until(|driver| {
+        let mut undo = GiveUp(Some((self.clone(), peer)));
+        let dialed = self.until(|driver| {
             if driver.has_inputs() {
                 return None;
             }
@@ -90,11 +91,14 @@ impl Node {
                 _ => driver.dial_failures.get(&peer).map(|(address, failure)| {
                     let message = format!("could not connect to {peer}: {failure}");
                     let error = NodeError::new(ErrorCode::DialFailed, message);
-                    Err(error.about(peer).at(address.clone()))
+                    let error = error.about(peer).at(address.clone());
+                    Err(error.because(failure.as_str()))
                 }),
             }
-        })
-        .await
+        });
+        let view = dialed.await?;
+        undo.0 = None;
+        Ok(view)
     }
 
     /// Closes the connection to a peer on purpose and bars it until [`Self::dial`], `set_priority` or a restart. Ends when
@@ -162,10 +166,17 @@ impl Node {
     /// Leaves a peer's connection alone as long as this tag stands, within the pin budget. Dials nobody.
     ///
     /// # Errors
-    /// `invalid-options` for a tag that is empty or longer than 64 bytes; `closed`.
+    /// `invalid-options` for a tag that is empty or longer than 64 bytes; `denied` beyond the budget; `closed`.
     pub fn protect(&self, peer: PeerId, tag: &str) -> Result<(), NodeError> {
         let tag = label("tag", tag)?;
-        self.input(Event::Protect { peer, tag })
+        self.input(Event::Protect { peer, tag })?;
+        let view = self.now_known(peer)?;
+        let refused = view.is_some_and(|view| view.last_reason == Some(Reason::PinLimit));
+        if refused {
+            let what = format!("{peer} is not protected");
+            return Err(NodeError::denied(what, Reason::PinLimit.as_str()).about(peer));
+        }
+        Ok(())
     }
 
     /// Takes one tag back.
@@ -204,13 +215,43 @@ impl Node {
     /// Connects to a peer now and holds it for good, within the pin budget: also when it can't be dialed at this moment.
     ///
     /// # Errors
-    /// `closed`.
+    /// `denied` with the manager's reason, for a peer that is banned or beyond the budget; `closed`.
     pub fn keep(&self, peer: PeerId) -> Result<(), NodeError> {
         self.input(Event::ConnectNow {
             peer,
             routes: Vec::new(),
             permanent: true,
-        })
+        })?;
+        let view = self.now_known(peer)?;
+        if view.as_ref().is_some_and(|view| view.pinned) {
+            return Ok(());
+        }
+        let reason = view.and_then(|view| view.last_reason);
+        let what = format!("{peer} is not held");
+        let cause = reason.unwrap_or(Reason::LimitReached).as_str();
+        Err(NodeError::denied(what, cause).about(peer))
+    }
+
+    /// What is known of a peer once the manager has seen everything.
+    fn now_known(&self, peer: PeerId) -> Result<Option<PeerView>, NodeError> {
+        let mut driver = self.open_driver()?;
+        driver.catch_up();
+        let view = driver.manager().peer(&peer);
+        Ok(view)
+    }
+}
+
+/// Takes back a dial that came to nothing.
+struct GiveUp(Option<(Node, PeerId)>);
+
+impl Drop for GiveUp {
+    fn drop(&mut self) {
+        if let Some((node, peer)) = self.0.take() {
+            let mut driver = node.lock();
+            if !driver.is_closed() {
+                driver.input(Event::GaveUp { peer });
+            }
+        }
     }
 }
 

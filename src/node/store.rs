@@ -1,4 +1,5 @@
-//! `store.query`: one page from one serving peer (api.md; store.md). The facade asks for the next ones.
+//! `store.query`, one page at a time, from one serving peer or, when it fails, from another; and `store.has` (api.md;
+//! store.md). The facade asks for the next pages.
 
 use std::time::Duration;
 
@@ -6,16 +7,25 @@ use libp2p::PeerId;
 use web_time::Instant;
 
 use super::config::STORE;
-use super::error::NodeError;
+use super::error::{ErrorCode, NodeError};
 use super::event::Received;
 use super::handle::{Node, request_id};
 use super::light_push::shard_option;
-use super::verdicts::{answer_of, error, outcome};
-use crate::manager::Outcome;
+use super::request::Asked;
+use super::verdicts::{answer_of, error};
+use crate::manager::ConnId;
+use crate::protocols::charge::{self, Circumstances};
 use crate::protocols::ids;
 use crate::protocols::message::MessageHash;
-use crate::protocols::store;
-use crate::protocols::verdict::{End, Protocol, Verdict};
+use crate::protocols::network::Network;
+use crate::protocols::store::{self, MAX_CONTENT_TOPICS, MAX_HASHES, MAX_PAGE, Position, Request};
+use crate::protocols::topic::PubsubTopic;
+use crate::protocols::verdict::{End, FailureClass, Protocol, Verdict};
+
+/// A server that does not answer is left for another after this time, if there is one.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a server may take for hashes alone (store.md, section 3).
+const HAS_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A query for one page.
 #[derive(Debug, Clone, Default)]
@@ -26,7 +36,7 @@ pub struct Query {
     pub shard: Option<u16>,
     /// From this time on, in nanoseconds since 1970.
     pub from_ns: Option<i64>,
-    /// Before this time, in nanoseconds since 1970.
+    /// Until this time, in nanoseconds since 1970.
     pub to_ns: Option<i64>,
     /// Just these messages; never together with topics or times.
     pub hashes: Vec<MessageHash>,
@@ -35,117 +45,359 @@ pub struct Query {
     /// Oldest pages first, instead of newest first.
     pub ascending: bool,
     /// Where the page before ended.
-    pub cursor: Option<MessageHash>,
-    /// Who gave the page before: preferred, because a cursor holds where its message is stored.
-    pub peer: Option<PeerId>,
+    pub position: Option<Position>,
 }
 
 /// One page.
 #[derive(Debug, Clone)]
 pub struct Page {
-    /// Its messages, oldest first whatever the direction.
+    /// Its messages, oldest first whatever the direction. Perhaps none, although there are more pages.
     pub messages: Vec<Received>,
     /// Where to go on; absent on the last page.
-    pub cursor: Option<MessageHash>,
+    pub position: Option<Position>,
     /// Who gave it.
     pub peer: PeerId,
 }
 
+/// What one server made of a query.
+struct Answered {
+    page: store::Page,
+    by_time: bool,
+}
+
 impl Node {
-    /// Asks one serving peer for one page. Every message is verified against its hash and the query.
+    /// One page, of the server that gave the page before or of another, which goes on where that one ended. Every message
+    /// is verified against its hash and the query.
     ///
     /// # Errors
     /// `invalid-options` for a query that servers would refuse; `not-started`, `closed`; `no-peer` when nobody serves
-    /// before `timeout`; else how that peer refused or failed.
+    /// before `timeout`, or all who do failed; `rejected` when the query is wrong; `busy`, `timeout`.
     pub async fn query(&self, query: Query, timeout: Duration) -> Result<Page, NodeError> {
         let begin = Instant::now();
+        let (request, shard) = self.store_request(&query)?;
+        let position = query.position;
+        let mut tried: Vec<PeerId> = Vec::new();
+        let mut failures: Vec<NodeError> = Vec::new();
+        let mut second_best: Option<Page> = None;
+        loop {
+            let left = timeout.saturating_sub(begin.elapsed());
+            // With somebody asked already, it is over as soon as nobody new serves.
+            let wait = if tried.is_empty() {
+                left
+            } else {
+                Duration::ZERO
+            };
+            let first = position.as_ref().map(|position| position.peer);
+            let found = self.store_server(shard, first, &tried, wait).await;
+            let (peer, conn, others) = match found {
+                Ok(found) => found,
+                Err(error) if error.code == ErrorCode::NoPeer && !tried.is_empty() => {
+                    return second_best.ok_or_else(|| self.exhausted(STORE, failures));
+                }
+                Err(error) => return Err(error),
+            };
+            tried.push(peer);
+            let left = timeout.saturating_sub(begin.elapsed());
+            let patience = if others { left.min(PATIENCE) } else { left };
+            let asked = self.page_of(peer, conn, &request, position.as_ref(), patience);
+            match asked.await? {
+                Ok(answered) => {
+                    let false_page = answered.page.fault.is_some();
+                    let page = delivered(answered, peer, position.as_ref(), &request);
+                    // What is true in it is worth having, once nobody else has the whole.
+                    if !false_page {
+                        return Ok(page);
+                    }
+                    second_best.get_or_insert(page);
+                }
+                Err(verdict) => {
+                    let failed = error(&verdict, peer);
+                    // Wrong for one server, wrong for all.
+                    if verdict.failure == FailureClass::Ours {
+                        return Err(failed);
+                    }
+                    failures.push(failed);
+                }
+            }
+        }
+    }
+
+    /// Which of these messages are stored. What one server does not have, another is asked for.
+    ///
+    /// # Errors
+    /// `not-started`, `closed`; `no-peer` when nobody serves before `timeout`, or all who do failed; `busy`, `timeout`.
+    pub async fn has(
+        &self,
+        hashes: &[MessageHash],
+        timeout: Duration,
+    ) -> Result<Vec<MessageHash>, NodeError> {
+        let begin = Instant::now();
+        let shard = self.open_driver()?.network.shards()[0];
+        let mut missing = hashes.to_vec();
+        missing.sort_unstable();
+        missing.dedup();
+        let mut stored = Vec::new();
+        let mut tried: Vec<PeerId> = Vec::new();
+        let mut failures: Vec<NodeError> = Vec::new();
+        while !missing.is_empty() {
+            let left = timeout.saturating_sub(begin.elapsed());
+            let wait = if tried.is_empty() {
+                left
+            } else {
+                Duration::ZERO
+            };
+            let found = self.store_server(shard, None, &tried, wait).await;
+            let (peer, conn, others) = match found {
+                Ok(found) => found,
+                Err(error) if error.code == ErrorCode::NoPeer && !tried.is_empty() => break,
+                Err(error) => return Err(error),
+            };
+            tried.push(peer);
+            let left = timeout.saturating_sub(begin.elapsed());
+            let patience = if others { left.min(PATIENCE) } else { left };
+            for part in missing.clone().chunks(MAX_HASHES) {
+                match self.presence(peer, conn, part, patience).await {
+                    Ok(found) => stored.extend(found),
+                    Err(error) if error.code == ErrorCode::Closed => return Err(error),
+                    Err(error) => {
+                        failures.push(error);
+                        break;
+                    }
+                }
+            }
+            missing.retain(|hash| !stored.contains(hash));
+        }
+        // That all who answered do not have them is an answer.
+        if failures.len() == tried.len() && !missing.is_empty() {
+            return Err(self.exhausted(STORE, failures));
+        }
+        Ok(stored)
+    }
+
+    /// Which of these messages, at most fifty, one server has.
+    pub(super) async fn presence(
+        &self,
+        peer: PeerId,
+        conn: ConnId,
+        hashes: &[MessageHash],
+        timeout: Duration,
+    ) -> Result<Vec<MessageHash>, NodeError> {
+        let request = Request {
+            request_id: request_id(),
+            message_hashes: hashes.iter().map(|hash| hash.0.to_vec()).collect(),
+            pagination_forward: true,
+            pagination_limit: Some(MAX_PAGE),
+            ..Request::default()
+        };
+        let asked = self.ask_store(peer, conn, &request, timeout.min(HAS_TIMEOUT));
+        let (asked, page, how) = asked.await?;
+        self.judge_page(asked, &page, how);
+        page.map(|page| {
+            page.messages
+                .into_iter()
+                .map(|stored| stored.hash)
+                .collect()
+        })
+        .map_err(|verdict| error(&verdict, peer))
+    }
+
+    /// The server for a page: `first`, if it serves and was not tried, else the best that was not; and whether there is
+    /// yet another.
+    async fn store_server(
+        &self,
+        shard: u16,
+        first: Option<PeerId>,
+        tried: &[PeerId],
+        wait: Duration,
+    ) -> Result<(PeerId, ConnId, bool), NodeError> {
+        let (peer, conn) = self.serving(STORE, shard, tried, wait).await?;
+        let mut others = self.lock().serving(STORE, shard);
+        others.retain(|(other, _)| !tried.contains(other));
+        let same = others.iter().find(|(other, _)| Some(*other) == first);
+        let (peer, conn) = same.copied().unwrap_or((peer, conn));
+        Ok((peer, conn, others.len() > 1))
+    }
+
+    /// One page of one server: by its cursor, or, when it does not know that, by time.
+    async fn page_of(
+        &self,
+        peer: PeerId,
+        conn: ConnId,
+        request: &Request,
+        position: Option<&Position>,
+        timeout: Duration,
+    ) -> Result<Result<Answered, Verdict>, NodeError> {
+        let begin = Instant::now();
+        let first = position.map_or_else(|| request.clone(), |at| at.by_cursor(request));
+        let (asked, page, how) = self.ask_store(peer, conn, &first, timeout).await?;
+        self.judge_page(asked, &page, how);
+        let lost = matches!(&page, Err(verdict) if verdict.failure == FailureClass::Lost);
+        let Some(position) = position.filter(|_| lost) else {
+            let by_time = false;
+            return Ok(page.map(|page| Answered { page, by_time }));
+        };
+        let left = timeout.saturating_sub(begin.elapsed());
+        let again = position.by_time(request);
+        let (asked, page, how) = self.ask_store(peer, conn, &again, left).await?;
+        self.judge_page(asked, &page, how);
+        let by_time = true;
+        Ok(page.map(|page| Answered { page, by_time }))
+    }
+
+    async fn ask_store(
+        &self,
+        peer: PeerId,
+        conn: ConnId,
+        request: &Request,
+        timeout: Duration,
+    ) -> Result<(Asked, Result<store::Page, Verdict>, Circumstances), NodeError> {
+        let asked = Asked {
+            peer,
+            conn,
+            requirement: STORE,
+            protocol: Protocol::StoreQuery,
+        };
+        let begin = Instant::now();
+        loop {
+            let now = super::platform::now().mono_ms;
+            let taken = self.open_driver()?.pace(peer, STORE).try_take(now);
+            let Err(wait) = taken else { break };
+            let left = timeout.saturating_sub(begin.elapsed());
+            let wait = Duration::from_millis(wait);
+            if wait >= left {
+                // It was not asked.
+                let slow = Verdict::of_end(Protocol::StoreQuery, End::Timeout);
+                let ours = Circumstances {
+                    ours: true,
+                    ..Circumstances::default()
+                };
+                return Ok((asked, Err(slow), ours));
+            }
+            super::platform::sleep(wait).await;
+        }
+        let mut request = request.clone();
+        request.request_id = request_id();
+        let left = timeout.saturating_sub(begin.elapsed());
+        let left = left.min(charge::timeout(asked.protocol));
+        let encode = |_: &str| request.encode();
+        let limit = store::MAX_RESPONSE;
+        let answer = self
+            .ask(asked, &[ids::STORE_QUERY], encode, limit, left)
+            .await?;
+        let page = answer_of(asked.protocol, answer.exchange).and_then(|bytes| {
+            let response = store::Response::decode(&bytes)
+                .map_err(|_| Verdict::of_end(asked.protocol, End::Undecodable))?;
+            store::interpret(&request, response)
+        });
+        Ok((asked, page, answer.how))
+    }
+
+    fn judge_page(&self, asked: Asked, page: &Result<store::Page, Verdict>, how: Circumstances) {
+        let result = match page {
+            Ok(page) => page.fault.as_ref().map_or(Ok(()), Err),
+            Err(verdict) => Err(verdict),
+        };
+        self.judge(asked, result, how);
+    }
+
+    /// The first page's request, and the shard that servers should have.
+    fn store_request(&self, query: &Query) -> Result<(Request, u16), NodeError> {
         let network = self.open_driver()?.network.clone();
-        let mut topics = query
-            .content_topics
-            .iter()
-            .map(|topic| {
-                network
-                    .shard_of(topic, query.shard)
-                    .map_err(|error| NodeError::option(shard_option(&error), error.to_string()))
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        topics.dedup();
-        if topics.len() > 1 {
+        let mut plan = plan(&network, &query.content_topics, query.shard)?;
+        if plan.len() > 1 {
             return Err(NodeError::option(
                 "contentTopics",
-                "the content topics of one query should lie on one shard",
+                "one page has at most ten content topics, all of one shard",
             ));
         }
-        let topic = topics.pop();
-        let request = store::Request {
+        let (topic, content_topics) = match plan.pop() {
+            Some((topic, topics)) => (Some(topic), topics),
+            None => (None, Vec::new()),
+        };
+        let request = Request {
             request_id: request_id(),
             include_data: true,
             pubsub_topic: topic.map(|topic| topic.to_string()),
-            content_topics: query.content_topics,
+            content_topics,
             time_start: query.from_ns,
             time_end: query.to_ns,
             message_hashes: query.hashes.iter().map(|hash| hash.0.to_vec()).collect(),
-            pagination_cursor: query.cursor.map(|hash| hash.0.to_vec()),
+            pagination_cursor: None,
             pagination_forward: query.ascending,
             pagination_limit: Some(query.page_size.unwrap_or(store::DEFAULT_PAGE)),
         };
         request
             .check()
             .map_err(|error| NodeError::option("query", error.to_string()))?;
-
         let shard = topic.map_or_else(|| network.shards()[0], |topic| topic.shard);
-        let same = query.peer.and_then(|peer| {
-            let serving = self.lock().serving(STORE, shard);
-            serving.into_iter().find(|(serving, _)| *serving == peer)
-        });
-        let (peer, conn) = match same {
-            Some(found) => found,
-            None => self.serving(STORE, shard, &[], timeout).await?,
-        };
-        let left = timeout.saturating_sub(begin.elapsed());
-        let (answer, _) = self
-            .ask(
-                conn,
-                &[ids::STORE_QUERY],
-                |_| request.encode(),
-                store::MAX_RESPONSE,
-                left,
-            )
-            .await?;
-        let page = answer_of(Protocol::StoreQuery, answer).and_then(|bytes| {
-            let response = store::Response::decode(&bytes)
-                .map_err(|_| Verdict::of_end(Protocol::StoreQuery, End::Undecodable))?;
-            store::interpret(&request, response)
-        });
-        match page {
-            Ok(page) => {
-                // False entries are left out; the true ones of the same page are still worth having.
-                self.report(
-                    peer,
-                    STORE,
-                    page.fault.as_ref().map_or(Outcome::Success, outcome),
-                );
-                Ok(Page {
-                    messages: page
-                        .messages
-                        .into_iter()
-                        .filter_map(|stored| {
-                            Some(Received {
-                                hash: stored.hash,
-                                message: stored.message?,
-                                pubsub_topic: stored.pubsub_topic?.parse().ok()?,
-                                peer,
-                            })
-                        })
-                        .collect(),
-                    cursor: page.cursor,
-                    peer,
-                })
-            }
-            Err(verdict) => {
-                self.report(peer, STORE, outcome(&verdict));
-                Err(error(&verdict, peer))
-            }
+        Ok((request, shard))
+    }
+
+    /// Splits content topics as queries need them: at most ten of one shard together (store.md, section 3).
+    ///
+    /// # Errors
+    /// `invalid-options` for what is no content topic, or has no shard.
+    pub fn query_plan(
+        &self,
+        content_topics: &[String],
+        shard: Option<u16>,
+    ) -> Result<Vec<Vec<String>>, NodeError> {
+        let network = self.open_driver()?.network.clone();
+        let plan = plan(&network, content_topics, shard)?.into_iter();
+        Ok(plan.map(|(_, topics)| topics).collect())
+    }
+}
+
+fn plan(
+    network: &Network,
+    content_topics: &[String],
+    shard: Option<u16>,
+) -> Result<Vec<(PubsubTopic, Vec<String>)>, NodeError> {
+    let mut plan: Vec<(PubsubTopic, Vec<String>)> = Vec::new();
+    for content_topic in content_topics {
+        let topic = network
+            .shard_of(content_topic, shard)
+            .map_err(|error| NodeError::option(shard_option(&error), error.to_string()))?;
+        let known = plan
+            .iter()
+            .any(|(other, topics)| *other == topic && topics.contains(content_topic));
+        if known {
+            continue;
         }
+        let room = plan
+            .iter_mut()
+            .find(|(other, topics)| *other == topic && topics.len() < MAX_CONTENT_TOPICS);
+        match room {
+            Some((_, topics)) => topics.push(content_topic.clone()),
+            None => plan.push((topic, vec![content_topic.clone()])),
+        }
+    }
+    Ok(plan)
+}
+
+/// A page as the caller gets it.
+fn delivered(
+    answered: Answered,
+    peer: PeerId,
+    before: Option<&Position>,
+    request: &Request,
+) -> Page {
+    let Answered { mut page, by_time } = answered;
+    let (position, _) = Position::after(&page, peer, before);
+    if let Some(before) = before.filter(|_| by_time) {
+        before.leave_out(request.pagination_forward, &mut page.messages);
+    }
+    let messages = page.messages.into_iter().filter_map(|stored| {
+        Some(Received {
+            hash: stored.hash,
+            message: stored.message?,
+            pubsub_topic: stored.pubsub_topic?.parse().ok()?,
+            peer,
+        })
+    });
+    Page {
+        messages: messages.collect(),
+        position,
+        peer,
     }
 }

@@ -39,11 +39,14 @@ pub(super) fn outcome(verdict: &Verdict) -> Outcome {
 /// What the caller hears of it.
 pub(super) fn error(verdict: &Verdict, peer: PeerId) -> NodeError {
     let code = match verdict.failure {
-        FailureClass::Ours | FailureClass::Unable | FailureClass::Lost => ErrorCode::Rejected,
+        FailureClass::Ours => ErrorCode::Rejected,
+        // It cannot; another peer may.
+        FailureClass::Unable | FailureClass::Lost | FailureClass::Absent => ErrorCode::NoPeer,
         FailureClass::Busy => ErrorCode::Busy,
         FailureClass::Broken if verdict.class == ExactClass::Timeout => ErrorCode::Timeout,
         FailureClass::Broken | FailureClass::Fault => ErrorCode::Protocol,
-        FailureClass::Absent => ErrorCode::Unsupported,
     };
-    NodeError::new(code, verdict.message.clone()).about(peer)
+    NodeError::new(code, verdict.message.clone())
+        .about(peer)
+        .because(verdict.failure.as_str())
 }

@@ -12,6 +12,7 @@
 //! | [`topic`], [`network`] | content topics, pubsub topics, sharding |
 //! | [`metadata`], [`peer_exchange`], [`lightpush`], [`filter`], [`store`] | one protocol each |
 //! | [`charge`] | whether the end of a request counts against the peer |
+//! | [`pace`] | how fast a server may be asked |
 //! | [`verdict`] | what a failed request means: for the request, for the peer, for the caller |
 //!
 //! Every request protocol has one entry point for an answer, called `interpret`; ends that give no answer (timeout,
@@ -26,6 +27,7 @@ pub mod lightpush;
 pub mod message;
 pub mod metadata;
 pub mod network;
+pub mod pace;
 pub mod peer_exchange;
 pub mod store;
 pub mod topic;

@@ -4,6 +4,7 @@ use libp2p::PeerId;
 use libp2p::swarm::ConnectionId;
 use litemap::LiteMap;
 
+use super::identify::Identity;
 use crate::manager::{ConnId, Metadata};
 
 /// One open connection.
@@ -11,6 +12,8 @@ use crate::manager::{ConnId, Metadata};
 pub(in crate::node) struct Connection {
     pub(in crate::node) peer: PeerId,
     pub(in crate::node) swarm_id: ConnectionId,
+    /// What identify said.
+    pub(super) identity: Identity,
     /// Whether identify came in: what is learnt before waits for it.
     pub(super) identified: bool,
     /// What metadata said while identify had not come in yet.
@@ -19,6 +22,8 @@ pub(in crate::node) struct Connection {
     pub(super) metadata_retried: bool,
     /// Identify failed: the reason of the close that follows.
     pub(super) identify_failed: bool,
+    /// We are closing it: what ends on it now ends by us.
+    pub(in crate::node) leaving: bool,
 }
 
 /// All of them.
@@ -39,10 +44,12 @@ impl Connections {
             Connection {
                 peer,
                 swarm_id,
+                identity: Identity::default(),
                 identified: false,
                 early_metadata: None,
                 metadata_retried: false,
                 identify_failed: false,
+                leaving: false,
             },
         );
         conn

@@ -9,6 +9,7 @@ mod candidates;
 mod connections;
 mod dns;
 mod exchange;
+mod identify;
 mod orders;
 mod push;
 mod swarm_events;
@@ -31,6 +32,8 @@ use super::config::{Bootstrap, NodeConfig};
 use super::error::NodeError;
 use super::event::{LogLevel, NodeEvent};
 use super::filter::Subscriptions;
+use super::light_push::{Echoes, Sent};
+use super::paces::Paces;
 use super::platform;
 use super::streams::{OpenError, Stream, StreamRequest};
 use crate::discovery::dialable::Page;
@@ -52,6 +55,12 @@ const MAX_DIAL_FAILURES: usize = 64;
 /// A stream that a call asked for, and what was agreed on.
 pub(super) type Opened = Result<(Stream, StreamProtocol), OpenError>;
 
+/// A stream that is being opened, for whoever waits for it.
+pub(super) struct Opening {
+    request: Option<StreamRequest>,
+    pub(super) opened: oneshot::Receiver<Opened>,
+}
+
 /// Why a stream is being opened.
 enum Purpose {
     /// To ask a new connection's metadata.
@@ -70,6 +79,7 @@ enum Done {
     PeerExchange(PeerId, u32, Exchange),
     Push(push::Frame),
     DrainOver(ConnId),
+    IdentityDue(ConnId),
     Look(dns::Look),
     DnsAddr(dns::Resolved),
 }
@@ -94,6 +104,15 @@ pub(super) struct Driver {
     pub(super) dial_failures: LiteMap<PeerId, (String, DialFailure)>,
     pub(super) subscriptions: Subscriptions,
     pub(super) asks: Asks,
+    /// How fast each server may be asked.
+    pub(super) paces: Paces,
+    /// What was sent lately, and what waits to be seen elsewhere.
+    pub(super) sent: Sent,
+    pub(super) echoes: Echoes,
+    /// The last timestamp that we gave to a message, in nanoseconds.
+    pub(super) last_stamp: i64,
+    /// The largest message of the network, encoded.
+    pub(super) max_message_bytes: usize,
     /// The manager's earliest deadline and a timer that fires then or before.
     timer: Option<(u64, BoxFuture<'static, ()>)>,
     /// Manager inputs that came up while its orders were carried out.
@@ -151,6 +170,11 @@ impl Driver {
             dial_failures: LiteMap::new(),
             subscriptions: Subscriptions::default(),
             asks: Asks::default(),
+            paces: Paces::default(),
+            sent: Sent::default(),
+            echoes: Echoes::default(),
+            last_stamp: 0,
+            max_message_bytes: config.max_message_bytes,
             timer: None,
             inputs: VecDeque::new(),
             waiting: Vec::new(),
@@ -208,6 +232,7 @@ impl Driver {
         self.connections = Connections::default();
         self.subscriptions = Subscriptions::default();
         self.asks = Asks::default();
+        self.paces = Paces::default();
         self.dns.stop();
         self.timer = None;
         self.inputs.clear();
@@ -222,25 +247,36 @@ impl Driver {
         self.wake();
     }
 
-    /// Tells the manager how a request ended.
-    pub(super) fn report(&mut self, peer: PeerId, requirement: RequirementId, outcome: Outcome) {
+    /// Tells the manager how a request ended, and whether that counts against the peer. Requests go through
+    /// [`Self::judge`]; what comes here directly was judged where it was seen.
+    pub(super) fn report(
+        &mut self,
+        peer: PeerId,
+        requirement: RequirementId,
+        outcome: Outcome,
+        charged: bool,
+    ) {
         self.input(Event::Report {
             peer,
             requirement,
             outcome,
-            charged: true,
+            charged,
         });
     }
 
     /// Opens a stream on a connection. The answer never fails to come, but the channel closes with the node.
-    pub(super) fn open(
-        &mut self,
-        conn: ConnId,
-        protocols: &[&'static str],
-    ) -> oneshot::Receiver<Opened> {
-        let (sender, receiver) = oneshot::channel();
-        self.open_for(conn, protocols, Purpose::Call(sender));
-        receiver
+    pub(super) fn open(&mut self, conn: ConnId, protocols: &[&'static str]) -> Opening {
+        let (sender, opened) = oneshot::channel();
+        let request = self.open_for(conn, protocols, Purpose::Call(sender));
+        Opening { request, opened }
+    }
+
+    /// Nobody waits for a stream any more: it need not be opened.
+    pub(super) fn take_back(&mut self, opening: Opening) {
+        let Opening { request, .. } = opening;
+        if let Some(request) = request {
+            self.openings.remove(&request);
+        }
     }
 
     /// Ends when something changed that a waiting call may care for; its channel closes with the node.
@@ -382,6 +418,12 @@ impl Driver {
         busy
     }
 
+    /// Has the manager see everything now, for a call that needs its answer at once.
+    pub(super) fn catch_up(&mut self) {
+        self.feed(platform::now());
+        self.wake();
+    }
+
     /// Keeps exactly one timer, for the manager's earliest deadline or the next look at the clocks.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
         let look = self.manager().clock_look_ms().unwrap_or(u64::MAX);
@@ -421,6 +463,7 @@ impl Driver {
             Done::Push(frame) => self.on_push(frame),
             // Gone by now, as a rule: then there is nothing to close.
             Done::DrainOver(conn) => self.close_connection(conn),
+            Done::IdentityDue(conn) => self.on_identity_due(conn),
             Done::Look(look) => self.on_look(look),
             Done::DnsAddr(resolved) => self.on_resolved(resolved),
         }

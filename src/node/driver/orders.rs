@@ -70,11 +70,10 @@ impl Driver {
                     self.dns.start();
                 }
             }
-            Command::QueryPeers { conn, peer, count } => self.open_for(
-                conn,
-                &[ids::PEER_EXCHANGE],
-                Purpose::PeerExchange(peer, count),
-            ),
+            Command::QueryPeers { conn, peer, count } => {
+                let purpose = Purpose::PeerExchange(peer, count);
+                self.open_for(conn, &[ids::PEER_EXCHANGE], purpose);
+            }
             Command::Drain {
                 conn,
                 reason,

@@ -53,14 +53,14 @@ impl Driver {
             Ok(None) => return,
             Err(error) => {
                 if error.kind() == std::io::ErrorKind::InvalidData {
-                    self.report(peer, FILTER, Outcome::Fault);
+                    self.report(peer, FILTER, Outcome::Fault, true);
                 }
                 return;
             }
         };
         let Ok(push) = MessagePush::decode(&bytes) else {
             // Dropping the stream resets it.
-            self.report(peer, FILTER, Outcome::Fault);
+            self.report(peer, FILTER, Outcome::Fault, true);
             return;
         };
         let now = platform::now().mono_ms;
@@ -73,7 +73,7 @@ impl Driver {
             Delivery::Dropped => {}
             Delivery::Unwanted(what) => {
                 self.log(LogLevel::Warn, "filter", format!("{peer}: {what}"));
-                self.report(peer, FILTER, Outcome::Fault);
+                self.report(peer, FILTER, Outcome::Fault, true);
             }
         }
         self.tasks.push(Box::pin(next_frame(peer, stream)));

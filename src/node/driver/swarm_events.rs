@@ -15,7 +15,7 @@ use crate::node::dialing::{close_cause, dial_failure};
 use crate::node::event::LogLevel;
 use crate::node::framed::{read_frame, write_frame};
 use crate::node::platform;
-use crate::node::streams::{self, OpenError, Stream};
+use crate::node::streams::{self, OpenError, Stream, StreamRequest};
 use crate::node::verdicts::answer_of;
 use crate::protocols::verdict::{End, Protocol, Verdict};
 use crate::protocols::{ids, metadata, peer_exchange};
@@ -133,18 +133,8 @@ impl Driver {
                 let Some(conn) = self.connections.named(connection_id) else {
                     return;
                 };
-                self.inputs.push_back(Event::Identified {
-                    conn,
-                    protocols: info.protocols.iter().map(ToString::to_string).collect(),
-                    agent: info.agent_version,
-                });
-                let Some(connection) = self.connections.get_mut(conn) else {
-                    return;
-                };
-                connection.identified = true;
-                if let Some(metadata) = connection.early_metadata.take() {
-                    self.inputs.push_back(Event::Metadata { conn, metadata });
-                }
+                let protocols = info.protocols.iter().map(ToString::to_string).collect();
+                self.identified(conn, (protocols, info.agent_version));
             }
             identify::Event::Error {
                 peer_id,
@@ -356,7 +346,12 @@ impl Driver {
     // --- helpers -----------------------------------------------------------------------------------------------------
 
     /// Opens a stream on a connection; on one that is gone the failure follows at once.
-    pub(super) fn open_for(&mut self, conn: ConnId, protocols: &[&'static str], purpose: Purpose) {
+    pub(super) fn open_for(
+        &mut self,
+        conn: ConnId,
+        protocols: &[&'static str],
+        purpose: Purpose,
+    ) -> Option<StreamRequest> {
         let target = self
             .connections
             .get(conn)
@@ -372,7 +367,7 @@ impl Driver {
                 .open(peer, connection, protocols);
             self.openings.insert(request, purpose);
             self.wake();
-            return;
+            return Some(request);
         }
         match purpose {
             Purpose::Call(answer) => drop(answer.send(Err(OpenError::ConnectionClosed))),
@@ -382,14 +377,15 @@ impl Driver {
             }
             Purpose::Metadata(_) => {}
         }
+        None
     }
 
     /// Ends one connection; the swarm reports when it is gone.
     pub(super) fn close_connection(&mut self, conn: ConnId) {
-        let target = self
-            .connections
-            .get(conn)
-            .map(|connection| (connection.peer, connection.swarm_id));
+        let target = self.connections.get_mut(conn).map(|connection| {
+            connection.leaving = true;
+            (connection.peer, connection.swarm_id)
+        });
         if let (Some((peer, connection)), Some(swarm)) = (target, &mut self.swarm) {
             swarm.behaviour_mut().streams.close(peer, connection);
         }

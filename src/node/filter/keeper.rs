@@ -8,7 +8,7 @@ use libp2p::PeerId;
 use web_time::Instant;
 
 use super::{Group, group};
-use crate::manager::{ConnId, Outcome, Reason};
+use crate::manager::{ConnId, Reason};
 use crate::node::config::FILTER;
 use crate::node::driver::within;
 use crate::node::error::{ErrorCode, NodeError};
@@ -16,7 +16,8 @@ use crate::node::event::{GapCause, NodeEvent, SubscriptionId, SubscriptionState}
 use crate::node::handle::{Node, request_id};
 use crate::node::light_push::shard_option;
 use crate::node::platform;
-use crate::node::verdicts::{answer_of, error, outcome};
+use crate::node::request::Asked;
+use crate::node::verdicts::{answer_of, error};
 use crate::protocols::filter::{self, MAX_CONTENT_TOPICS, Request};
 use crate::protocols::ids;
 use crate::protocols::verdict::{End, FailureClass, Protocol, Verdict};
@@ -307,25 +308,27 @@ impl Node {
         if !wait.is_zero() {
             platform::sleep(wait).await;
         }
-        let (answer, _) = self
-            .ask(
-                served.conn,
-                &[ids::FILTER_SUBSCRIBE],
-                |_| request.encode(),
-                filter::MAX_RESPONSE,
-                timeout,
-            )
+        let asked = Asked {
+            peer: served.peer,
+            conn: served.conn,
+            requirement: FILTER,
+            protocol: Protocol::FilterSubscribe,
+        };
+        let encode = |_: &str| request.encode();
+        let limit = filter::MAX_RESPONSE;
+        let answer = self
+            .ask(asked, &[ids::FILTER_SUBSCRIBE], encode, limit, timeout)
             .await?;
-        let result = answer_of(Protocol::FilterSubscribe, answer).and_then(|bytes| {
+        let result = answer_of(Protocol::FilterSubscribe, answer.exchange).and_then(|bytes| {
             let answer = filter::Response::decode(&bytes)
                 .map_err(|_| Verdict::of_end(Protocol::FilterSubscribe, End::Undecodable))?;
             filter::interpret(&request, &answer)
         });
-        self.report(
-            served.peer,
-            FILTER,
-            result.as_ref().map_or_else(outcome, |()| Outcome::Success),
-        );
+        let judged = match &result {
+            Ok(()) => Ok(()),
+            Err(verdict) => Err(verdict),
+        };
+        self.judge(asked, judged, answer.how);
         Ok(result)
     }
 

@@ -5,5 +5,6 @@ mod drain;
 mod enrollment;
 mod messages;
 mod peers;
+mod sending;
 mod wishes;
 mod world;

@@ -15,6 +15,7 @@ fn alone(change: impl FnOnce(&mut NodeConfig)) -> Result<Node, NodeError> {
         keypair: Keypair::generate_ed25519(),
         seed: [7; 32],
         network: Network::auto(1, 8).unwrap(),
+        max_message_bytes: lightkeeper::protocols::message::MAX_SIZE,
         bootstrap: Vec::new(),
         resolvers: Vec::new(),
         needs: Needs::default(),

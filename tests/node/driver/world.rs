@@ -57,6 +57,7 @@ impl World {
             keypair: Keypair::generate_ed25519(),
             seed: [7; 32],
             network: Network::auto(1, 8).unwrap(),
+            max_message_bytes: lightkeeper::protocols::message::MAX_SIZE,
             bootstrap: NodeConfig::parse_bootstrap(&[info.enrtree]).unwrap(),
             resolvers: vec![info.resolver],
             needs: Needs::default(),

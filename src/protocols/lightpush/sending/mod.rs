@@ -172,10 +172,39 @@ impl Sending {
             Err(verdict) => State::Failed(verdict),
         };
         let took = attempt.state == State::Accepted;
+        // Whoever takes it spreads it to the others, which refuse it as known when they get it from us as well.
+        self.known |= took;
+        if took {
+            for attempt in &mut self.attempts {
+                if matches!(&attempt.state, State::Failed(verdict) if verdict.class == ExactClass::NoRelayPeers)
+                {
+                    attempt.state = State::Accepted;
+                }
+            }
+        }
         if !took {
             self.again_at = now.saturating_add(ROUND_MS << self.round);
         }
         took
+    }
+
+    /// It was taken and spread no farther: one server more is asked, as long as there is time.
+    pub fn one_more(&mut self) {
+        let taken = self.accepted().count();
+        self.min = taken + 1;
+        self.peers = taken + 1;
+        self.over = None;
+    }
+
+    /// When it is over for the caller.
+    pub fn deadline(&self) -> u64 {
+        self.deadline
+    }
+
+    /// Whether another server would be asked if there was one.
+    pub fn wants_more(&self) -> bool {
+        self.over.is_none()
+            && self.attempts.iter().filter(|one| one.promises()).count() < self.peers
     }
 
     /// Whether no request is open.
@@ -186,7 +215,7 @@ impl Sending {
             .any(|one| matches!(one.state, State::Open { .. }))
     }
 
-    /// Who took it.
+    /// Who took it, or knew it already.
     pub fn accepted(&self) -> impl Iterator<Item = PeerId> {
         let took = |one: &&Attempt| one.state == State::Accepted;
         self.attempts.iter().filter(took).map(|one| one.peer)

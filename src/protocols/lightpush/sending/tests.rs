@@ -73,7 +73,7 @@ fn who_fails_is_followed_by_somebody_who_was_not_asked() {
     asked(&mut sending, NOW, &all);
     assert!(!sending.answered(NOW, peer(1), end(End::Reset)));
     assert_eq!(asked(&mut sending, NOW, &all), [peer(3)]);
-    assert!(!sending.answered(NOW, peer(3), status(503, "")));
+    assert!(!sending.answered(NOW, peer(3), status(500, "")));
     assert_eq!(asked(&mut sending, NOW, &all), [peer(4)]);
     sending.answered(NOW, peer(2), ok());
     sending.answered(NOW, peer(4), ok());
@@ -184,13 +184,22 @@ fn bytes_that_were_accepted_before_are_known_already() {
 }
 
 #[test]
-fn a_refusal_with_two_meanings_beside_an_acceptance_may_mean_known() {
-    let mut sending = Sending::new(2, 2, false, DEADLINE);
+fn a_refusal_with_two_meanings_beside_an_acceptance_means_known() {
     let two = [free(1), free(2)];
-    asked(&mut sending, NOW, &two);
-    sending.answered(NOW, peer(1), ok());
-    assert!(!sending.answered(NOW, peer(2), status(505, "")));
-    assert!(sending.may_be_known());
+    for first in [1, 2] {
+        let mut sending = Sending::new(2, 2, false, DEADLINE);
+        asked(&mut sending, NOW, &two);
+        let mut answers = [(peer(1), ok()), (peer(2), status(505, ""))];
+        if first == 2 {
+            answers.reverse();
+        }
+        for (peer, answer) in answers {
+            sending.answered(NOW, peer, answer);
+        }
+        assert_eq!(sending.next(NOW, &two), Step::Over(Over::Accepted));
+        assert_eq!(sending.accepted().count(), 2);
+        assert!(sending.may_be_known());
+    }
 
     let mut sending = Sending::new(2, 1, false, DEADLINE);
     asked(&mut sending, NOW, &two);
@@ -198,6 +207,22 @@ fn a_refusal_with_two_meanings_beside_an_acceptance_may_mean_known() {
     assert!(sending.may_be_known(), "the other has not answered");
     sending.answered(NOW, peer(2), status(505, ""));
     assert!(!sending.may_be_known(), "nobody took it");
+}
+
+#[test]
+fn what_was_taken_and_not_seen_goes_to_one_server_more() {
+    let mut sending = Sending::new(1, 1, false, DEADLINE);
+    let all = [free(1), free(2)];
+    asked(&mut sending, NOW, &all);
+    assert!(!sending.wants_more());
+    sending.answered(NOW, peer(1), ok());
+    assert_eq!(sending.next(NOW, &all), Step::Over(Over::Accepted));
+    sending.one_more();
+    assert!(sending.wants_more());
+    assert_eq!(asked(&mut sending, NOW + 5_000, &all), [peer(2)]);
+    sending.answered(NOW + 5_000, peer(2), ok());
+    assert_eq!(sending.next(NOW + 5_000, &all), Step::Over(Over::Accepted));
+    assert_eq!(sending.accepted().count(), 2);
 }
 
 #[test]
