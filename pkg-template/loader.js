@@ -3,16 +3,18 @@
 import { instantiate } from "./glue.js";
 import { LightNodeError } from "./errors.js";
 import { Instance } from "./instance.js";
+import { parseUrl } from "./options.js";
 
 /** @typedef {URL | string | Response | BufferSource | WebAssembly.Module} Source */
 
-/** @type {Promise<WebAssembly.Module> | undefined} */
+/** @type {{ source: Source, module: Promise<WebAssembly.Module> } | undefined} */
 let compiling;
 /** @type {Promise<Instance> | undefined} */
 let current;
 
 /**
- * Loads and compiles the wasm, once; later calls await the first. One that failed may be tried again.
+ * Loads and compiles the wasm, once; later calls await the first, and may not name another source. A load that failed may
+ * be tried again.
  *
  * @param {Source} [source] the wasm, or where it is; by default `lightkeeper_bg.wasm` beside this file
  * @returns {Promise<void>}
@@ -43,20 +45,41 @@ export async function load() {
   return /** @type {Promise<Instance>} */ (current);
 }
 
-/** @param {Source} [source] */
+/** @param {Source} [source] by default what is loaded already */
 function compileOnce(source) {
-  compiling ??= compile(source).catch((error) => {
-    compiling = undefined;
-    throw error;
-  });
-  return compiling;
+  if (compiling && source !== undefined && place(source) !== place(compiling.source)) {
+    const message = `source should be given before anything is loaded, and only once: the wasm was taken from ${show(compiling.source)}`;
+    throw new LightNodeError("invalid-options", message, { option: "source" });
+  }
+  if (!compiling) {
+    const from = source ?? new URL("./lightkeeper_bg.wasm", import.meta.url);
+    const begun = { source: from, module: compile(from) };
+    compiling = begun;
+    begun.module.catch(() => {
+      if (compiling === begun) compiling = undefined;
+    });
+  }
+  return compiling.module;
 }
 
 /**
- * @param {Source} [source]
+ * What tells one source from another: of a place its full address, else the thing itself.
+ *
+ * @param {Source} source
+ */
+function place(source) {
+  if (typeof source !== "string" && !(source instanceof URL)) return source;
+  return parseUrl(String(source), globalThis.location?.href)?.href ?? source;
+}
+
+/** @param {Source} source */
+const show = (source) => (typeof source === "string" || source instanceof URL ? String(source) : "the bytes or the response that was given");
+
+/**
+ * @param {Source} source
  * @returns {Promise<WebAssembly.Module>}
  */
-async function compile(source = new URL("./lightkeeper_bg.wasm", import.meta.url)) {
+async function compile(source) {
   if (source instanceof WebAssembly.Module) return source;
   let from = "the given source";
   try {

@@ -33,7 +33,7 @@ function policyOf(choose) {
 
 /** @type {Readonly<ResolvedOptions>} */
 export const DEFAULTS = freeze({
-  network: { clusterId: 1, numShardsInCluster: 8 },
+  network: { clusterId: 1, numShardsInCluster: 8, maxMessageBytes: 150 * 1024 },
   bootstrap: [],
   // Two operators, so that neither can keep a page from finding its peers.
   resolvers: ["https://cloudflare-dns.com/dns-query", "https://dns.google/dns-query"],
@@ -68,6 +68,9 @@ const LOG_LEVELS = ["off", "error", "warn", "info", "debug"];
 const LOG_FUNCTION_LEVEL = "debug";
 /** Node records name shards in a bit field of 1,024. */
 const MAX_SHARDS = 1024;
+/** Between these lies every network's largest message; a page has no room for larger ones. */
+const MIN_MESSAGE_BYTES = 1024;
+const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 
 // --- LightNodeOptions -------------------------------------------------------------------------------------------------
 
@@ -76,20 +79,22 @@ const MAX_SHARDS = 1024;
  * @returns {Network}
  */
 function checkNetwork(network) {
-  const { clusterId, shards, numShardsInCluster } = /** @type {Record<string, unknown>} */ (
-    checkKeys("network", network, ["clusterId", "shards", "numShardsInCluster"])
+  const { shards, numShardsInCluster, ...rest } = /** @type {Record<string, unknown>} */ (
+    checkKeys("network", network, ["clusterId", "shards", "numShardsInCluster", "maxMessageBytes"])
   );
-  const cluster = checkInteger("network.clusterId", clusterId, 0, MAX_U16);
+  const clusterId = checkInteger("network.clusterId", rest.clusterId, 0, MAX_U16);
+  const bytes = rest.maxMessageBytes ?? DEFAULTS.network.maxMessageBytes;
+  const maxMessageBytes = checkInteger("network.maxMessageBytes", bytes, MIN_MESSAGE_BYTES, MAX_MESSAGE_BYTES);
   if ((shards === undefined) === (numShardsInCluster === undefined)) {
     fail("network", "{ clusterId, numShardsInCluster } or { clusterId, shards }, with one of the two", network);
   }
   if (shards === undefined) {
-    return { clusterId: cluster, numShardsInCluster: checkInteger("network.numShardsInCluster", numShardsInCluster, 1, MAX_SHARDS) };
+    return { clusterId, numShardsInCluster: checkInteger("network.numShardsInCluster", numShardsInCluster, 1, MAX_SHARDS), maxMessageBytes };
   }
   if (!Array.isArray(shards) || shards.length === 0) fail("network.shards", "an array of at least one shard", shards);
   shards.forEach((shard, index) => checkInteger(`network.shards[${index}]`, shard, 0, MAX_SHARDS - 1));
   if (new Set(shards).size < shards.length) fail("network.shards", "an array without doubles", shards);
-  return { clusterId: cluster, shards: [...shards] };
+  return { clusterId, shards: [...shards], maxMessageBytes };
 }
 
 const BOOTSTRAP = [
@@ -109,10 +114,13 @@ function checkBootstrap(text, index) {
   if (!kind.shape.test(text)) fail(option, kind.what, text);
 }
 
-/** @param {string} text */
-export function parseUrl(text) {
+/**
+ * @param {string} text
+ * @param {string} [base]
+ */
+export function parseUrl(text, base) {
   try {
-    return new URL(text);
+    return new URL(text, base);
   } catch {
     return undefined;
   }

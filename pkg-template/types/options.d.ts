@@ -40,9 +40,13 @@ export interface ResolvedOptions {
 }
 
 /** Static sharding names the shards; autosharding counts them and finds the shard of each content topic. */
-export type Network =
+export type Network = (
   | { readonly clusterId: number; readonly shards: readonly number[] }
-  | { readonly clusterId: number; readonly numShardsInCluster: number };
+  | { readonly clusterId: number; readonly numShardsInCluster: number }
+) & {
+  /** The largest message that its relays pass on, 1,024 to 16,777,216 bytes. Default: 153,600 (150 KiB). */
+  readonly maxMessageBytes?: number;
+};
 
 /** A service of this package that peers are held for. */
 export type ServiceName = "lightPush" | "filter" | "store";
@@ -90,7 +94,7 @@ export interface LogRecord {
 export interface CallOptions {
   /** Aborts the call, which then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
-  /** How long it may take. Default: 10,000 for `send`, `subscribe` and each page of `query`. */
+  /** How long it may take. Default: 10,000 for `send`, `subscribe`, and each request of `query` and `has`. */
   readonly timeoutMs?: number;
 }
 

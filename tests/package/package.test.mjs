@@ -120,9 +120,27 @@ test("init takes a place, asks for it once, and may be tried again after a failu
   await assert.rejects(init(at("/gone.wasm")), (error) => code("unsupported")(error) && /gone\.wasm: HTTP status 404/.test(error.message));
   await assert.rejects(init(at("/page.wasm")), (error) => /text\/html/.test(error.message) && /init\(url\)/.test(error.message));
   await assert.rejects(init(new Uint8Array([1, 2, 3])), code("unsupported"));
-  await Promise.all([init(new URL(at("/good.wasm"))), init(at("/other.wasm"))]);
+  await Promise.all([init(new URL(at("/good.wasm"))), init(at("/good.wasm")), init()]);
   await init();
   assert.deepEqual(asked, ["/gone.wasm", "/page.wasm", "/good.wasm"]);
+});
+
+test("init refuses another source once a load has begun, and says which was taken", async (context) => {
+  const bytes = wasmBytes();
+  const { init } = await importFrom(pack(context));
+  const refused = (error) => code("invalid-options")(error) && error.option === "source";
+  const loading = init(bytes);
+  await assert.rejects(init("https://example.org/other.wasm"), refused);
+  await loading;
+  await assert.rejects(init(new Uint8Array(bytes)), refused);
+  await Promise.all([init(), init(bytes)]);
+
+  const fresh = await importFrom(pack(context));
+  pretendPage(context);
+  await fresh.createLightNode().catch(() => {});
+  await fresh.init("file:///nowhere.wasm").catch(() => {});
+  await fresh.init(wasmBytes());
+  await assert.rejects(fresh.init("https://example.org/other.wasm"), (error) => refused(error) && /the bytes/.test(error.message));
 });
 
 // --- a real instance --------------------------------------------------------------------------------------------------
