@@ -1,17 +1,20 @@
 /**
  * Checks the arguments of the node's methods.
  *
- * @import { EnrollSpec, Network, OutgoingMessage, ReadyOptions, RequirementName, StoreQuery } from "./index.js"
+ * @import { EnrollSpec, Network, OutgoingMessage, ReadyOptions, RequirementName, SendOptions, StoreQuery, SubscribeOptions } from "./index.js"
  */
 
 import { MAX_U16, checkFunction, checkInteger, checkKeys, checkSignal, checkText, checkTexts, fail } from "./check.js";
 import { parseUrl, resolveNeed } from "./options.js";
 
-/** A filter request of more content topics, or a paged history query of more, is refused by servers. */
+/** A filter request of more content topics is refused by servers. */
 const MAX_FILTER_TOPICS = 100;
-const MAX_STORE_TOPICS = 10;
-/** Must fit one page. */
-const MAX_HASHES = 50;
+/** A query is split into what servers take; with more than these it would keep them busy for minutes. */
+const MAX_STORE_TOPICS = 1000;
+const MAX_HASHES = 1000;
+/** To how many peers a message goes at once, or from how many messages come. */
+const MAX_PEERS = 8;
+const DEFAULT_SEND_PEERS = 2;
 const MAX_PAGE = 100;
 const DEFAULT_PAGE = 20;
 /** `setTimeout` fires at once above this. */
@@ -221,22 +224,58 @@ function checkShard(network, shard) {
  * @param {OutgoingMessage} message
  */
 export function checkMessage(network, message) {
-  const { contentTopic, payload, ephemeral, timestamp, shard } = checkKeys("message", message, ["contentTopic", "payload", "ephemeral", "timestamp", "shard"]);
+  const { contentTopic, payload: given, ephemeral, timestamp, shard } = checkKeys("message", message, ["contentTopic", "payload", "ephemeral", "timestamp", "shard"]);
   checkText("contentTopic", contentTopic);
   // Not `instanceof`: bytes may come from another frame of the page. Servers refuse an empty payload.
-  if (Object.prototype.toString.call(payload) !== "[object Uint8Array]" || payload.length === 0) fail("payload", "a Uint8Array that is not empty", payload);
-  if (ephemeral !== undefined && typeof ephemeral !== "boolean") fail("ephemeral", "true or false", ephemeral);
+  if (Object.prototype.toString.call(given) !== "[object Uint8Array]") fail("payload", "a Uint8Array that is not empty", given);
+  // A copy, of this frame's own kind: the caller may use his buffer again at once, and the wasm knows no other frames.
+  const payload = new Uint8Array(given);
+  if (payload.length === 0) fail("payload", "a Uint8Array that is not empty", given);
   if (timestamp !== undefined) checkInteger("timestamp", timestamp, 0, Number.MAX_SAFE_INTEGER);
-  return { contentTopic, payload, ephemeral, timestamp, shard: checkShard(network, shard) };
+  return { contentTopic, payload, ephemeral: checkFlag("ephemeral", ephemeral, false), timestamp, shard: checkShard(network, shard) };
+}
+
+/**
+ * @param {string} option
+ * @param {unknown} value
+ * @param {boolean} otherwise
+ */
+function checkFlag(option, value, otherwise) {
+  if (value === undefined) return otherwise;
+  return typeof value === "boolean" ? value : fail(option, "true or false", value);
+}
+
+/** @param {SendOptions} options */
+export function checkSend({ peers, min = 1, confirm }) {
+  const most = peers === undefined ? MAX_PEERS : checkInteger("peers", peers, 1, MAX_PEERS);
+  const least = checkInteger("min", min, 1, most);
+  return { peers: peers ?? Math.max(DEFAULT_SEND_PEERS, least), min: least, confirm: checkFlag("confirm", confirm, false) };
 }
 
 /**
  * @param {Network} network
  * @param {readonly string[]} contentTopics
- * @param {number | undefined} shard
+ * @param {SubscribeOptions} [options]
  */
-export function checkSubscription(network, contentTopics, shard) {
-  return { contentTopics: checkTexts("contentTopics", contentTopics, "content topics", MAX_FILTER_TOPICS), shard: checkShard(network, shard) };
+export function checkSubscription(network, contentTopics, { shard, peers, catchUp } = {}) {
+  return {
+    contentTopics: checkTexts("contentTopics", contentTopics, "content topics", MAX_FILTER_TOPICS),
+    shard: checkShard(network, shard),
+    // Left out: as many as the node wants for `filter`.
+    peers: peers === undefined ? undefined : checkInteger("peers", peers, 1, MAX_PEERS),
+    catchUp: checkFlag("catchUp", catchUp, true),
+  };
+}
+
+/**
+ * @param {readonly string[]} hashes
+ * @returns {string[]} each as the wasm has it
+ */
+export function checkHashes(hashes) {
+  return checkTexts("hashes", hashes, "message hashes", MAX_HASHES).map((hash, index) => {
+    if (!/^(0x)?[0-9a-f]{64}$/i.test(hash)) fail(`hashes[${index}]`, "64 characters of hex", hash);
+    return hash.replace(/^0x/i, "").toLowerCase();
+  });
 }
 
 /**
@@ -265,16 +304,12 @@ export function checkQuery(network, query) {
   if (limit !== undefined) checkInteger("limit", limit, 1, Number.MAX_SAFE_INTEGER);
   // A look-up by hash and a search are different requests; servers need not accept a mixture.
   if ((hashes === undefined) === (contentTopics === undefined)) fail("query", "{ contentTopics, … } or { hashes }, with one of the two", query);
-  if (hashes !== undefined) {
-    if (from !== undefined || to !== undefined) fail("hashes", "given without from and to", hashes);
-    checkTexts("hashes", hashes, "message hashes", MAX_HASHES).forEach((hash, index) => {
-      if (!/^(0x)?[0-9a-f]{64}$/i.test(hash)) fail(`hashes[${index}]`, "64 characters of hex", hash);
-    });
-  }
+  if (hashes !== undefined && (from !== undefined || to !== undefined)) fail("hashes", "given without from and to", hashes);
   return {
     request: {
-      contentTopics: contentTopics && checkTexts("contentTopics", contentTopics, "content topics", MAX_STORE_TOPICS),
-      hashes: hashes?.map((hash) => hash.replace(/^0x/i, "").toLowerCase()),
+      // Twice the same is once: what is split and merged again must not come twice.
+      contentTopics: contentTopics && [...new Set(checkTexts("contentTopics", contentTopics, "content topics", MAX_STORE_TOPICS))],
+      hashes: hashes && [...new Set(checkHashes(hashes))],
       from,
       to,
       order,

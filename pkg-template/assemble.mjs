@@ -15,8 +15,8 @@ import { TYPE_FILES, publicUnions } from "./unions.mjs";
 const TEMPLATE = fileURLToPath(new URL(".", import.meta.url));
 const ROOT = join(TEMPLATE, "..");
 const FACADE = [
-  "index.js", "index.d.ts", "arguments.js", "check.js", "connections.js", "enrollment.js", "enrollments.js", "errors.js", "instance.js", "lifecycle.js",
-  "loader.js", "mailbox.js", "node.js", "options.js", "policy.js", "policy.d.ts", "services.js", "streams.js", "subscription.js",
+  "index.js", "index.d.ts", "arguments.js", "check.js", "connections.js", "enrollment.js", "enrollments.js", "errors.js", "history.js", "instance.js", "lifecycle.js",
+  "loader.js", "mailbox.js", "merge.js", "node.js", "options.js", "policy.js", "policy.d.ts", "services.js", "streams.js", "subscription.js", "turn.js",
   ...TYPE_FILES.map((file) => `types/${file}`),
 ];
 const LICENSES = ["LICENSE-APACHE", "LICENSE-MIT"];

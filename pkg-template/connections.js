@@ -5,17 +5,39 @@
  * @import { Lifecycle } from "./lifecycle.js"
  */
 
-import { checkLifetime, checkPeerId } from "./arguments.js";
+import { checkCall, checkLifetime, checkPeerId } from "./arguments.js";
+import { orAbort } from "./lifecycle.js";
 import { resolveByTransport } from "./options.js";
 
 /** @param {Lifecycle} life */
 export function makeConnections(life) {
+  /** Stops that are not through. */
+  let stopping = 0;
+
+  /** @param {{ signal?: AbortSignal }} [options] */
+  async function stop(options) {
+    const { signal } = checkCall(options, []);
+    signal?.throwIfAborted();
+    stopping++;
+    const stopped = life.call("connectionsStop").finally(() => stopping--);
+    // What was begun goes on when the waiting is aborted.
+    await orAbort(stopped, signal);
+  }
+
   return Object.freeze({
     start() {
       life.throwUnlessRunning();
-      life.order("connectionsStart");
+      // An order would overtake a stop of this same turn.
+      if (stopping > 0) life.call("connectionsStart").catch(() => {});
+      else life.order("connectionsStart");
     },
-    stop: () => life.order("connectionsStop"),
+    /** @param {{ signal?: AbortSignal }} [options] */
+    stop(options) {
+      const stopped = stop(options);
+      // Nobody has to wait for it.
+      stopped.catch(() => {});
+      return stopped;
+    },
     pause: () => life.order("connectionsPause"),
     resume: () => life.order("connectionsResume"),
     /** @param {{ readonly [Name in Transport]?: number }} limits */

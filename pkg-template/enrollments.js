@@ -58,9 +58,10 @@ export class Enrollments {
    */
   #desk(id) {
     return {
-      accept: () => this.#life.order("acceptOffer", { enrollment: id }),
+      // Its time may have run out a moment ago, which accepted it.
+      accept: () => this.#life.giveBack("acceptOffer", { enrollment: id }),
       withdraw: () => {
-        this.#life.order("withdraw", { enrollment: id });
+        this.#life.giveBack("withdraw", { enrollment: id });
         this.#end(id, "hung-up");
       },
       lock: (peer, options) => this.#lock(id, peer, options),
@@ -108,7 +109,7 @@ export class Enrollments {
         },
         release: () => {
           this.#locks.delete(id);
-          if (this.#life.isOpen) this.#life.order("unlock", { lock: id });
+          this.#life.giveBack("unlock", { lock: id });
         },
       });
       this.#locks.set(id, { ...made, owner });
@@ -129,7 +130,7 @@ export class Enrollments {
     const register = (/** @type {{ burst: number, slots: number }} */ { burst: id, slots: granted }) => {
       const made = makeBurst(granted, () => {
         if (!this.#bursts.delete(id)) return;
-        this.#life.order("burstClose", { burst: id });
+        this.#life.giveBack("burstClose", { burst: id });
         made.end();
       });
       this.#bursts.set(id, { ...made, owner });
@@ -174,7 +175,7 @@ export class Enrollments {
     if (!enrolled?.score) return;
     try {
       const scores = usableScores(await enrolled.score(peers), peers);
-      if (this.#enrolled.get(id) === enrolled && this.#life.isOpen) this.#life.order("scores", { enrollment: id, round, scores });
+      if (this.#enrolled.get(id) === enrolled) this.#life.giveBack("scores", { enrollment: id, round, scores });
     } catch (error) {
       reportError(error);
     }

@@ -19,6 +19,13 @@ export class LightNodeError extends Error {
 }
 
 /**
+ * An error as the wasm has it: plain data.
+ *
+ * @typedef {{ code: ErrorCode, message: string, cause?: unknown, peer?: string, address?: string, option?: string, tried?: Plain[] }} Plain
+ *   `tried`: the last error of each peer that was asked
+ */
+
+/**
  * What the wasm throws and replies is plain data, `{ code, message, … }`; anything else passes through unchanged.
  *
  * @param {unknown} error
@@ -26,6 +33,7 @@ export class LightNodeError extends Error {
  */
 export function fromWasm(error) {
   if (error === null || typeof error !== "object" || error instanceof Error || !("code" in error)) return error;
-  const { code, message, ...details } = /** @type {{ code: ErrorCode, message: string, cause?: unknown }} */ (error);
+  const { code, message, tried, ...details } = /** @type {Plain} */ (error);
+  if (tried) details.cause = new AggregateError(tried.map(fromWasm), "the last error of each peer that was tried");
   return new LightNodeError(code, message, details);
 }

@@ -3,7 +3,7 @@
 
 import type { EnrollSpec, Enrollment } from "./types/enrollment.js";
 import type { LightNodeEventMap, NodeEvent } from "./types/events.js";
-import type { Message, OutgoingMessage, SendReport, StoreQuery, Subscription } from "./types/messages.js";
+import type { Message, OutgoingMessage, SendOptions, SendReport, StoreQuery, SubscribeOptions, Subscription } from "./types/messages.js";
 import type {
   CallOptions,
   LightNodeOptions,
@@ -24,7 +24,7 @@ import type {
   Stats,
   Transport,
 } from "./types/peers.js";
-import type { ErrorCode, Reason } from "./types/reasons.js";
+import type { DialFailure, ErrorCode, LockDenial, Reason } from "./types/reasons.js";
 
 export type { Policy } from "./policy.js";
 export type * from "./types/enrollment.js";
@@ -35,11 +35,12 @@ export type * from "./types/peers.js";
 export type * from "./types/reasons.js";
 
 /**
- * Loads and compiles the wasm. Memoised, and implied by {@link createLightNode}: call it to load early, or to say where
- * the wasm is. A load that failed may be tried again.
+ * Loads and compiles the wasm. Memoised, and implied by {@link createLightNode}: call it to load early, or, before the
+ * first node, to say where the wasm is. A load that failed may be tried again.
  *
- * @param source the wasm or its place; by default `lightkeeper_bg.wasm` beside this module
- * @throws LightNodeError `unsupported` when it cannot be loaded
+ * @param source the wasm or its place; by default `lightkeeper_bg.wasm` beside this module, or what is loaded already
+ * @throws LightNodeError `unsupported` when it cannot be loaded; `invalid-options` when it was taken, or is being taken,
+ *   from another source
  */
 export function init(source?: URL | string | Response | BufferSource | WebAssembly.Module): Promise<void>;
 
@@ -66,7 +67,7 @@ export class LightNode extends EventTarget {
   /** Our peer id; a fresh one for each node. */
   readonly peerId: string;
 
-  /** Begins to connect. Idempotent; starts and stops are carried out in turn. */
+  /** Begins to connect. Idempotent; starts and stops are carried out in turn. Also ends what {@link Connections.stop} and `pause` began. */
   start(options?: Pick<CallOptions, "signal">): Promise<void>;
   /** Closes every connection and ends discovery; what is known of peers is kept. Idempotent. */
   stop(options?: Pick<CallOptions, "signal">): Promise<void>;
@@ -122,19 +123,31 @@ export class LightNode extends EventTarget {
    */
   enroll(spec: EnrollSpec, options?: Pick<CallOptions, "signal">): Promise<Enrollment>;
 
-  /** `banned` closes the connection and bars the peer until another priority is set. The others say whom to dial first among equals. */
+  // Each of these is done when it returns, or throws a LightNodeError and has changed nothing.
+
+  /**
+   * `banned` closes the connection and bars the peer until another priority is set. The others say whom to dial first among equals.
+   *
+   * @throws LightNodeError `denied`, with the {@link Reason} as `cause`
+   */
   setPriority(id: string, priority: Priority): void;
   /**
    * Adds an address that you know; it is kept before those that others claim. With or without `/p2p/…` at its end. Dials nobody.
    *
-   * @throws LightNodeError `invalid-options`: not the multiaddr of a WebSocket, or of another peer
+   * @throws LightNodeError `invalid-options`: not the multiaddr of a WebSocket, or of another peer; `denied`: this page may
+   *   not dial it (`not-allowed`), or the peer is unknown and cannot be taken in
    */
   addRoute(id: string, address: string): void;
   /** Drops an address. An open connection stays. */
   removeRoute(id: string, address: string): void;
   /** Drops all that is known of a peer, and closes its connection. A ban stays. */
   forget(id: string): void;
-  /** Keeps the peer's connection, while there is one, as long as this tag stands. Dials nobody. Idempotent for each tag. */
+  /**
+   * Keeps the peer's connection, while there is one, as long as this tag stands. Dials nobody. Idempotent for each tag.
+   *
+   * @throws LightNodeError `denied`, with the {@link Reason} as `cause`: too many peers are held (`pin-limit`), or nobody is
+   *   known by that id
+   */
   protect(id: string, tag: string): void;
   /** Takes a tag of {@link protect} back. */
   unprotect(id: string, tag: string): void;
@@ -147,7 +160,10 @@ export class LightNode extends EventTarget {
   tag(id: string, name: string, hint: { readonly value: number; readonly ttlMs?: number }): void;
   /**
    * Connects now, and permanently: remembered while the node is stopped or offline, dialed again for ever. Ends with
-   * {@link hangUp}, {@link forget} or a ban. The node's own limit of such peers (half of the connections) refuses the rest.
+   * {@link hangUp}, {@link forget} or a ban.
+   *
+   * @throws LightNodeError `denied`, with the {@link Reason} as `cause`: the node's own limit of such peers (half of the
+   *   connections) is reached (`pin-limit`), or the peer may not be dialed
    */
   keep(id: string): void;
   /**
@@ -155,7 +171,7 @@ export class LightNode extends EventTarget {
    *
    * @param target a multiaddr that ends in `/p2p/…`, a node record, or the id of a known peer. An address that is given is
    *   dialed before those known.
-   * @throws LightNodeError `dial-failed`, `denied`
+   * @throws LightNodeError `dial-failed`, with the {@link DialFailure} as `cause`; `denied`, with the {@link Reason}
    */
   dial(target: string, options?: CallOptions): Promise<PeerInfo>;
   /** Closes the connection and bars the peer until it is dialed, its priority is set, or the node restarts. */
@@ -163,26 +179,40 @@ export class LightNode extends EventTarget {
 
   readonly lightPush: {
     /**
-     * Publishes a message through a peer. Waits for one that serves until the deadline.
+     * Publishes a message through several peers at once. Waits for peers that serve, and goes on to others with the same
+     * bytes, until so many took it as `min` says or the deadline is over. The payload is copied: its buffer is yours again
+     * at once.
      *
-     * @throws LightNodeError `no-peer` (`cause` has the last error of each peer tried), `timeout`, `rejected`
+     * @throws LightNodeError `no-peer` (`cause` is an `AggregateError` with the last error of each peer tried), `timeout`,
+     *   `rejected`, `busy`
      */
-    send(message: OutgoingMessage, options?: CallOptions): Promise<SendReport>;
+    send(message: OutgoingMessage, options?: SendOptions): Promise<SendReport>;
   };
   readonly filter: {
     /**
      * Receives messages as they are published. Signal and deadline are for the subscribing alone; a subscription lasts
-     * until it is unsubscribed, moving to another peer when its own is lost (`filter:gap`).
+     * until it is unsubscribed, and moves to other peers when its own are lost (`filter:gap`). No message is handed over
+     * before the promise has resolved and whoever awaits it was called; none is lost for that.
+     *
+     * @param onMessage called with each message; without it, read the subscription with `for await`
+     * @throws LightNodeError `no-peer` (`cause` as for `send`), `timeout`, `rejected`, `busy`
      */
-    subscribe(
-      contentTopics: readonly string[],
-      onMessage: (message: Message) => void,
-      options?: CallOptions & { readonly shard?: number },
-    ): Promise<Subscription>;
+    subscribe(contentTopics: readonly string[], onMessage?: (message: Message) => void, options?: SubscribeOptions): Promise<Subscription>;
+    subscribe(contentTopics: readonly string[], options: SubscribeOptions): Promise<Subscription>;
   };
   readonly store: {
-    /** Past messages, fetched page by page as they are read. */
+    /**
+     * Past messages in the asked order, each once, fetched page by page as they are read.
+     *
+     * @throws LightNodeError `no-peer` (`cause` as for `send`), `timeout`, `rejected`, `busy`
+     */
     query(query: StoreQuery, options?: CallOptions): AsyncGenerator<Message, void, undefined>;
+    /**
+     * Which messages are stored: those of the hashes that a store has, written as they were given. 0 to 1,000 hashes.
+     *
+     * @throws LightNodeError `no-peer` (`cause` as for `send`), `timeout`, `busy`
+     */
+    has(hashes: readonly string[], options?: CallOptions): Promise<Set<string>>;
   };
 
   addEventListener<Type extends keyof LightNodeEventMap>(
@@ -208,8 +238,11 @@ export interface Connections {
    * @throws LightNodeError `not-started` when the whole node is stopped
    */
   start(): void;
-  /** Ends every connection and dials nobody; unlike {@link LightNode.stop} the node goes on looking for peers. */
-  stop(): void;
+  /**
+   * Ends every connection and dials nobody; unlike {@link LightNode.stop} the node goes on looking for peers. Resolves when
+   * all are closed. A signal ends the waiting alone.
+   */
+  stop(options?: Pick<CallOptions, "signal">): Promise<void>;
   /** Keeps the connections and dials nobody. */
   pause(): void;
   /** Ends {@link pause}. */
@@ -238,7 +271,11 @@ export class LightNodeError extends Error {
     details?: { readonly cause?: unknown; readonly peer?: string; readonly address?: string; readonly option?: string },
   );
   readonly code: ErrorCode;
-  /** What lies behind it. With `no-peer`: the last error of each peer tried; with `denied`: the reason as one of the closed lists has it. */
+  /**
+   * What lies behind it. With `no-peer`, when any peer was tried: an `AggregateError`, whose `errors` are the last
+   * {@link LightNodeError} of each, with its `peer`. With `dial-failed` the {@link DialFailure}, with `denied` the
+   * {@link Reason} or {@link LockDenial}.
+   */
   readonly cause?: unknown;
   readonly peer?: string;
   readonly address?: string;

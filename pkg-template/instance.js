@@ -5,6 +5,7 @@
  * @typedef {object} Surface what the wasm exports; internal
  * @property {(options: object, sink: (message: any) => void) => number} create the handle of a stopped node
  * @property {(handle: number, message: { id: number, method: string, params?: object }) => void} post
+ * @property {(handle: number, method: string, params: object) => void} order carried out at once; throws what is against it
  * @property {(handle: number, what: string, argument?: string) => any} query a snapshot
  * @property {(handle: number) => void} destroy frees at once; idempotent
  * @property {(callback: (message: string) => void) => void} on_crash called from the panic hook, before the trap
@@ -50,7 +51,7 @@ export class Instance {
   }
 
   /**
-   * @template {"create" | "post" | "query" | "destroy" | "test_panic"} Name
+   * @template {"create" | "post" | "order" | "query" | "destroy" | "test_panic"} Name
    * @param {Name} name
    * @param {Parameters<Required<Surface>[Name]>} args
    * @returns {ReturnType<Required<Surface>[Name]>}

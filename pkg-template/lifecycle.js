@@ -58,10 +58,12 @@ export class Lifecycle {
     const { signal } = checkCall(options, []);
     this.throwIfOver();
     signal?.throwIfAborted();
-    if (this.#state !== wanted) {
+    // A running node is told to start as well: that ends what `connections.stop()` and `pause()` began.
+    const again = wanted === "running" && this.#state === "running" && this.#turns === 0;
+    if (this.#state !== wanted || again) {
       this.#state = wanted;
       if (wanted === "stopped") this.#mailbox.reject(notStarted(), (request) => request.whileRunning);
-      this.#turn = this.#takeTurn(this.#turn, wanted === "running" ? "start" : "stop");
+      this.#turn = this.#takeTurn(this.#turn, wanted === "running" ? "start" : "stop", again);
       this.#turn.catch(() => {});
     }
     // Whoever asks for the same again waits for the same. What was begun goes on when the waiting is aborted.
@@ -71,8 +73,9 @@ export class Lifecycle {
   /**
    * @param {Promise<void>} before
    * @param {string} method
+   * @param {boolean} again whether it is running already
    */
-  async #takeTurn(before, method) {
+  async #takeTurn(before, method, again) {
     const first = this.#turns++ === 0;
     try {
       if (!first) await before.catch(() => {});
@@ -80,7 +83,7 @@ export class Lifecycle {
       await this.#mailbox.call(method);
     } catch (error) {
       // It may be tried again.
-      if (this.#turns === 1 && this.#state === "running") this.#state = "stopped";
+      if (this.#turns === 1 && this.#state === "running" && !again) this.#state = "stopped";
       throw error;
     } finally {
       this.#turns--;
@@ -146,16 +149,31 @@ export class Lifecycle {
   }
 
   /**
-   * An order whose outcome shows in events. What the wasm has against it goes to the log: nobody waits for it.
+   * An order: done when this returns. What comes of it shows in events.
    *
    * @param {string} method
    * @param {object} [params]
+   * @throws {LightNodeError} what the wasm has against it
    */
   order(method, params = {}) {
     this.throwIfOver();
-    this.#mailbox.call(method, params).then(this.#ordered, (error) => {
-      if (this.isOpen) this.#log(`${method}: ${error.message}`);
-    });
+    this.#mailbox.order(method, params);
+    this.#ordered();
+  }
+
+  /**
+   * An order that takes nothing and that nobody can do better: what the wasm has against it goes to the log.
+   *
+   * @param {string} method
+   * @param {object} params
+   */
+  giveBack(method, params) {
+    if (!this.isOpen) return;
+    try {
+      this.order(method, params);
+    } catch (error) {
+      if (this.isOpen) this.#log(`${method}: ${/** @type {Error} */ (error).message}`);
+    }
   }
 }
 

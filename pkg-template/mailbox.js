@@ -38,6 +38,16 @@ export class Mailbox {
   }
 
   /**
+   * Has something done at once.
+   *
+   * @param {string} method
+   * @param {object} params
+   */
+  order(method, params) {
+    this.instance.enter("order", this.handle, method, params);
+  }
+
+  /**
    * Posts a request; settles with its one reply, or earlier when it is aborted.
    *
    * @param {string} method

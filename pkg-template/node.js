@@ -11,6 +11,7 @@ import { checkAddress, checkCall, checkHint, checkName, checkPeerId, checkPriori
 import { checkText } from "./check.js";
 import { makeConnections, makeInitialSync } from "./connections.js";
 import { Enrollments } from "./enrollments.js";
+import { History } from "./history.js";
 import { Lifecycle, orAbort } from "./lifecycle.js";
 import { Mailbox } from "./mailbox.js";
 import { REQUIREMENTS, forWasm, resolveLimits, resolveNeed, resolveOptions } from "./options.js";
@@ -94,11 +95,12 @@ export class LightNode extends EventTarget {
 
     const log = (/** @type {string} */ message) => this.#log({ level: "error", target: "lightkeeper", message });
     const life = (this.#life = new Lifecycle(this.#mailbox, log, () => this.#peersChanged()));
-    const services = (this.#services = new Services(life, options.network));
+    const services = (this.#services = new Services(life, options.network, (gap) => queueMicrotask(() => this.#emit("filter:gap", gap))));
+    const history = new History(life, options.network);
     this.#enrollments = new Enrollments(life);
     this.lightPush = Object.freeze({ send: services.send.bind(services) });
     this.filter = Object.freeze({ subscribe: services.subscribe.bind(services) });
-    this.store = Object.freeze({ query: services.query.bind(services) });
+    this.store = Object.freeze({ query: history.query.bind(history), has: history.has.bind(history) });
     this.connections = makeConnections(life);
     this.initialSync = makeInitialSync(life);
   }
@@ -216,7 +218,7 @@ export class LightNode extends EventTarget {
 
   /** @param {{ signal?: AbortSignal }} [options] */
   events(options) {
-    return this.#stream(this.#streams, options, (count) => /** @type {NodeEvent} */ ({ type: "events:dropped", detail: { count }, at: Date.now() }));
+    return this.#stream(this.#streams, options, ({ count }) => /** @type {NodeEvent} */ ({ type: "events:dropped", detail: { count }, at: Date.now() }));
   }
 
   /** @param {{ signal?: AbortSignal }} [options] */
@@ -229,16 +231,26 @@ export class LightNode extends EventTarget {
     const { signal } = checkCall(options, []);
     this.#life.throwIfOver();
     const watchers = this.#watchers;
-    const watcher = new Latest({ signal, onEnd: (ended) => watchers.delete(ended) }, () => this.peers());
+    /** @type {Latest<PeerInfo[]>} */
+    const watcher = new Latest({ signal, onEnd: (ended) => watchers.delete(ended) }, () => this.#peersUnlessOver());
     if (!signal?.aborted) watchers.add(watcher);
     return watcher;
+  }
+
+  /** A listener may have closed the node, or it crashed, between a change and the reading of it. */
+  #peersUnlessOver() {
+    try {
+      return this.peers();
+    } catch (error) {
+      if (this.#life.isOpen) throw error;
+    }
   }
 
   /**
    * @template T
    * @param {Set<Stream<T>>} readers
    * @param {{ signal?: AbortSignal }} [options]
-   * @param {(count: number) => T} [gap]
+   * @param {(lost: { count: number }) => T} [gap]
    */
   #stream(readers, options, gap) {
     const { signal } = checkCall(options, []);
@@ -391,10 +403,10 @@ export class LightNode extends EventTarget {
   /** @param {{ subscription?: number, enrollment?: number, lock?: number, burst?: number }} made */
   #giveBack({ subscription, enrollment, lock, burst }) {
     if (!this.#life.isOpen) return;
-    if (subscription !== undefined) this.#life.order("unsubscribe", { subscription });
-    if (enrollment !== undefined) this.#life.order("withdraw", { enrollment });
-    if (lock !== undefined) this.#life.order("unlock", { lock });
-    if (burst !== undefined) this.#life.order("burstClose", { burst });
+    if (subscription !== undefined) this.#life.call("unsubscribe", { subscription }).catch(() => {});
+    if (enrollment !== undefined) this.#life.giveBack("withdraw", { enrollment });
+    if (lock !== undefined) this.#life.giveBack("unlock", { lock });
+    if (burst !== undefined) this.#life.giveBack("burstClose", { burst });
   }
 
   /**

@@ -1,56 +1,60 @@
 /**
- * What a node does with its peers: lightpush, filter and store.
+ * Messages that go out, and those that come in: lightpush and filter.
  *
- * @import { CallOptions, Message, Network, OutgoingMessage, Reason, SendReport, StoreQuery, Subscription } from "./index.js"
+ * @import { LightNodeEventDetails, Message, Network, OutgoingMessage, Reason, SendOptions, SendReport, SubscribeOptions, Subscription } from "./index.js"
  * @import { Lifecycle } from "./lifecycle.js"
  */
 
-import { checkCall, checkMessage, checkQuery, checkSubscription, deadline } from "./arguments.js";
+import { checkCall, checkMessage, checkSend, checkSubscription, deadline } from "./arguments.js";
 import { checkFunction } from "./check.js";
 import { makeSubscription } from "./subscription.js";
 
 export class Services {
   #life;
   #network;
+  #onGap;
   /** @type {Map<number, ReturnType<typeof makeSubscription>>} */
   #subscriptions = new Map();
 
   /**
    * @param {Lifecycle} life
    * @param {Network} network
+   * @param {(gap: LightNodeEventDetails["filter:gap"]) => void} onGap messages were lost on this side of the wasm
    */
-  constructor(life, network) {
+  constructor(life, network, onGap) {
     this.#life = life;
     this.#network = network;
+    this.#onGap = onGap;
   }
 
   /**
    * @param {OutgoingMessage} message
-   * @param {CallOptions} [options]
+   * @param {SendOptions} [options]
    * @returns {Promise<SendReport>}
    */
   async send(message, options) {
-    const call = checkCall(options);
-    return this.#life.request("send", { ...checkMessage(this.#network, message), timeoutMs: deadline(call) }, call.signal);
+    const call = checkCall(options, ["timeoutMs", "peers", "min", "confirm"]);
+    const request = { ...checkMessage(this.#network, message), ...checkSend(call), timeoutMs: deadline(call) };
+    return this.#life.request("send", request, call.signal);
   }
 
   /**
    * @param {readonly string[]} contentTopics
-   * @param {(message: Message) => void} onMessage
-   * @param {CallOptions & { shard?: number }} [options]
+   * @param {((message: Message) => void) | SubscribeOptions} [second] the callback, or else the options
+   * @param {SubscribeOptions} [third] the options, behind a callback
    * @returns {Promise<Subscription>}
    */
-  async subscribe(contentTopics, onMessage, options) {
-    const call = checkCall(options, ["timeoutMs", "shard"]);
-    const request = checkSubscription(this.#network, contentTopics, call.shard);
-    checkFunction("onMessage", onMessage);
+  async subscribe(contentTopics, second, third) {
+    const [onMessage, options] = typeof second === "object" && second !== null && third === undefined ? [undefined, second] : [second, third];
+    if (onMessage !== undefined) checkFunction("onMessage", onMessage);
+    const call = checkCall(options, ["timeoutMs", "shard", "peers", "catchUp"]);
+    const request = checkSubscription(this.#network, contentTopics, call);
     // Registered as the reply is read: the first message may stand right behind it.
     const register = (/** @type {{ subscription: number, contentTopics: string[], peers: string[] }} */ opened) => {
       const id = opened.subscription;
-      const made = makeSubscription(opened, onMessage, async (given) => {
-        const { signal } = checkCall(given, []);
-        await this.#life.call("unsubscribe", { subscription: id }, { signal });
-        this.#end(id, "hung-up");
+      const made = makeSubscription(opened, /** @type {((message: Message) => void) | undefined} */ (onMessage), {
+        unsubscribe: () => this.#unsubscribe(id),
+        onLoss: (from, to) => this.#onGap({ contentTopics: [...opened.contentTopics], from, to, cause: "overflow", filled: false }),
       });
       this.#subscriptions.set(id, made);
       return made.subscription;
@@ -58,31 +62,10 @@ export class Services {
     return this.#life.request("subscribe", { ...request, timeoutMs: deadline(call) }, call.signal, register);
   }
 
-  /**
-   * @param {StoreQuery} query
-   * @param {CallOptions} [options]
-   * @returns {AsyncGenerator<Message, void, undefined>}
-   */
-  async *query(query, options) {
-    const call = checkCall(options);
-    let { request, limit } = checkQuery(this.#network, query);
-    /** @type {unknown} */
-    let cursor;
-    for (;;) {
-      const page = /** @type {{ messages: Message[], cursor?: unknown }} */ (
-        await this.#life.request("query", { ...request, cursor, timeoutMs: deadline(call) }, call.signal)
-      );
-      // Servers sort each page upwards, whichever way the pages go.
-      const sign = request.order === "descending" ? -1 : 1;
-      for (const message of page.messages.sort((a, b) => sign * compare(a, b))) {
-        call.signal?.throwIfAborted();
-        yield message;
-        if (--limit === 0) return;
-      }
-      // A server that hands out the same cursor again, or one beside an empty page, would keep us here for ever.
-      if (page.cursor === undefined || page.messages.length === 0 || String(page.cursor) === String(cursor)) return;
-      cursor = page.cursor;
-    }
+  /** @param {number} id */
+  async #unsubscribe(id) {
+    await this.#life.call("unsubscribe", { subscription: id });
+    this.#end(id, "hung-up");
   }
 
   /** @param {{ subscription: number, message: Message }} message */
@@ -98,7 +81,8 @@ export class Services {
 
   /** The node is closed. */
   close() {
-    for (const id of [...this.#subscriptions.keys()]) this.#end(id, "stopped");
+    for (const each of this.#subscriptions.values()) each.shut();
+    this.#subscriptions.clear();
   }
 
   /** @param {Error} crash */
@@ -115,15 +99,4 @@ export class Services {
     this.#subscriptions.get(id)?.end(reason);
     this.#subscriptions.delete(id);
   }
-}
-
-/**
- * By time, then by hash: the order of the store.
- *
- * @param {Message} a
- * @param {Message} b
- */
-function compare(a, b) {
-  if (a.timestampNs !== b.timestampNs) return a.timestampNs < b.timestampNs ? -1 : 1;
-  return a.hash < b.hash ? -1 : Number(a.hash > b.hash);
 }

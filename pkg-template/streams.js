@@ -6,7 +6,12 @@ export const STREAM_LIMIT = 1000;
  * @typedef {object} StreamOptions
  * @property {AbortSignal} [signal] ends the stream: reads reject with its reason
  * @property {(stream: Stream<T>) => void} onEnd called once, when nothing is collected any more
- * @property {(count: number) => T} [gap] what stands in the place of those that were dropped; nothing when absent
+ * @property {(lost: Loss<T>) => T | void} [gap] called with those that were dropped as the next is read; what it gives stands in their place
+ */
+
+/**
+ * @template T
+ * @typedef {{ count: number, first: T, last: T }} Loss what was dropped since the last read: how many, and between which
  */
 
 /**
@@ -18,7 +23,8 @@ export const STREAM_LIMIT = 1000;
 export class Stream {
   /** @type {T[]} */
   #queue = [];
-  #dropped = 0;
+  /** @type {Loss<T> | undefined} */
+  #lost;
   #ended = false;
   /** @type {{ resolve(result: IteratorResult<T>): void, reject(reason: unknown): void }[]} */
   #readers = [];
@@ -42,8 +48,8 @@ export class Stream {
     const reader = this.#readers.shift();
     if (reader) return reader.resolve({ done: false, value: item });
     if (this.#queue.length === STREAM_LIMIT) {
-      this.#queue.shift();
-      this.#dropped++;
+      const last = /** @type {T} */ (this.#queue.shift());
+      this.#lost = { count: (this.#lost?.count ?? 0) + 1, first: this.#lost ? this.#lost.first : last, last };
     }
     this.#queue.push(item);
   }
@@ -53,14 +59,19 @@ export class Stream {
     this.#end();
   }
 
+  /** What was dropped and not told yet; it is told once. */
+  takeLoss() {
+    const lost = this.#lost;
+    this.#lost = undefined;
+    return lost;
+  }
+
   /** @returns {Promise<IteratorResult<T>>} */
   next() {
     if (this.#signal?.aborted) return Promise.reject(this.#signal.reason);
-    if (this.#dropped > 0 && this.#gap) {
-      const value = this.#gap(this.#dropped);
-      this.#dropped = 0;
-      return Promise.resolve({ done: false, value });
-    }
+    const lost = this.#gap && this.takeLoss();
+    const value = lost && this.#gap?.(lost);
+    if (value !== undefined) return Promise.resolve({ done: false, value });
     if (this.#queue.length > 0) return Promise.resolve({ done: false, value: /** @type {T} */ (this.#queue.shift()) });
     if (this.#ended) return Promise.resolve({ done: true, value: undefined });
     return new Promise((resolve, reject) => this.#readers.push({ resolve, reject }));
@@ -69,7 +80,7 @@ export class Stream {
   /** @returns {Promise<IteratorResult<T>>} */
   return() {
     this.#queue = [];
-    this.#dropped = 0;
+    this.#lost = undefined;
     this.#end();
     return Promise.resolve({ done: true, value: undefined });
   }
@@ -104,7 +115,7 @@ export class Latest {
 
   /**
    * @param {Omit<StreamOptions<void>, "onEnd"> & { onEnd(latest: Latest<T>): void }} options
-   * @param {() => T} read
+   * @param {() => T | undefined} read `undefined`: there is nothing any more, and it ends
    */
   constructor({ signal, onEnd }, read) {
     this.#read = read;
@@ -130,12 +141,14 @@ export class Latest {
     const { done } = await this.#changes.next();
     if (done || this.#over) return { done: true, value: undefined };
     this.#waiting = false;
-    return { done: false, value: this.#read() };
+    const value = this.#read();
+    if (value === undefined) return this.return();
+    return { done: false, value };
   }
 
   /** @returns {Promise<IteratorResult<T>>} */
   async return() {
-    await this.#changes.return();
+    this.finish();
     return { done: true, value: undefined };
   }
 

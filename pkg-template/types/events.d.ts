@@ -55,14 +55,16 @@ export interface LightNodeEventDetails {
     readonly crossed: Crossed;
   };
   "health:change": { readonly old: HealthState; readonly new: HealthState; readonly reason: HealthReason };
-  /** Messages of a subscription may have been missed between two times. */
+  /** Messages of a subscription may have been missed between two times, in milliseconds since 1970. */
   "filter:gap": {
     readonly contentTopics: string[];
     readonly from: number;
     readonly to: number;
     readonly cause: GapCause;
-    /** Whether they were fetched from a store since. */
+    /** Whether a store was asked for them, and gave all that it has. */
     readonly filled: boolean;
+    /** How many of them the store gave, that had not come before. */
+    readonly recovered?: number;
   };
   /** The wasm trapped. Every later call rejects with `crashed`; a new node can be made. */
   "node:crash": { readonly message: string };
@@ -75,14 +77,18 @@ export type NodeEvent =
   | { [Type in keyof LightNodeEventDetails]: { readonly type: Type; readonly detail: LightNodeEventDetails[Type]; readonly at: number } }[keyof LightNodeEventDetails]
   | { readonly type: "events:dropped"; readonly detail: { readonly count: number }; readonly at: number };
 
-/** Why messages of a subscription may have been missed. */
+/** Why messages of a subscription may have been missed. Unless `filled`: query the store for that time. */
 export type GapCause =
-  /** Its peer was lost, and another took over. Query the store for the time between. */
+  /** Its peers were lost, and another took over. */
   | "moved"
-  /** Its peer had forgotten it, and was told again. Query the store for the time between. */
+  /** Its peers had forgotten it, and were told again. */
   | "resubscribed"
-  /** More came in at once than the page takes. Query the store for that time. */
-  | "overflow";
+  /** More came in at once than the page takes, or than was read. */
+  | "overflow"
+  /** The page slept, or its network was away. */
+  | "slept"
+  /** Its peers gave no sign of life. */
+  | "silent";
 
 /** Which line a requirement crossed. */
 export type Crossed =

@@ -15,13 +15,35 @@ export interface OutgoingMessage {
   readonly shard?: number;
 }
 
+export interface SendOptions extends CallOptions {
+  /** To how many peers it goes at once, 1 to 8. Default: 2, or `min` where that is more. */
+  readonly peers?: number;
+  /** How many must take it before the call resolves, 1 to `peers`. Default: 1. */
+  readonly min?: number;
+  /** Resolve when somebody else has it too: it came back by a subscription, or a store knows its hash. Default: false. */
+  readonly confirm?: boolean;
+}
+
 export interface SendReport {
   readonly hash: string;
   /** The peers that took it. */
   readonly accepted: string[];
+  /** The peers that did not, until the call resolved, and why. */
   readonly failed: { readonly peer: string; readonly class: FailureClass; readonly message: string }[];
+  /** How many times it was sent. */
   readonly attempts: number;
   readonly ms: number;
+  /** With `confirm`: who else has it. */
+  readonly confirmedBy?: string;
+}
+
+export interface SubscribeOptions extends CallOptions {
+  /** Needed only where the network names several shards. */
+  readonly shard?: number;
+  /** From how many peers at the same time, 1 to 8; each message is handed over once. Default: the target of `filter`. */
+  readonly peers?: number;
+  /** Fetch from a store what came while nobody delivered. Default: true. */
+  readonly catchUp?: boolean;
 }
 
 export interface Message {
@@ -36,12 +58,14 @@ export interface Message {
   readonly meta?: Uint8Array;
   /** Who gave it to us. */
   readonly peer: string;
+  /** As it was published, or from what a store keeps. A subscription has the latter after a gap. */
+  readonly via: "filter" | "store";
 }
 
 /** A search by content topics and time, or a look-up of hashes. */
 export type StoreQuery =
   | (StoreQueryPaging & {
-      /** 1 to 10, of one shard. */
+      /** 1 to 1,000, of any shards. Servers are asked for few at a time, and the answers are merged. */
       readonly contentTopics: readonly string[];
       /** Not older than this. A number is milliseconds since 1970. */
       readonly from?: number | Date;
@@ -50,7 +74,7 @@ export type StoreQuery =
       readonly hashes?: undefined;
     })
   | (StoreQueryPaging & {
-      /** 1 to 50 message hashes. */
+      /** 1 to 1,000 message hashes. */
       readonly hashes: readonly string[];
       readonly contentTopics?: undefined;
       readonly from?: undefined;
@@ -60,21 +84,27 @@ export type StoreQuery =
 export interface StoreQueryPaging {
   /** `ascending` (default): oldest first. `descending`: newest first; with `limit`, the latest messages. */
   readonly order?: "ascending" | "descending";
-  /** How many to fetch at a time, 1 to 100. Default: 20. */
+  /** How many each request fetches, 1 to 100. Default: 20. */
   readonly pageSize?: number;
   /** End after so many. Default: all. */
   readonly limit?: number;
   readonly shard?: number;
 }
 
-export interface Subscription {
+/**
+ * A subscription, and its messages for `for await`. Each iterator has every message from when it was made; without a
+ * callback the first has them from the beginning. At most 1,000 wait for an iterator: past that the oldest are dropped,
+ * which is told by one `filter:gap` (`overflow`) when it reads on or ends. Leaving a loop ends that iterator alone.
+ */
+export interface Subscription extends AsyncIterable<Message> {
   readonly contentTopics: readonly string[];
-  /** `moving`: its peer was lost, and another is sought. */
+  /** `moving`: nobody delivers, and a peer is sought. */
   readonly state: "active" | "moving" | "closed";
   /** Who delivers. */
   readonly peers: readonly string[];
   /** Why it ended: `hung-up` after `unsubscribe()`. Rejects when the node crashes. */
   readonly closed: Promise<Reason>;
-  /** Idempotent. */
+  /** Nothing is handed over from this call on, and iterators end. Idempotent. A signal ends the waiting alone. */
   unsubscribe(options?: Pick<CallOptions, "signal">): Promise<void>;
+  [Symbol.asyncIterator](): AsyncIterableIterator<Message>;
 }

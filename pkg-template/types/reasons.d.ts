@@ -10,17 +10,17 @@ export type ErrorCode =
   | "closed"
   /** The wasm trapped, which is a bug of ours. Make a new node, and report the message. */
   | "crashed"
-  /** No peer served until the deadline; `cause` has the last error of each one tried. Look at `health().reason`, or try later. */
+  /** No peer served until the deadline, or each refused what another might take; `cause` has the last error of each one tried. Look at `health().reason`, or try later. */
   | "no-peer"
   /** The deadline ran out. Try again, or allow more time. */
   | "timeout"
-  /** The node's rules forbid it: the peer is banned, a limit is reached. The message says which. */
+  /** The node's rules forbid it: the peer is banned, a limit is reached. `cause` and the message say which. */
   | "denied"
-  /** The peer could not be dialed; `cause` is a `FailKind`. Check the address, or try later. */
+  /** The peer could not be dialed; `cause` is the `DialFailure`. Check the address, or try later. */
   | "dial-failed"
   /** This environment cannot do it: no browser, no WebSocket, no wasm at the expected place. The message says what is missing. */
   | "unsupported"
-  /** The peers refused the request itself. Correct it: trying again will not help. */
+  /** The request itself is wrong, and any peer would refuse it. Correct it: trying again will not help. */
   | "rejected"
   /** Every peer is full or limits our rate. Try later. */
   | "busy"

@@ -1,6 +1,6 @@
 /**
- * A wasm surface that a test answers by hand: `posts` is what came in, `reply`, `event` … is what goes out. Handlers in
- * `auto` answer by themselves.
+ * A wasm surface that a test answers by hand: `posts` is what came in, orders among it (`ordered`), and `reply`, `event` …
+ * is what goes out. Handlers in `auto` answer by themselves; orders in `refusals` are refused.
  */
 
 import { Instance } from "../../pkg-template/instance.js";
@@ -11,6 +11,7 @@ export class FakeWasm {
   created = [];
   destroyed = [];
   auto = { start: () => undefined, stop: () => undefined, close: () => undefined };
+  refusals = {};
   #sinks = [];
   #panic;
   #trap;
@@ -22,8 +23,14 @@ export class FakeWasm {
     },
     post: (handle, message) => {
       this.posts.push({ handle, ...message });
+      // The real one says at once that it has ended, while the servers are still being told.
+      if (message.method === "unsubscribe") queueMicrotask(() => this.subscription(message.params.subscription, "closed", [], handle));
       const answer = this.auto[message.method];
       if (answer) queueMicrotask(() => this.reply({ handle, ...message }, answer(message.params)));
+    },
+    order: (handle, method, params) => {
+      if (this.refusals[method]) throw this.refusals[method];
+      this.posts.push({ handle, method, params, ordered: true });
     },
     query: (handle, what, argument) => (what === "peerId" ? `peer-${handle}` : { what, argument }),
     destroy: (handle) => this.destroyed.push(handle),
@@ -71,6 +78,15 @@ export class FakeWasm {
     this.sink(handle, { kind: "event", type, detail });
   }
 
+  /** A message of a subscription. */
+  message(subscription, message, handle = 1) {
+    this.sink(handle, { kind: "message", subscription, message });
+  }
+
+  subscription(subscription, state, peers = [], handle = 1) {
+    this.sink(handle, { kind: "subscription", subscription, state, peers });
+  }
+
   /** As the real one: the panic hook speaks, then the call traps. */
   crash(message) {
     if (message !== undefined) this.#panic(message);
@@ -78,5 +94,7 @@ export class FakeWasm {
   }
 }
 
-/** Past every microtask that is due. */
-export const settled = () => new Promise((resolve) => setImmediate(resolve));
+/** Past every microtask that is due, and what has a turn of its own after them. */
+export async function settled() {
+  for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
+}

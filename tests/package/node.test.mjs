@@ -8,6 +8,7 @@ import { FakeWasm, settled } from "./fake-wasm.mjs";
 const PEER = "16Uiu2HAmNaeL4p3WEYzC9mgXBmBWSgWjPHRvatZTXnp8Jgv3iKsb";
 const MESSAGE = { contentTopic: "/app/1/chat/proto", payload: new Uint8Array([1]) };
 const TOPICS = ["/app/1/chat/proto"];
+const HASH = "ab".repeat(32);
 const code = (expected) => (error) => error instanceof LightNodeError && error.code === expected;
 
 /** A signal, and how many listen to it: a leak shows here. */
@@ -36,6 +37,7 @@ const calls = (node) => ({
   send: (o) => node.lightPush.send(MESSAGE, o),
   subscribe: (o) => node.filter.subscribe(TOPICS, () => {}, o),
   query: (o) => node.store.query({ contentTopics: TOPICS }, o).next(),
+  has: (o) => node.store.has([HASH], o),
 });
 
 // --- making -----------------------------------------------------------------------------------------------------------
@@ -117,18 +119,40 @@ test("each call gets the reply to its own number", async () => {
 
 test("an error reply rejects with its code, cause, peer and address", async () => {
   const { wasm, node } = await running();
-  const sending = node.lightPush.send(MESSAGE);
-  const cause = [{ peer: PEER, class: "busy", message: "429" }];
-  wasm.refuse(await wasm.posted("send"), { code: "no-peer", message: "nobody took it", cause, peer: PEER, address: "/ip4/1.2.3.4/tcp/80/ws" });
-  await assert.rejects(sending, (error) => {
-    assert.ok(code("no-peer")(error));
-    assert.deepEqual([error.cause, error.peer, error.address, error.message], [cause, PEER, "/ip4/1.2.3.4/tcp/80/ws", "nobody took it"]);
+  const dialing = node.dial(PEER);
+  wasm.refuse(await wasm.posted("dial"), { code: "dial-failed", message: "nobody answers", cause: "unreachable", peer: PEER, address: "/ip4/1.2.3.4/tcp/80/ws" });
+  await assert.rejects(dialing, (error) => {
+    assert.ok(code("dial-failed")(error));
+    assert.deepEqual([error.cause, error.peer, error.address, error.message], ["unreachable", PEER, "/ip4/1.2.3.4/tcp/80/ws", "nobody answers"]);
     assert.ok(!("option" in error));
     return true;
   });
 });
 
-test("send, subscribe and query have ten seconds unless told otherwise, ready and dial as long as it takes", async () => {
+test("no-peer has the last error of each peer that was tried", async () => {
+  const { wasm, node } = await running();
+  const tried = [{ code: "busy", message: "429", peer: PEER, cause: "busy" }, { code: "timeout", message: "no answer in time", peer: "other" }];
+  for (const [method, call] of Object.entries({ send: () => node.lightPush.send(MESSAGE), subscribe: () => node.filter.subscribe(TOPICS), query: () => node.store.query({ contentTopics: TOPICS }).next(), has: () => node.store.has([HASH]) })) {
+    const calling = call();
+    wasm.refuse(await wasm.posted(method), { code: "no-peer", message: "nobody took it", tried });
+    await assert.rejects(calling, ({ code: kind, cause, ...rest }) => {
+      assert.equal(kind, "no-peer");
+      assert.ok(!("tried" in rest));
+      assert.ok(cause instanceof AggregateError && cause.errors.every((error) => error instanceof LightNodeError));
+      assert.deepEqual(cause.errors.map((error) => [error.code, error.message, error.peer, error.cause]), [["busy", "429", PEER, "busy"], ["timeout", "no answer in time", "other", undefined]]);
+      return true;
+    });
+  }
+});
+
+test("no-peer without anybody tried has no cause", async () => {
+  const { wasm, node } = await running();
+  const sending = node.lightPush.send(MESSAGE);
+  wasm.refuse(await wasm.posted("send"), { code: "no-peer", message: "nobody serves" });
+  await assert.rejects(sending, (error) => code("no-peer")(error) && !("cause" in error));
+});
+
+test("send, subscribe, query and has have ten seconds unless told otherwise, ready and dial as long as it takes", async () => {
   const { wasm, node } = await running();
   for (const [name, call] of Object.entries(calls(node)).filter(([name]) => !["start", "stop", "hangUp"].includes(name))) {
     call().catch(() => {});
@@ -175,7 +199,8 @@ test("a wrong argument rejects and posts nothing", async () => {
   const { wasm, node } = await running();
   await assert.rejects(node.lightPush.send({ ...MESSAGE, payload: "text" }), code("invalid-options"));
   await assert.rejects(node.filter.subscribe([], () => {}), code("invalid-options"));
-  await assert.rejects(node.filter.subscribe(TOPICS), code("invalid-options"));
+  for (const second of [5, null, {}]) await assert.rejects(node.filter.subscribe(TOPICS, second, {}), code("invalid-options"));
+  await assert.rejects(node.filter.subscribe(TOPICS, { onMessage() {} }), code("invalid-options"));
   await assert.rejects(node.store.query({}).next(), code("invalid-options"));
   await assert.rejects(node.ready({ level: "all" }), code("invalid-options"));
   await assert.rejects(node.dial(""), code("invalid-options"));
@@ -186,18 +211,29 @@ test("a wrong argument rejects and posts nothing", async () => {
   assert.deepEqual(wasm.methods(), ["start"]);
 });
 
-test("orders are posted at once, resolved, and what the wasm has against them is logged", async () => {
-  const records = [];
-  const wasm = new FakeWasm();
-  const node = await wasm.node({ log: (record) => records.push(record) });
+test("orders are carried out at once, resolved, and what the wasm has against one is thrown", async () => {
+  const { wasm, node } = await running();
   node.setRequirement("store", 2);
-  assert.deepEqual(wasm.posts.at(-1).params, { name: "store", need: { min: 1, target: 2, max: 4 } });
-  node.setPriority(PEER, "banned");
-  const post = wasm.posts.at(-1);
-  assert.deepEqual(post.params, { peer: PEER, priority: "banned" });
-  wasm.refuse(post, { code: "invalid-options", message: "no such peer" });
-  await settled();
-  assert.deepEqual(records, [{ level: "error", target: "lightkeeper", message: "setPriority: no such peer" }]);
+  assert.deepEqual(wasm.posts.at(-1), { handle: 1, method: "setRequirement", params: { name: "store", need: { min: 1, target: 2, max: 4 } }, ordered: true });
+  for (const [method, order] of [
+    ["addRoute", () => node.addRoute(PEER, "/ip4/10.0.0.1/tcp/80/ws")],
+    ["keep", () => node.keep(PEER)],
+    ["protect", () => node.protect(PEER, "game")],
+    ["setPriority", () => node.setPriority(PEER, "high")],
+  ]) {
+    wasm.refusals[method] = { code: "denied", message: `no ${method}`, cause: "pin-limit", peer: PEER };
+    assert.throws(order, (error) => code("denied")(error) && error.cause === "pin-limit" && error.peer === PEER && error.message === `no ${method}`, method);
+  }
+  assert.equal(wasm.methods().at(-1), "setRequirement");
+});
+
+test("a crash in an order is that order's error, and is told", async () => {
+  const { wasm, node } = await running();
+  wasm.surface.order = () => {
+    wasm.crash("panicked");
+    throw new WebAssembly.RuntimeError("unreachable");
+  };
+  assert.throws(() => node.keep(PEER), code("crashed"));
 });
 
 test("snapshots are read at once, also from a stopped node", async () => {
@@ -242,8 +278,20 @@ test("starts and stops are carried out in turn, and the same one twice is one", 
   await Promise.all(all);
   wasm.reply(await wasm.posted("ready"));
   await ready;
+});
+
+test("a running node that is started again is told so, which ends what connections.stop() began", async () => {
+  const { wasm, node } = await running();
+  wasm.auto.connectionsStop = () => undefined;
+  await node.connections.stop();
   await node.start();
-  assert.deepEqual(wasm.methods(), ["start", "stop", "start", "ready"]);
+  assert.deepEqual(wasm.methods(), ["start", "connectionsStop", "start"]);
+  delete wasm.auto.start;
+  const starting = node.start();
+  wasm.refuse(await wasm.posted("start", 3), { code: "unsupported", message: "no" });
+  await assert.rejects(starting, code("unsupported"));
+  node.ready().catch(() => {});
+  await wasm.posted("ready");
 });
 
 test("a start that failed may be tried again", async () => {
@@ -377,146 +425,52 @@ test("aborting events() rejects the read, and leaving the loop ends the collecti
   assert.equal(other.listeners(), 0);
 });
 
-// --- subscriptions ----------------------------------------------------------------------------------------------------
+// --- sending ----------------------------------------------------------------------------------------------------------
 
-async function subscribed(onMessage = () => {}) {
+test("a message goes to two peers at once and one must take it, unless it is told otherwise", async () => {
   const { wasm, node } = await running();
-  const subscribing = node.filter.subscribe(TOPICS, onMessage);
-  const post = await wasm.posted("subscribe");
-  return { wasm, node, subscribing, post, opened: { subscription: 7, contentTopics: TOPICS, peers: [PEER] } };
-}
-
-test("a message right behind the reply to subscribe is delivered", async () => {
-  const seen = [];
-  const { wasm, subscribing, post, opened } = await subscribed((message) => seen.push(message));
-  wasm.reply(post, opened);
-  wasm.sink(1, { kind: "message", subscription: 7, message: { hash: "a" } });
-  const subscription = await subscribing;
-  await settled();
-  assert.deepEqual(seen, [{ hash: "a" }]);
-  assert.deepEqual([subscription.contentTopics, subscription.state, subscription.peers], [TOPICS, "active", [PEER]]);
+  wasm.auto.send = () => ({ hash: HASH });
+  await node.lightPush.send(MESSAGE);
+  assert.deepEqual(wasm.posts.at(-1).params, { ...MESSAGE, ephemeral: false, timestamp: undefined, shard: undefined, peers: 2, min: 1, confirm: false, timeoutMs: 10_000 });
+  await node.lightPush.send({ ...MESSAGE, ephemeral: true, timestamp: 5, shard: 3 }, { peers: 4, min: 3, confirm: true, timeoutMs: 50 });
+  assert.deepEqual(wasm.posts.at(-1).params, { ...MESSAGE, ephemeral: true, timestamp: 5, shard: 3, peers: 4, min: 3, confirm: true, timeoutMs: 50 });
+  for (const options of [{ peers: 9 }, { peers: 2, min: 3 }, { confirm: 1 }, { peer: 2 }]) await assert.rejects(node.lightPush.send(MESSAGE, options), code("invalid-options"));
 });
 
-test("a subscription says that it moves, and to whom", async () => {
-  const { wasm, subscribing, post, opened } = await subscribed();
-  wasm.reply(post, opened);
-  const subscription = await subscribing;
-  wasm.sink(1, { kind: "subscription", subscription: 7, state: "moving", peers: [] });
-  await settled();
-  assert.deepEqual([subscription.state, subscription.peers], ["moving", []]);
-  wasm.sink(1, { kind: "subscription", subscription: 7, state: "active", peers: ["other"] });
-  await settled();
-  assert.deepEqual([subscription.state, subscription.peers], ["active", ["other"]]);
-  wasm.sink(1, { kind: "subscription", subscription: 7, state: "closed", peers: [], reason: "stopped" });
-  assert.equal(await subscription.closed, "stopped");
-  assert.equal(subscription.state, "closed");
-});
-
-test("unsubscribing ends it once, with nothing delivered after", async () => {
-  const seen = [];
-  const { wasm, subscribing, post, opened } = await subscribed((message) => seen.push(message));
-  wasm.reply(post, opened);
-  const subscription = await subscribing;
-  wasm.auto.unsubscribe = () => undefined;
-  await subscription.unsubscribe();
-  assert.equal(await subscription.closed, "hung-up");
-  wasm.sink(1, { kind: "message", subscription: 7, message: {} });
-  await settled();
-  await subscription.unsubscribe();
-  assert.deepEqual(wasm.posts.filter(({ method }) => method === "unsubscribe").map(({ params }) => params), [{ subscription: 7 }]);
-  assert.deepEqual(seen, []);
-});
-
-test("a subscription whose reply crosses the abort is ended in the wasm", async () => {
+test("the bytes that are sent are those at the call, whatever becomes of the buffer, also while a start is pending", async () => {
   const wasm = new FakeWasm();
   const node = await wasm.node();
-  const controller = new AbortController();
-  const subscribing = node.filter.subscribe(TOPICS, () => {}, { signal: controller.signal });
-  const post = await wasm.posted("subscribe");
-  wasm.reply(post, { subscription: 7, contentTopics: TOPICS, peers: [] });
-  controller.abort("late");
-  await assert.rejects(subscribing, (reason) => reason === "late");
-  assert.deepEqual((await wasm.posted("unsubscribe")).params, { subscription: 7 });
+  delete wasm.auto.start;
+  delete wasm.auto.stop;
+  const stopping = node.stop();
+  const starting = node.start();
+  const payload = new Uint8Array([1, 2, 3]);
+  const sending = node.lightPush.send({ ...MESSAGE, payload });
+  payload.fill(9);
+  structuredClone(payload, { transfer: [payload.buffer] });
+  wasm.reply(await wasm.posted("stop"));
+  wasm.reply(await wasm.posted("start", 2));
+  const post = await wasm.posted("send");
+  assert.deepEqual([...post.params.payload], [1, 2, 3]);
+  wasm.reply(post, { hash: HASH });
+  await Promise.all([stopping, starting, sending]);
 });
 
-test("a listener that throws is reported and loses no message", async (context) => {
-  const reported = [];
-  const before = globalThis.reportError;
-  globalThis.reportError = (error) => reported.push(error);
-  context.after(() => (globalThis.reportError = before));
-  const seen = [];
-  const { wasm, subscribing, post, opened } = await subscribed(({ hash }) => {
-    seen.push(hash);
-    if (hash === "a") throw new Error("the dapp's own");
-  });
-  wasm.reply(post, opened);
-  await subscribing;
-  for (const hash of ["a", "b"]) wasm.sink(1, { kind: "message", subscription: 7, message: { hash } });
+test("a hundred sends at once, half of them aborted and the node closed behind them, settle each in its own way", async () => {
+  const { wasm, node } = await running();
+  const controllers = Array.from({ length: 100 }, () => new AbortController());
+  const all = Promise.allSettled(controllers.map(({ signal }) => node.lightPush.send(MESSAGE, { signal })));
+  const posts = [];
+  for (let count = 1; count <= 100; count++) posts.push(await wasm.posted("send", count));
+  for (const [index, controller] of controllers.entries()) if (index % 2 === 1) controller.abort("enough");
+  for (const [index, post] of posts.entries()) if (index % 4 < 2) wasm.reply(post, { hash: index });
   await settled();
-  assert.deepEqual(seen, ["a", "b"]);
-  assert.equal(reported.length, 1);
-});
-
-test("closing the node closes its subscriptions", async () => {
-  const { wasm, node, subscribing, post, opened } = await subscribed();
-  wasm.reply(post, opened);
-  const subscription = await subscribing;
   await node.close();
-  assert.equal(await subscription.closed, "stopped");
-  await subscription.unsubscribe();
-  assert.ok(!wasm.methods().includes("unsubscribe"));
-});
-
-// --- history ----------------------------------------------------------------------------------------------------------
-
-const stored = (hash, timestampNs) => ({ hash, timestampNs });
-
-async function history(pages, query, options) {
-  const { wasm, node } = await running();
-  const left = [...pages];
-  wasm.auto.query = () => left.shift();
-  const hashes = [];
-  for await (const { hash } of node.store.query({ contentTopics: TOPICS, ...query }, options)) hashes.push(hash);
-  return { hashes, queries: wasm.posts.filter(({ method }) => method === "query").map(({ params }) => params) };
-}
-
-test("a query reads page after page, each with the cursor of the last and the same size", async () => {
-  const { hashes, queries } = await history([
-    { messages: [stored("a", 1n), stored("b", 2n)], cursor: "b" },
-    { messages: [stored("c", 2n)] },
-  ], { pageSize: 2 });
-  assert.deepEqual(hashes, ["a", "b", "c"]);
-  assert.deepEqual(queries.map(({ cursor, pageSize }) => [cursor, pageSize]), [[undefined, 2], ["b", 2]]);
-});
-
-test("a descending query gives the newest first, also within a page", async () => {
-  const { hashes } = await history([
-    { messages: [stored("c", 3n), stored("d", 4n), stored("e", 4n)], cursor: "c" },
-    { messages: [stored("a", 1n), stored("b", 2n)] },
-  ], { order: "descending" });
-  assert.deepEqual(hashes, ["e", "d", "c", "b", "a"]);
-});
-
-test("a limit ends a query without another page", async () => {
-  const { hashes, queries } = await history([{ messages: [stored("a", 1n), stored("b", 2n)], cursor: "b" }], { limit: 2 });
-  assert.deepEqual(hashes, ["a", "b"]);
-  assert.equal(queries.length, 1);
-});
-
-test("a server that repeats its cursor, or sends one beside an empty page, does not keep us for ever", async () => {
-  const again = () => ({ messages: [stored("a", 1n)], cursor: "a" });
-  assert.equal((await history([again(), again(), again()])).queries.length, 2);
-  assert.equal((await history([{ messages: [], cursor: "a" }])).queries.length, 1);
-});
-
-test("a query aborted between two messages rejects with the reason", async () => {
-  const { wasm, node } = await running();
-  wasm.auto.query = () => ({ messages: [stored("a", 1n), stored("b", 2n)] });
-  const controller = new AbortController();
-  const messages = node.store.query({ contentTopics: TOPICS }, { signal: controller.signal });
-  assert.equal((await messages.next()).value.hash, "a");
-  controller.abort("seen enough");
-  await assert.rejects(messages.next(), (reason) => reason === "seen enough");
+  for (const [index, { value, reason }] of (await all).entries()) {
+    if (index % 2 === 1) assert.equal(reason, "enough");
+    else if (index % 4 === 0) assert.deepEqual(value, { hash: index });
+    else assert.ok(code("closed")(reason));
+  }
 });
 
 // --- logs -------------------------------------------------------------------------------------------------------------

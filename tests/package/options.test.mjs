@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { checkCall, checkMessage, checkPeerId, checkQuery, checkReady, checkSubscription } from "../../pkg-template/arguments.js";
+import { runInNewContext } from "node:vm";
+import { checkCall, checkMessage, checkPeerId, checkQuery, checkReady, checkSend, checkSubscription } from "../../pkg-template/arguments.js";
 import { LightNodeError } from "../../pkg-template/errors.js";
 import { DEFAULTS, REQUIREMENTS, forWasm, isPrivateOrigin, networks, resolveLimits, resolveNeed, resolveOptions } from "../../pkg-template/options.js";
 import { NUMBERS } from "../../pkg-template/policy.js";
@@ -41,6 +42,8 @@ for (const [label, options, option, says] of [
   ["a network without shards", { network: { clusterId: 1, shards: [] } }, "network.shards", /at least one shard/],
   ["a shard outside the cluster", { network: { clusterId: 1, shards: [0, 1024] } }, "network.shards[1]", /from 0 to 1023/],
   ["a shard given twice", { network: { clusterId: 1, shards: [3, 3] } }, "network.shards", /without doubles/],
+  ["a largest message below what a network is for", { network: { ...AUTO, maxMessageBytes: 1023 } }, "network.maxMessageBytes", /from 1024 to 16777216/],
+  ["a largest message above what a page has room for", { network: { ...STATIC, maxMessageBytes: 16 * 1024 * 1024 + 1 } }, "network.maxMessageBytes", /from 1024/],
   ["no shards to choose from", { network: { clusterId: 1, numShardsInCluster: 0 } }, "network.numShardsInCluster", /from 1 to 1024/],
   ["a bootstrap that is one text", { bootstrap: TREE }, "bootstrap", /an array of texts/],
   ["an empty bootstrap text", { bootstrap: [""] }, "bootstrap[0]", /enrtree/],
@@ -201,7 +204,15 @@ for (const [label, option, says, call] of [
   ["a subscription to an empty topic", "contentTopics[0]", /not empty/, () => checkSubscription(AUTO, [""])],
   ["a query for nothing", "query", /one of the two/, () => checkQuery(AUTO, {})],
   ["a query for topics and hashes", "query", /one of the two/, () => checkQuery(AUTO, { contentTopics: topics, hashes: [hash] })],
-  ["more topics than servers page", "contentTopics", /1 to 10/, () => checkQuery(AUTO, { contentTopics: Array(11).fill("/a/1/b/c") })],
+  ["more topics than can be paged through", "contentTopics", /1 to 1000/, () => checkQuery(AUTO, { contentTopics: Array(1001).fill("/a/1/b/c") })],
+  ["more hashes than can be looked up", "hashes", /1 to 1000/, () => checkQuery(AUTO, { hashes: Array(1001).fill(hash) })],
+  ["a message to nobody", "peers", /from 1 to 8/, () => checkSend({ peers: 0 })],
+  ["a message to everybody", "peers", /from 1 to 8/, () => checkSend({ peers: 9 })],
+  ["a message that more must take than get it", "min", /from 1 to 2, not 3/, () => checkSend({ peers: 2, min: 3 })],
+  ["a message that nobody must take", "min", /from 1/, () => checkSend({ min: 0 })],
+  ["a confirmation that is no flag", "confirm", /true or false/, () => checkSend({ confirm: "yes" })],
+  ["a subscription at nobody", "peers", /from 1 to 8/, () => checkSubscription(AUTO, topics, { peers: 0 })],
+  ["catching up that is no flag", "catchUp", /true or false/, () => checkSubscription(AUTO, topics, { catchUp: 1 })],
   ["a hash that is none", "hashes[0]", /64 characters/, () => checkQuery(AUTO, { hashes: ["ab"] })],
   ["hashes with a time", "hashes", /without from/, () => checkQuery(AUTO, { hashes: [hash], from: 1 })],
   ["an end before the beginning", "from", /not after to/, () => checkQuery(AUTO, { contentTopics: topics, from: 2, to: 1 })],
@@ -211,6 +222,40 @@ for (const [label, option, says, call] of [
 ]) {
   rejects(label, option, says, call);
 }
+
+test("the largest message is part of the network, 150 KiB unless it says otherwise", () => {
+  for (const network of [undefined, AUTO, STATIC]) assert.equal(resolveOptions({ network }).options.network.maxMessageBytes, 153_600);
+  assert.equal(forWasm(resolveOptions({ network: { ...AUTO, maxMessageBytes: 1024 * 1024 } }).options).network.maxMessageBytes, 1024 * 1024);
+  for (const { network } of Object.values(networks)) assert.equal(resolveOptions({ network }).options.network.maxMessageBytes, 153_600);
+});
+
+test("a message goes to two peers, or to as many as must take it", () => {
+  assert.deepEqual(checkSend({}), { peers: 2, min: 1, confirm: false });
+  assert.deepEqual(checkSend({ min: 4 }), { peers: 4, min: 4, confirm: false });
+  assert.deepEqual(checkSend({ peers: 1, confirm: true }), { peers: 1, min: 1, confirm: true });
+});
+
+test("a subscription is caught up, by as many peers as the node wants, unless it says otherwise", () => {
+  const { peers, catchUp } = checkSubscription(AUTO, topics);
+  assert.deepEqual([peers, catchUp], [undefined, true]);
+  assert.deepEqual(checkSubscription(AUTO, topics, { peers: 1, catchUp: false }), { contentTopics: topics, shard: undefined, peers: 1, catchUp: false });
+});
+
+test("bytes of another frame become bytes of this one, and are copied", () => {
+  const theirs = runInNewContext("new Uint8Array([1, 2, 3])");
+  assert.ok(!(theirs instanceof Uint8Array));
+  const { payload } = checkMessage(AUTO, { ...message, payload: theirs });
+  theirs[0] = 9;
+  assert.ok(payload instanceof Uint8Array);
+  assert.deepEqual([...payload], [1, 2, 3]);
+  const { buffer } = checkMessage(AUTO, { ...message, payload: new Uint8Array(new ArrayBuffer(100), 10, 5) }).payload;
+  assert.equal(buffer.byteLength, 5);
+});
+
+test("what is asked for twice is asked for once", () => {
+  assert.deepEqual(checkQuery(AUTO, { contentTopics: ["/a/1/b/c", "/d/1/e/f", "/a/1/b/c"] }).request.contentTopics, ["/a/1/b/c", "/d/1/e/f"]);
+  assert.deepEqual(checkQuery(AUTO, { hashes: [hash, `0x${hash}`] }).request.hashes, [hash]);
+});
 
 test("one static shard need not be named, and bytes of a Buffer are bytes", () => {
   assert.equal(checkMessage({ clusterId: 16, shards: [32] }, message).shard, undefined);

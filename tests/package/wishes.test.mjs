@@ -1,4 +1,4 @@
-// What a user may wish for peers and connections: each wish is one message to the wasm.
+// What a user may wish for peers and connections: each wish is one order to the wasm.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LightNodeError } from "../../pkg-template/errors.js";
@@ -28,7 +28,6 @@ const WISHES = [
   ["tag that stays", (node) => node.tag(PEER, "foe", { value: -1000 }), "tag", { peer: PEER, name: "foe", value: -1000, ttlMs: undefined }],
   ["keep", (node) => node.keep(PEER), "keep", { peer: PEER }],
   ["connections.start", (node) => node.connections.start(), "connectionsStart", {}],
-  ["connections.stop", (node) => node.connections.stop(), "connectionsStop", {}],
   ["connections.pause", (node) => node.connections.pause(), "connectionsPause", {}],
   ["connections.resume", (node) => node.connections.resume(), "connectionsResume", {}],
   ["connections.setMaxByTransport", (node) => node.connections.setMaxByTransport({ ws: 2, wss: Infinity }), "setMaxByTransport", { limits: { ws: 2, wss: null } }],
@@ -42,11 +41,10 @@ const WISHES = [
 ];
 
 for (const [label, wish, method, params] of WISHES) {
-  test(`${label} is posted as ${method}`, async () => {
+  test(`${label} is the order ${method}`, async () => {
     const { wasm, node } = await running();
     assert.equal(wish(node), undefined);
-    const { method: posted, params: given } = wasm.posts.at(-1);
-    assert.deepEqual([posted, given], [method, params]);
+    assert.deepEqual(wasm.posts.at(-1), { handle: 1, method, params, ordered: true });
   });
 }
 
@@ -57,6 +55,42 @@ test("wishes are taken by a stopped node, but connections are started by start()
     if (label === "connections.start") assert.throws(() => wish(node), code("not-started"));
     else assert.doesNotThrow(() => wish(node), label);
   }
+});
+
+test("connections.stop() resolves when all are closed, and an abort ends the waiting alone", async () => {
+  const { wasm, node } = await running();
+  const controller = new AbortController();
+  let stopped = false;
+  const stopping = node.connections.stop().then(() => (stopped = true));
+  const waiting = node.connections.stop({ signal: controller.signal });
+  const post = await wasm.posted("connectionsStop");
+  controller.abort("enough");
+  await assert.rejects(waiting, (reason) => reason === "enough");
+  assert.equal(stopped, false);
+  assert.ok(!wasm.methods().includes("cancel"));
+  wasm.reply(post);
+  await stopping;
+});
+
+test("connections.start() does not overtake a stop that is under way", async () => {
+  const { wasm, node } = await running();
+  wasm.auto.connectionsStop = () => undefined;
+  const stopping = node.connections.stop();
+  node.connections.start();
+  assert.deepEqual(wasm.posts.slice(1).map(({ method, ordered = false }) => [method, ordered]), [["connectionsStop", false], ["connectionsStart", false]]);
+  await stopping;
+  await settled();
+  node.connections.start();
+  assert.equal(wasm.posts.at(-1).ordered, true);
+});
+
+test("a connections.stop() that nobody waits for troubles nobody", async () => {
+  const { node } = await running();
+  node.connections.stop();
+  await node.close();
+  await assert.rejects(node.connections.stop(), code("closed"));
+  // An unhandled rejection would fail the run here.
+  await settled();
 });
 
 test("a closed node refuses every wish", async () => {
@@ -165,12 +199,23 @@ test("watchPeers() has the peers at once, and the latest of them after changes",
 
 test("a wish that was carried out is a change to whoever watches", async () => {
   const { wasm, node } = await running();
-  wasm.auto.tag = () => undefined;
   const watcher = node.watchPeers();
   await watcher.next();
   const next = watcher.next();
   node.tag(PEER, "friend", { value: 1 });
   assert.equal((await next).done, false);
+});
+
+test("watchPeers() ends when the node was closed in the turn of a change", async () => {
+  const { wasm, node } = await running();
+  delete wasm.auto.close;
+  const watcher = node.watchPeers();
+  await watcher.next();
+  node.addEventListener("peer:connect", () => void node.close());
+  const next = watcher.next();
+  wasm.event("peer:connect", {});
+  assert.equal((await next).done, true);
+  assert.equal((await watcher.next()).done, true);
 });
 
 test("leaving the loop, a signal and a crash end watchPeers()", async () => {

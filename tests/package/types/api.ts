@@ -4,8 +4,8 @@ import {
   DEFAULTS, LightNode, LightNodeError, createLightNode, createPeerManager, init, networks,
   type Burst, type Cause, type Decision, type Enrollment, type EnrollSpec, type ErrorCode, type EventLog, type Explanation, type FailKind, type Guard,
   type HealthReason, type LightNodeEventMap, type LightNodeOptions, type Limits, type Lock, type LogRecord, type Message, type Need, type Network,
-  type NodeEvent, type Offer, type PeerFailure, type PeerInfo, type Policy, type Reason, type RequirementStatus, type SendReport, type Stats,
-  type StoreQuery, type Subscription,
+  type NodeEvent, type Offer, type PeerFailure, type PeerInfo, type Policy, type Reason, type RequirementStatus, type SendOptions, type SendReport,
+  type Stats, type StoreQuery, type SubscribeOptions, type Subscription,
 } from "lightkeeper";
 
 export async function quickstart(payload: Uint8Array): Promise<void> {
@@ -18,7 +18,7 @@ export async function quickstart(payload: Uint8Array): Promise<void> {
 export async function making(signal: AbortSignal, module: WebAssembly.Module): Promise<LightNode[]> {
   await init();
   for (const source of ["/lightkeeper_bg.wasm", new URL("https://example.org/x.wasm"), new Uint8Array(8), new ArrayBuffer(8), new Response(), module]) await init(source);
-  const network: Network = { clusterId: 16, shards: [32, 64] };
+  const network: Network = { clusterId: 16, shards: [32, 64], maxMessageBytes: 1024 * 1024 };
   const need: Need = { target: 3 };
   const options: LightNodeOptions = {
     network,
@@ -66,7 +66,7 @@ export async function wishes(node: LightNode, id: string, signal: AbortSignal): 
   node.forget(id);
   node.connections.pause();
   node.connections.resume();
-  node.connections.stop();
+  await node.connections.stop({ signal });
   node.connections.start();
   node.connections.setMaxByTransport({ ws: 0, wss: Infinity });
   node.connections.setLifetime(3_600_000);
@@ -143,17 +143,25 @@ function words(decision: Decision): string {
 }
 
 export async function protocols(node: LightNode, payload: Uint8Array, signal: AbortSignal): Promise<void> {
-  const report: SendReport = await node.lightPush.send({ contentTopic: "/a/1/b/c", payload, ephemeral: true, timestamp: Date.now(), shard: 1 }, { signal, timeoutMs: 1000 });
-  console.log(report.hash, report.accepted, report.failed.map(({ peer, class: kind, message }) => [peer, kind, message]));
-  const onMessage = ({ payload, timestampNs, meta }: Message) => console.log(payload.length, timestampNs + 1n, meta?.length);
-  const subscription: Subscription = await node.filter.subscribe(["/a/1/b/c"], onMessage, { shard: 1, signal });
+  const sendOptions: SendOptions = { peers: 3, min: 2, confirm: true, signal, timeoutMs: 1000 };
+  const report: SendReport = await node.lightPush.send({ contentTopic: "/a/1/b/c", payload, ephemeral: true, timestamp: Date.now(), shard: 1 }, sendOptions);
+  console.log(report.hash, report.accepted, report.failed.map(({ peer, class: kind, message }) => [peer, kind, message]), report.attempts, report.confirmedBy?.length);
+  const onMessage = ({ payload, timestampNs, meta, via }: Message) => console.log(payload.length, timestampNs + 1n, meta?.length, via === "store");
+  const subscribeOptions: SubscribeOptions = { shard: 1, peers: 2, catchUp: false, signal, timeoutMs: 1000 };
+  const subscription: Subscription = await node.filter.subscribe(["/a/1/b/c"], onMessage, subscribeOptions);
   const ended: Promise<Reason> = subscription.closed;
   console.log(subscription.state, subscription.peers, subscription.contentTopics);
-  await subscription.unsubscribe();
+  await subscription.unsubscribe({ signal });
   console.log(await ended);
+  await node.filter.subscribe(["/a/1/b/c"]);
+  for await (const message of await node.filter.subscribe(["/a/1/b/c"], { catchUp: true })) onMessage(message);
+  const iterator: AsyncIterableIterator<Message> = subscription[Symbol.asyncIterator]();
+  console.log(await iterator.next());
   const query: StoreQuery = { contentTopics: ["/a/1/b/c"], from: new Date(), to: Date.now(), order: "descending", pageSize: 50, limit: 10, shard: 1 };
   for await (const message of node.store.query(query, { signal })) onMessage(message);
   for await (const message of node.store.query({ hashes: ["ab"] })) onMessage(message);
+  const stored: Set<string> = await node.store.has([report.hash], { signal, timeoutMs: 1000 });
+  console.log(stored.has(report.hash));
 }
 
 export async function events(node: LightNode, signal: AbortSignal): Promise<void> {
@@ -180,7 +188,7 @@ export async function events(node: LightNode, signal: AbortSignal): Promise<void
   node.addEventListener("network:change", ({ detail: { state } }) => console.log(state));
   node.addEventListener("requirement:change", ({ detail: { name, have, min, target, crossed } }) => console.log(name, have, min, target, crossed));
   node.addEventListener("health:change", ({ detail }) => console.log(detail.old, detail.new, detail.reason));
-  node.addEventListener("filter:gap", ({ detail: { contentTopics, from, to, cause, filled } }) => console.log(contentTopics, to - from, cause, filled));
+  node.addEventListener("filter:gap", ({ detail: { contentTopics, from, to, cause, filled, recovered = 0 } }) => console.log(contentTopics, to - from, cause, filled, recovered));
   for await (const event of node.events({ signal })) show(event);
 }
 
@@ -201,7 +209,8 @@ function show(event: NodeEvent): string {
 export function failures(error: unknown): string {
   if (!(error instanceof LightNodeError)) throw error;
   const told: readonly (string | undefined)[] = [error.message, error.peer, error.address, error.option];
-  return told.join() + advice(error.code);
+  const tried: readonly string[] = error.cause instanceof AggregateError ? error.cause.errors.map(({ peer, code }: LightNodeError) => `${peer} ${code}`) : [];
+  return told.join() + tried.join() + advice(error.code);
 }
 
 /** Every code is known: a new one breaks this. */

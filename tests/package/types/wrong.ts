@@ -27,6 +27,14 @@ export async function wrong(node: LightNode, event: NodeEvent, decision: Decisio
   await node.lightPush.send({ contentTopic: "/a/1/b/c", payload: "text" });
   // @ts-expect-error no such message field
   await node.lightPush.send({ contentTopic: "/a/1/b/c", payload, topic: "x" });
+  // @ts-expect-error no such option of sending
+  await node.lightPush.send({ contentTopic: "/a/1/b/c", payload }, { redundancy: 2 });
+  // @ts-expect-error the options stand behind the callback
+  await node.filter.subscribe(["/a/1/b/c"], { peers: 2 }, () => {});
+  // @ts-expect-error one hash is no array of them
+  await node.store.has("ab");
+  // @ts-expect-error not part of the network
+  await createLightNode({ network: { clusterId: 1, shards: [0], maxBytes: 1 } });
   // @ts-expect-error no such call option
   await node.ready({ timeout: 5 });
   // @ts-expect-error topics and hashes are two kinds of query
