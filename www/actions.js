@@ -1,7 +1,7 @@
 /** Buttons that do something which takes time and may fail. */
 
 import { h } from "./dom.js";
-import { ERRORS } from "./words.js";
+import { ERRORS, shortId } from "./words.js";
 
 /** Buttons whose work is not done yet. @type {WeakSet<Element>} */
 const busy = new WeakSet();
@@ -12,6 +12,16 @@ const busy = new WeakSet();
  */
 export function errorSlot(testid) {
   return h("p", { class: "error", role: "alert", "data-testid": testid, hidden: true });
+}
+
+/**
+ * What each peer said that was tried.
+ * @param {unknown} error
+ */
+function triedBy(error) {
+  const cause = error instanceof Error ? error.cause : undefined;
+  if (!(cause instanceof AggregateError)) return [];
+  return cause.errors.map(({ peer, message }) => `${peer ? `${shortId(peer)}: ` : ""}${message}`);
 }
 
 /**
@@ -30,6 +40,7 @@ export function showError(slot, error) {
   slot.dataset.code = code;
   slot.replaceChildren(h("code", {}, code), ` ${message}`);
   if (advice) slot.append(`${/[.!?]$/.test(message) ? "" : "."} ${advice}`);
+  for (const each of triedBy(error)) slot.append(h("span", { class: "tried" }, each));
 }
 
 /**

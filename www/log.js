@@ -22,6 +22,16 @@ const TONES = {
   "node:crash": "bad",
 };
 
+/**
+ * What ended well, or is held against nobody, catches no eye.
+ * @param {LoggedEvent} event
+ */
+function toneOf({ type, detail }) {
+  if (type === "peer:disconnect") return detail.deliberate ? undefined : "bad";
+  if ((type === "peer:fail" && detail.charged === false) || (type === "filter:gap" && detail.filled)) return undefined;
+  return TONES[type];
+}
+
 export class LogView {
   #session;
   #nameOf;
@@ -78,8 +88,9 @@ export class LogView {
   /** @param {LoggedEvent} event */
   #row(event) {
     const { type, detail, at } = event;
+    const charged = type === "peer:fail" ? String(detail.charged) : undefined;
     const root = h("li",
-      { "data-testid": "event", "data-type": type, "data-peer": detail?.peerId ?? detail?.gained, "data-reason": detail?.reason ?? detail?.kind, "data-tone": type === "peer:disconnect" && !detail.deliberate ? "bad" : TONES[type] },
+      { "data-testid": "event", "data-type": type, "data-peer": detail?.peerId ?? detail?.gained, "data-reason": detail?.reason ?? detail?.kind, "data-charged": charged, "data-tone": toneOf(event) },
       h("time", { class: "number quiet", datetime: new Date(at).toISOString() }, `${clock(at)}.${String(at % 1000).padStart(3, "0")}`),
       h("code", {}, type),
       h("span", {}, this.#sentence(event)));

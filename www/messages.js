@@ -11,6 +11,7 @@ import { clock, duration, REASONS, shortId } from "./words.js";
  *
  * @typedef {object} Item one line of the list
  * @property {"sent" | "filter" | "store"} origin
+ * @property {Message["via"]} [via] how it came; what a subscription had to catch up on comes from a store
  * @property {string} hash
  * @property {string} contentTopic
  * @property {string} text
@@ -123,7 +124,7 @@ export class MessagesView {
     const text = this.#text.value;
     const timestamp = Date.now();
     const report = await this.#session.node.lightPush.send({ contentTopic, payload: new TextEncoder().encode(text), timestamp, ...this.#shardOption });
-    const failed = report.failed.length ? `, ${report.failed.length} refused` : "";
+    const failed = report.failed.length ? `, ${report.failed.length} did not take it` : "";
     this.#add({ origin: "sent", hash: report.hash, contentTopic, text, timestamp, peers: report.accepted, note: `in ${duration(report.ms)}${failed}` });
     for (const peer of report.accepted) this.#onTravel(peer, "out", "lightPush");
     return report.hash;
@@ -171,9 +172,9 @@ export class MessagesView {
    * @param {"filter" | "store"} origin
    * @param {Message} message
    */
-  #received(origin, { hash, contentTopic, payload, timestamp, peer }) {
-    this.#add({ origin, hash, contentTopic, text: readPayload(payload), timestamp, peers: [peer] });
-    this.#onTravel(peer, "in", SERVICE[origin]);
+  #received(origin, { hash, contentTopic, payload, timestamp, peer, via }) {
+    this.#add({ origin, via, hash, contentTopic, text: readPayload(payload), timestamp, peers: [peer] });
+    this.#onTravel(peer, "in", SERVICE[via] ?? SERVICE[origin]);
   }
 
   /** @param {Item} item */
@@ -206,10 +207,11 @@ export class MessagesView {
   }
 
   /** @param {Item} first */
-  #row({ origin, hash, contentTopic, text, timestamp }) {
+  #row({ origin, via, hash, contentTopic, text, timestamp }) {
     const by = h("span");
-    const root = h("li", { "data-testid": "message", "data-origin": origin, "data-hash": hash, "data-topic": contentTopic },
-      h("span", { class: "badge solid", "data-service": SERVICE[origin] }, ORIGINS[origin]),
+    const late = origin === "filter" && via === "store";
+    const root = h("li", { "data-testid": "message", "data-origin": origin, "data-via": via, "data-hash": hash, "data-topic": contentTopic },
+      h("span", { class: "badge solid", "data-service": SERVICE[late ? "store" : origin] }, late ? "caught up" : ORIGINS[origin]),
       h("p", { class: "text" }, text),
       h("p", { class: "quiet meta" }, h("time", { class: "number", datetime: new Date(timestamp).toISOString() }, clock(timestamp)), by, h("code", { title: hash }, shortId(hash))));
     return {

@@ -37,7 +37,7 @@ export class TriesView {
     this.#fleet = fleet;
     this.#nameOf = nameOf;
     this.#rows = [
-      this.#row("try-message", "Say something.", "It goes out through one peer, and you hear it back.", () => this.#say()),
+      this.#row("try-message", "Say something.", "It goes out through two peers, and you hear it back.", () => this.#say()),
       this.#row("try-lose", "Lose a peer.", fleet ? "One goes off; another takes over." : "Hang up on one; another takes over.", () => this.#lose()),
       this.#row("try-dark", fleet ? "Lose them all." : "Stop the node.", fleet ? "Then bring the network back." : "Then start it again.", () => this.#toggle()),
     ];

@@ -51,10 +51,12 @@ export const REASONS = {
   "handed-off": "others do its work now",
   "not-needed": "it offers nothing that is still needed",
   "failed-service": "it stopped serving",
+  withheld: "it took or withheld what others passed on",
   duplicate: "a second connection to the same peer",
   "not-admitted": "nobody asked for that connection",
   "ping-timeout": "it no longer answered",
   "identify-failed": "it did not introduce itself",
+  "metadata-failed": "what it said of its network made no sense",
   "remote-closed": "it said goodbye",
   "connection-lost": "the connection broke",
   "network-lost": "this computer lost its network",
@@ -108,17 +110,27 @@ const CAUSES = {
 
 /** Why messages may have been missed. @type {Record<string, string>} */
 const GAPS = {
-  moved: "its peer was lost and another took over",
-  resubscribed: "its peer had forgotten it and was told again",
+  moved: "its peers were lost and another took over",
+  resubscribed: "its peers had forgotten it and were told again",
   overflow: "more came in at once than this page takes",
+  slept: "the page slept or was offline",
+  silent: "its peers gave no sign of life",
 };
 
 /** What the network of this computer does. @type {Record<string, string>} */
 const NETWORKS = {
-  offline: "The browser is offline.",
-  online: "The browser is online.",
-  suspended: "The page was put to sleep.",
-  resumed: "The page woke up; its connections are checked.",
+  offline: "The browser is offline",
+  online: "The browser is online",
+  suspended: "The page was put to sleep",
+  resumed: "The page woke up, and its connections are checked",
+};
+
+/** How we know of it. @type {Record<string, string>} */
+const NETWORK_CAUSES = {
+  told: "it says so itself",
+  silence: "nobody answers any more",
+  answer: "somebody answered again",
+  slept: "the clocks jumped",
 };
 
 /** How a dial or a request failed. @type {Record<string, string>} */
@@ -134,6 +146,7 @@ export const FAILURES = {
   unable: "it cannot do this at the moment",
   broken: "it failed or did not answer",
   fault: "it broke the protocol",
+  withheld: "it took or withheld what others passed on",
   lost: "it forgot our subscription",
   absent: "it does not offer this",
 };
@@ -250,18 +263,19 @@ const SENTENCES = {
     `${nameOf(peerId)} is back after ${duration(downMs)}${attempts > 1 ? ` and ${attempts} tries` : ""}.`,
   "peer:replace": ({ lost, gained, requirement, gapMs }, nameOf) =>
     `${nameOf(gained)} took over “${serviceTitle(requirement)}” from ${nameOf(lost)}${gapMs ? `, ${duration(gapMs)} later` : " without a gap"}.`,
-  "peer:fail": ({ peerId, kind, protocol, willRetryAt }, nameOf) =>
-    `${nameOf(peerId)}: ${FAILURES[kind] ?? kind}${protocol ? ` (${serviceTitle(serviceOf(protocol) ?? protocol)})` : ""}.${nextTry(willRetryAt)}`,
+  "peer:fail": ({ peerId, kind, protocol, charged, willRetryAt }, nameOf) =>
+    `${nameOf(peerId)}: ${FAILURES[kind] ?? kind}${protocol ? ` (${serviceTitle(serviceOf(protocol) ?? protocol)})` : ""}.` +
+    `${charged === false ? " Not held against it." : ""}${nextTry(willRetryAt)}`,
   "peer:ban": ({ peerId, reason }, nameOf) => `${nameOf(peerId)} is banned: ${REASONS[reason] ?? reason}.`,
   "peer:prune": ({ peerId, reason }, nameOf) => `Let go of ${nameOf(peerId)}: ${REASONS[reason] ?? reason}.`,
-  "network:change": ({ state }) => NETWORKS[state] ?? state,
+  "network:change": ({ state, cause }) => `${NETWORKS[state] ?? state}${cause ? `: ${NETWORK_CAUSES[cause] ?? cause}` : ""}.`,
   "requirement:change": ({ name, have, min, target }) =>
     `“${serviceTitle(name)}” has ${have} of ${target} peers: ${have >= target ? "its target" : have >= min ? "at least its minimum" : "too few"}.`,
   "health:change": ({ old, new: now, reason }) =>
     `${HEALTH_STATES[old] ?? old} → ${HEALTH_STATES[now] ?? now}: ${HEALTH_REASONS[reason] ?? reason}`,
-  "filter:gap": ({ contentTopics = [], from, to, cause, filled }) =>
-    `Messages of ${contentTopics.join(", ")} may have been missed${to > from ? ` for ${duration(to - from)}` : ""}` +
-    `${cause ? `: ${GAPS[cause] ?? cause}` : ""}.${filled ? " They were fetched from the history." : ""}`,
+  "filter:gap": ({ contentTopics = [], from, to, cause, filled, recovered = 0 }) =>
+    `Messages of ${contentTopics.join(", ")} ${filled ? "had to be caught up on" : "may have been missed"}${to > from ? ` for ${duration(to - from)}` : ""}` +
+    `${cause ? `: ${GAPS[cause] ?? cause}` : ""}.${filled || recovered ? ` The history gave ${recovered || "none"} that had not come.` : ""}`,
   "node:crash": ({ message }) => `The node crashed: ${message}`,
 };
 
