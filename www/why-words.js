@@ -1,6 +1,6 @@
 /** Phrases for what the manager decides and for what keeps it from deciding otherwise; lists as in `words.js`. */
 
-import { FAILURES, REASONS, capital, enumerate, serviceTitle } from "./words.js";
+import { FAILURES, REASONS, capital, clock, enumerate, serviceTitle } from "./words.js";
 
 /**
  * @typedef {import("./words.js").NameOf} NameOf
@@ -80,6 +80,12 @@ const because = (reason) => REASONS[reason] ?? reason;
 export const counted = (count, one) => `${count} ${one}${count === 1 ? "" : "s"}`;
 
 /**
+ * @param {{ requirement: string, outcome: string, charged: boolean }} failure
+ */
+const failureWords = ({ requirement, outcome, charged }) =>
+  `“${serviceTitle(requirement)}”: ${FAILURES[outcome] ?? outcome}${charged ? "" : ", which is not held against it"}`;
+
+/**
  * Sentences for decisions.
  * @type {{ [What in Decision["what"]]: (decision: Extract<Decision, { what: What }>, nameOf: NameOf) => string }}
  */
@@ -90,7 +96,7 @@ const SENTENCES = {
   },
   closed: ({ peer, reason }, nameOf) => `Closed the connection to ${nameOf(peer)}: ${because(reason)}.`,
   denied: ({ peer, reason }, nameOf) => `Refused ${peer ? nameOf(peer) : "a connection"}: ${because(reason)}.`,
-  failed: ({ peer, requirement, outcome }, nameOf) => `${nameOf(peer)} failed at “${serviceTitle(requirement)}”: ${FAILURES[outcome] ?? outcome}.`,
+  failed: ({ peer, ...failure }, nameOf) => `${nameOf(peer)} failed at ${failureWords(failure)}.`,
   banned: ({ peer, reason }, nameOf) => `Banned ${nameOf(peer)}: ${because(reason)}.`,
   regulated: ({ trigger, closed }) => `Weighed all connections, for ${TRIGGERS[trigger] ?? trigger}; ${closed === 0 ? "closed none" : `closed ${closed}`}.`,
   overcommitted: ({ heldBy }) => `More connections than wanted, and each is held: ${enumerate(heldBy.map(({ guard, count }) => `${count} since ${GUARDS[guard] ?? guard}`))}.`,
@@ -121,7 +127,7 @@ export function decisionWords(decision, nameOf) {
  * @param {import("lightkeeper").Explanation} explanation
  * @returns {{ term: string, text: string }[]}
  */
-export function explanationWords({ peer, notDialed, notClosed, usedBy, parts, failures, flaps, protectedBy }) {
+export function explanationWords({ peer, notDialed, notClosed, usedBy, parts, failures, flaps, protectedBy, failed }) {
   const connected = peer.state === "connected";
   const quality = Object.entries(parts.quality).map(([name, score]) => `${serviceTitle(name)} ${score}`);
   return [
@@ -133,6 +139,7 @@ export function explanationWords({ peer, notDialed, notClosed, usedBy, parts, fa
       term: `Score ${peer.score}`,
       text: capital([...quality, `behaviour ${parts.behaviour}`, `your hints ${parts.hints}`, `chance to reach it ${Math.round(parts.reach * 100)} %`].join(" · ")),
     },
+    ...failed.flatMap((each) => (each.what === "failed" ? [{ term: `Failed at ${clock(each.at)}`, text: capital(failureWords(each)) }] : [])),
     ...(failures > 0 ? [{ term: "In a row", text: counted(failures, "failed call") }] : []),
     ...(flaps > 0 ? [{ term: "In a row", text: counted(flaps, "short connection") }] : []),
     ...(protectedBy.length > 0 ? [{ term: "Protected by", text: enumerate(protectedBy) }] : []),

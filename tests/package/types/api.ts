@@ -133,6 +133,8 @@ function words(decision: Decision): string {
   switch (decision.what) {
     case "dialed":
       return `${decision.peer} ${decision.why} ${decision.compared}`;
+    case "failed":
+      return `${decision.outcome === "withheld"} ${decision.charged}`;
     case "overcommitted":
       return decision.heldBy.map(({ guard, count }) => `${count} ${guard}`).join();
     case "suspect": case "recovered":
@@ -167,7 +169,8 @@ export async function protocols(node: LightNode, payload: Uint8Array, signal: Ab
 export async function events(node: LightNode, signal: AbortSignal): Promise<void> {
   const onFail = (event: LightNodeEventMap["peer:fail"]) => {
     const kind: FailKind = event.detail.kind;
-    console.log(kind, event.detail.address ?? event.detail.protocol, event.detail.willRetryAt);
+    const charged: boolean = event.detail.charged;
+    console.log(kind, charged, event.detail.address ?? event.detail.protocol, event.detail.willRetryAt);
   };
   node.addEventListener("peer:fail", onFail, { signal });
   node.removeEventListener("peer:fail", onFail);
@@ -185,7 +188,7 @@ export async function events(node: LightNode, signal: AbortSignal): Promise<void
   node.addEventListener("peer:replace", ({ detail: { lost, gained, requirement, gapMs } }) => console.log(lost, gained, requirement, gapMs));
   node.addEventListener("peer:ban", ({ detail: { peerId, reason } }) => console.log(peerId, reason));
   node.addEventListener("peer:prune", ({ detail: { peerId, reason } }) => console.log(peerId, reason));
-  node.addEventListener("network:change", ({ detail: { state } }) => console.log(state));
+  node.addEventListener("network:change", ({ detail: { state, cause } }) => console.log(state, cause === "slept"));
   node.addEventListener("requirement:change", ({ detail: { name, have, min, target, crossed } }) => console.log(name, have, min, target, crossed));
   node.addEventListener("health:change", ({ detail }) => console.log(detail.old, detail.new, detail.reason));
   node.addEventListener("filter:gap", ({ detail: { contentTopics, from, to, cause, filled, recovered = 0 } }) => console.log(contentTopics, to - from, cause, filled, recovered));
