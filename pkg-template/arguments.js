@@ -249,7 +249,9 @@ function checkFlag(option, value, otherwise) {
 export function checkSend({ peers, min = 1, confirm }) {
   const most = peers === undefined ? MAX_PEERS : checkInteger("peers", peers, 1, MAX_PEERS);
   const least = checkInteger("min", min, 1, most);
-  return { peers: peers ?? Math.max(DEFAULT_SEND_PEERS, least), min: least, confirm: checkFlag("confirm", confirm, false) };
+  const confirmed = checkFlag("confirm", confirm, false);
+  // Who took a message from us is no witness that it spread.
+  return { peers: peers ?? Math.max(confirmed ? 1 : DEFAULT_SEND_PEERS, least), min: least, confirm: confirmed };
 }
 
 /**

@@ -16,7 +16,10 @@ export interface OutgoingMessage {
 }
 
 export interface SendOptions extends CallOptions {
-  /** To how many peers it goes at once, 1 to 8. Default: 2, or `min` where that is more. */
+  /**
+   * To how many peers it goes at once, 1 to 8. Default: 2, or 1 with `confirm`, because who took it is no witness; `min` where
+   * that is more.
+   */
   readonly peers?: number;
   /** How many must take it before the call resolves, 1 to `peers`. Default: 1. */
   readonly min?: number;

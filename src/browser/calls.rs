@@ -7,7 +7,6 @@ use libp2p::PeerId;
 use wasm_bindgen::JsValue;
 
 use super::object::{Object, Plain, list, needed};
-use super::options::need;
 use super::values::{self, Names, peer_ids, peer_info};
 use super::{enrolling, manage};
 use crate::node::{
@@ -75,11 +74,6 @@ pub(super) async fn call(node: Node, method: String, params: Object) -> Result<R
         "hangUp" => {
             let peer = peer(&params)?;
             node.hang_up(peer).await.map(|()| nothing())
-        }
-        "setRequirement" => {
-            let name = needed(params.text("name")?, "name")?;
-            let need = need(&params.object("need"))?;
-            node.set_requirement(&name, need).map(|()| nothing())
         }
         "ready" => {
             let level = match params.text("level")?.as_deref() {

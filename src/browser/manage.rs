@@ -6,6 +6,7 @@ use wasm_bindgen::{JsCast, JsValue};
 
 use super::calls::peer;
 use super::object::{Object, needed};
+use super::options::need;
 use crate::manager::{BurstId, EnrollmentId, LockId, Outcome, Priority, Transport};
 use crate::node::{Node, NodeError};
 
@@ -36,6 +37,10 @@ pub(super) fn call(node: &Node, method: &str, params: &Object) -> Result<Option<
             node.hint(peer(params)?, &needed_text(params, "name")?, value, ttl_ms)
         }
         "keep" => node.keep(peer(params)?),
+        "setRequirement" => {
+            let need = need(&params.object("need"))?;
+            node.set_requirement(&needed_text(params, "name")?, need)
+        }
         "connectionsStart" => node.start_connections(),
         "connectionsPause" => node.pause_connections(),
         "connectionsResume" => node.resume_connections(),

@@ -4,9 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use futures::StreamExt;
 use futures::channel::mpsc::UnboundedReceiver;
 use futures::future::{AbortHandle, abortable};
+use futures::{FutureExt, StreamExt};
 use js_sys::Function;
 use libp2p::PeerId;
 use litemap::LiteMap;
@@ -84,8 +84,16 @@ impl Shell {
         }
         let (call, handle) = abortable(calls::call(self.node.clone(), method, params));
         self.requests.borrow_mut().insert(id, handle);
+        // Begun at once, so that calls and orders take effect in the order in which they were made. Its answer leaves from
+        // a microtask of its own all the same.
+        let mut call = Box::pin(call);
+        let begun = call.as_mut().now_or_never();
         spawn(async move {
-            let Ok(result) = call.await else {
+            let result = match begun {
+                Some(result) => result,
+                None => call.await,
+            };
+            let Ok(result) = result else {
                 return;
             };
             self.requests.borrow_mut().remove(&id);

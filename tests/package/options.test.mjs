@@ -232,6 +232,7 @@ test("the largest message is part of the network, 150 KiB unless it says otherwi
 test("a message goes to two peers, or to as many as must take it", () => {
   assert.deepEqual(checkSend({}), { peers: 2, min: 1, confirm: false });
   assert.deepEqual(checkSend({ min: 4 }), { peers: 4, min: 4, confirm: false });
+  assert.deepEqual(checkSend({ confirm: true }), { peers: 1, min: 1, confirm: true });
   assert.deepEqual(checkSend({ peers: 1, confirm: true }), { peers: 1, min: 1, confirm: true });
 });
 
