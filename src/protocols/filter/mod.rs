@@ -1,6 +1,8 @@
 //! Filter (12/WAKU2-FILTER): live subscriptions. Requests to a server; the server then opens streams to us.
 
+pub mod hub;
 pub mod push;
+mod seen;
 
 use core::time::Duration;
 

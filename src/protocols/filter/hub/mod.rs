@@ -1,0 +1,340 @@
+//! All filter subscriptions of a node, without input or output of its own: sessions by server, and wishes that are assigned
+//! to them (filter.md, section 5).
+//!
+//! A *wish* is what one subscription of the user's wants: pairs of shard and content topic, on so many servers. A *session* is
+//! what is known of one server: what it was asked for and has acknowledged, when it last proved to be alive, how fast it may be
+//! asked. Wishes share sessions, requests and pings.
+//!
+//! The shell calls [`Hub::serving`] with who serves, best first, whenever that changed; [`Hub::want`] and [`Hub::unwant`] for
+//! the user; [`Hub::answered`], [`Hub::pushed`], [`Hub::stored`] with what comes. After any of these, and at
+//! [`Hub::next_deadline`] after [`Hub::tick`], it takes actions from [`Hub::poll`] until there is none. What is due goes out
+//! then, so that wishes of one turn of the shell share their requests. A call too many does no harm.
+//!
+//! Bounds: [`MAX_SESSIONS`] servers are remembered, each with 900 live pairs; 8 requests are under way at a server; 22,000
+//! hashes; 256 messages and 1 MiB for a wish that is not opened; one outage is caught up at a time and one more gathered.
+
+mod assign;
+mod compare;
+mod coverage;
+mod pairs;
+mod pushes;
+mod requests;
+mod session;
+#[cfg(test)]
+mod tests;
+mod types;
+mod wishes;
+
+use std::collections::VecDeque;
+
+use libp2p_identity::PeerId;
+use litemap::LiteMap;
+
+use self::compare::Compared;
+use self::coverage::Outages;
+use self::pairs::{PairId, Pairs};
+use self::requests::Flight;
+use self::session::{Budget, Session, Standing};
+pub use self::types::{
+    Action, Admission, AskId, CatchUpId, Cause, Delivery, Group, Limits, Now, Push, Server, Via,
+    WishId, WishState,
+};
+use self::wishes::Wish;
+use super::seen::Seen;
+use crate::protocols::network::Network;
+
+/// Most servers that are remembered. Servers that serve count too; a light node has some twenty connections.
+pub const MAX_SESSIONS: usize = 64;
+
+/// All subscriptions of a node, and all servers that they come from.
+#[derive(Debug)]
+pub struct Hub {
+    network: Network,
+    limits: Limits,
+    started: bool,
+    /// The last moment that anybody told.
+    now: Now,
+    servers: Vec<Server>,
+    sessions: Vec<Session>,
+    pairs: Pairs,
+    wishes: LiteMap<WishId, Wish>,
+    flights: LiteMap<AskId, Flight>,
+    seen: Seen,
+    outages: Outages,
+    compared: Compared,
+    actions: VecDeque<Action>,
+    /// Something changed that the next turn must look at.
+    dirty: bool,
+    next: Option<u64>,
+    next_wish: u32,
+    next_ask: u64,
+}
+
+impl Hub {
+    /// A hub without servers and wishes. Nothing happens before [`start`](Self::start).
+    pub fn new(network: Network, limits: Limits) -> Self {
+        Self {
+            network,
+            limits,
+            started: false,
+            now: Now::default(),
+            servers: Vec::new(),
+            sessions: Vec::new(),
+            pairs: Pairs::default(),
+            wishes: LiteMap::new(),
+            flights: LiteMap::new(),
+            seen: Seen::default(),
+            outages: Outages::default(),
+            compared: Compared::default(),
+            actions: VecDeque::new(),
+            dirty: false,
+            next: None,
+            next_wish: 0,
+            next_ask: 0,
+        }
+    }
+
+    /// Begins, or goes on after [`stop`](Self::stop).
+    pub fn start(&mut self, now: Now) {
+        self.now = now;
+        self.started = true;
+        self.dirty = true;
+    }
+
+    /// Ends all wishes, without a word about each. Servers are told as far as their pace allows; what was asked of them is
+    /// remembered, since they may go on pushing. What [`poll`](Self::poll) gives after this is for the connections that are
+    /// still open.
+    pub fn stop(&mut self, now: Now) {
+        self.now = now;
+        for wish in std::mem::take(&mut self.wishes).into_tuple_vec() {
+            self.forget(wish.0, wish.1);
+        }
+        self.actions.clear();
+        self.outages = Outages::default();
+        self.compared = Compared::default();
+        for index in 0..self.sessions.len() {
+            self.give_up_all(index);
+        }
+        self.farewells();
+        self.started = false;
+        self.dirty = false;
+        self.next = None;
+    }
+
+    /// Who serves filter now, best first: the whole list each time. Costs nothing when it is the same.
+    pub fn serving(&mut self, now: Now, servers: &[Server]) {
+        self.now = now;
+        let servers = &servers[..servers.len().min(MAX_SESSIONS / 2)];
+        if self.servers == servers {
+            return;
+        }
+        let mut lost = false;
+        for index in 0..self.sessions.len() {
+            let session = &self.sessions[index];
+            if let Some(conn) = session.conn
+                && !servers
+                    .iter()
+                    .any(|server| server.peer == session.peer && server.conn == conn)
+            {
+                let again = servers.iter().any(|server| server.peer == session.peer);
+                lost |= self.disconnected(index, again);
+            }
+        }
+        for (rank, server) in servers.iter().enumerate() {
+            let index = self.session_of(server.peer);
+            let session = &mut self.sessions[index];
+            session.rank = rank;
+            session.shards.clone_from(&server.shards);
+            session.rtt_ms = server.rtt_ms.unwrap_or(0);
+            if session.conn.is_none() {
+                session.conn = Some(server.conn);
+                self.connected(index);
+            }
+        }
+        self.servers = servers.to_vec();
+        if lost {
+            self.probe();
+        }
+        self.dirty = true;
+    }
+
+    /// What to do next, or to tell.
+    pub fn poll(&mut self) -> Option<Action> {
+        if self.actions.is_empty() && self.dirty {
+            self.dirty = false;
+            self.turn();
+        }
+        self.actions.pop_front()
+    }
+
+    /// When [`tick`](Self::tick) has something to do, in milliseconds of the monotonic clock.
+    pub fn next_deadline(&self) -> Option<u64> {
+        self.next
+    }
+
+    /// Time has passed. Too early does no harm.
+    pub fn tick(&mut self, now: Now) {
+        self.now = now;
+        if self.started && self.next.is_some_and(|next| next <= now.mono_ms) {
+            self.dirty = true;
+        }
+    }
+
+    /// Everything that may be due. Each step notes when it wants to be called again.
+    fn turn(&mut self) {
+        if !self.started {
+            return;
+        }
+        self.next = None;
+        self.expire();
+        self.find_late();
+        self.cover();
+        // A server that has no room for a request now may make another one the better choice.
+        for _ in 0..3 {
+            self.assign();
+            if !self.send() {
+                break;
+            }
+        }
+        self.outcomes();
+        self.tell_outages();
+        self.compare();
+    }
+
+    fn act(&mut self, action: Action) {
+        self.actions.push_back(action);
+    }
+
+    fn wake(&mut self, at: u64) {
+        // Never at once: the turn that asks for it is at its end.
+        let at = at.max(self.now.mono_ms + 1);
+        self.next = Some(self.next.map_or(at, |next| next.min(at)));
+    }
+
+    fn find(&self, peer: &PeerId) -> Option<usize> {
+        self.sessions.iter().position(|s| s.peer == *peer)
+    }
+
+    /// The session of a server, made when there is none; the one that was asked the longest time ago makes room.
+    fn session_of(&mut self, peer: PeerId) -> usize {
+        if let Some(index) = self.find(&peer) {
+            return index;
+        }
+        if self.sessions.len() >= MAX_SESSIONS {
+            let oldest = (0..self.sessions.len())
+                .filter(|index| self.sessions[*index].conn.is_none())
+                .min_by_key(|index| self.sessions[*index].last_request);
+            // At most half of them serve.
+            self.sessions.remove(oldest.unwrap_or(0));
+        }
+        let taken = self.sessions.iter().fold(0, |bits, s| bits | s.bit());
+        let slot = u8::try_from((!taken).trailing_zeros()).unwrap_or(0);
+        let budget = Budget::new(self.limits.max_message_bytes);
+        self.sessions.push(Session::new(peer, slot, budget));
+        self.sessions.len() - 1
+    }
+
+    /// The connection is gone, or is another one (`again`). Whether anything came by it.
+    fn disconnected(&mut self, index: usize, again: bool) -> bool {
+        let peer = self.sessions[index].peer;
+        self.flights.retain(|_, flight| flight.peer != peer);
+        let ids: Vec<_> = self.sessions[index].pairs.keys().copied().collect();
+        let mut served = false;
+        for id in ids {
+            let at = *self.sessions[index].at_mut(id);
+            served |= at.is_on();
+            self.lose(index, id);
+            let at_now = self.sessions[index].at_mut(id);
+            at_now.standing = Standing::Idle;
+            at_now.late = false;
+            if again && at.is_live() {
+                // The server may still have it, and is to hear at once that we do too.
+                at_now.standing = Standing::Want;
+                at_now.at = 0;
+            } else if !at.asked {
+                self.sessions[index].pairs.remove(&id);
+            }
+        }
+        let session = &mut self.sessions[index];
+        session.conn = None;
+        session.rank = usize::MAX;
+        session.live = 0;
+        served
+    }
+
+    /// A server is there, or there again.
+    fn connected(&mut self, index: usize) {
+        let now = self.now;
+        let session = &mut self.sessions[index];
+        session.misses = 0;
+        session.closed_once = false;
+        session.short_rest = 0;
+        session.cause = Cause::Moved;
+        session.ping_at = now.mono_ms;
+        let remembered = session.pairs.keys().copied();
+        let remembered: Vec<_> = remembered
+            .filter(|id| session.remembers(*id, now.mono_ms))
+            .collect();
+        for id in remembered {
+            let at = session.at_mut(id);
+            if at.standing == Standing::Idle && at.stored {
+                // It goes on pushing what nobody may want any more. If anybody does, it is asked before this is due.
+                at.standing = Standing::Leave;
+                at.at = now.mono_ms;
+            }
+        }
+        session.count();
+    }
+
+    /// After a loss: whoever else has been silent is to prove that it is alive, so that a gap is known early.
+    fn probe(&mut self) {
+        const SILENT_MS: u64 = 5_000;
+        let now = self.now.mono_ms;
+        for session in &mut self.sessions {
+            if session.conn.is_some() && now.saturating_sub(session.life.mono_ms) >= SILENT_MS {
+                session.ping_at = session.ping_at.min(now);
+            }
+        }
+    }
+
+    /// We were asleep or offline from `from` until now. Servers may have given up on messages meanwhile, so that what they
+    /// acknowledged before says nothing about this time: they are asked anew, and the gap is told and filled.
+    ///
+    /// For sleeps that are shorter than the 20 seconds that servers wait for us to read, nothing happens.
+    pub fn disturbed(&mut self, now: Now, from: Now) {
+        const HARMLESS_MS: u64 = 15_000;
+        self.now = now;
+        if now.mono_ms.saturating_sub(from.mono_ms) < HARMLESS_MS
+            && now.wall_ms.saturating_sub(from.wall_ms) < HARMLESS_MS
+        {
+            return;
+        }
+        for index in 0..self.sessions.len() {
+            let ids: Vec<_> = self.sessions[index].pairs.keys().copied().collect();
+            for id in ids {
+                self.lose(index, id);
+            }
+            let session = &mut self.sessions[index];
+            session.cause = Cause::Resumed;
+            session.ping_at = session.ping_at.min(now.mono_ms);
+        }
+        self.dirty = true;
+    }
+
+    /// What was remembered long enough is forgotten.
+    fn expire(&mut self) {
+        let now = self.now.mono_ms;
+        for session in &mut self.sessions {
+            session.expire(now);
+        }
+        self.sessions.retain(|session| {
+            session.conn.is_some()
+                || !session.pairs.is_empty()
+                || session.rests_until() > now
+                || !session.pacer.is_idle(now)
+        });
+        let sessions = &self.sessions;
+        let remembered = |id: PairId| sessions.iter().any(|s| s.pairs.contains_key(&id));
+        self.pairs.tidy(remembered);
+    }
+}

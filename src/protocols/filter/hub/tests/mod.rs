@@ -1,0 +1,13 @@
+//! The hub in a small world: servers as they are, and as they should not be.
+
+mod answers;
+mod bounds;
+mod gaps;
+mod pace;
+mod pushes;
+mod sharing;
+mod world;
+
+use super::CatchUpId;
+
+const T: &str = "/app/1/t/proto";
