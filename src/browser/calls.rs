@@ -11,7 +11,7 @@ use super::values::{self, Names, peer_ids, peer_info};
 use super::{enrolling, manage};
 use crate::node::{
     ErrorCode, Named, Node, NodeError, Outgoing, ReadyLevel, SendOptions, StoreQuery,
-    SubscriptionId,
+    SubscriptionId, Wanted,
 };
 use crate::protocols::message::MessageHash;
 
@@ -90,13 +90,16 @@ pub(super) async fn call(node: Node, method: String, params: Object) -> Result<R
         "subscribe" => {
             let timeout = timeout(&params)?;
             let content_topics = needed(params.texts("contentTopics")?, "contentTopics")?;
-            let shard = params.integer("shard")?;
-            let subscribed = node
-                .subscribe(content_topics.clone(), shard, timeout)
-                .await?;
+            let wanted = Wanted {
+                content_topics: content_topics.clone(),
+                shard: params.integer("shard")?,
+                peers: params.integer("peers")?,
+                no_catch_up: params.flag("catchUp")? == Some(false),
+            };
+            let subscribed = node.subscribe(wanted, timeout).await?;
             let value = Plain::new()
                 .with("subscription", subscribed.id.0)
-                .with("peers", peer_ids(&[subscribed.peer]))
+                .with("peers", peer_ids(&subscribed.peers))
                 .with("contentTopics", list(content_topics));
             Ok(Reply::naming(value, Named::Subscription(subscribed.id)))
         }
@@ -176,7 +179,7 @@ async fn query(node: Node, params: Object) -> Result<Reply, NodeError> {
     };
     let page = node.query(query, timeout).await?;
     let messages = page.messages.into_iter();
-    let messages = list(messages.map(|message| values::message(message, "store")));
+    let messages = list(messages.map(values::message));
     let page = Plain::new()
         .with("messages", messages)
         .maybe("cursor", page.position.map(|position| position.to_string()));

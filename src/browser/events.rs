@@ -27,7 +27,7 @@ pub(super) fn to_message(node: &Node, happened: NodeEvent) -> JsValue {
         NodeEvent::Message(subscription, received) => Plain::new()
             .with("kind", "message")
             .with("subscription", subscription.0)
-            .with("message", values::message(*received, "filter"))
+            .with("message", values::message(*received))
             .into(),
         NodeEvent::Subscription {
             id,
@@ -53,6 +53,8 @@ pub(super) fn to_message(node: &Node, happened: NodeEvent) -> JsValue {
             from_ms,
             to_ms,
             cause,
+            filled,
+            recovered,
         } => event(
             "filter:gap",
             Plain::new()
@@ -60,7 +62,8 @@ pub(super) fn to_message(node: &Node, happened: NodeEvent) -> JsValue {
                 .count("from", from_ms)
                 .count("to", to_ms)
                 .with("cause", cause.as_str())
-                .with("filled", false),
+                .with("filled", filled)
+                .with("recovered", recovered),
         ),
         NodeEvent::Offer(enrollment, offer) => offer_message(enrollment, offer),
         NodeEvent::Lock(lock, answer) => lock_message(lock, answer),

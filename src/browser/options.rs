@@ -32,8 +32,8 @@ fn limits(limits: &Object) -> Result<Limits, NodeError> {
     })
 }
 
-/// Turns options into what a node is made of, and the level of its log (`None`: off).
-pub(super) fn read(options: JsValue) -> Result<(NodeConfig, Option<LogLevel>), NodeError> {
+/// Turns options into what a node is made of.
+pub(super) fn read(options: JsValue) -> Result<NodeConfig, NodeError> {
     let options = Object(options);
     let network = options.object("network");
     let cluster = needed(network.integer("clusterId")?, "clusterId")?;
@@ -76,6 +76,7 @@ pub(super) fn read(options: JsValue) -> Result<(NodeConfig, Option<LogLevel>), N
         limits: limits(&options.object("limits"))?,
         policy: options.numbers("policy")?,
         page,
+        log: LogLevel::parse(&log),
     };
-    Ok((config, LogLevel::parse(&log)))
+    Ok(config)
 }

@@ -17,7 +17,7 @@ use super::environment::Environment;
 use super::object::{Object, Plain, list, needed};
 use super::values::{Names, health_info, peer_info, stats};
 use super::{decisions, events, options, values};
-use crate::node::{LogLevel, Named, Node, NodeError, NodeEvent, spawn};
+use crate::node::{Named, Node, NodeError, NodeEvent, spawn};
 
 /// Events that wait for a reply. Replies follow within a turn or two; those of a call that was cancelled never do.
 const MAX_HELD: usize = 256;
@@ -28,7 +28,6 @@ const DECISIONS: usize = 16;
 pub(super) struct Shell {
     node: Node,
     sink: Function,
-    log: Option<LogLevel>,
     /// Requests under way, by the facade's ids, so that they can be cancelled.
     requests: RefCell<LiteMap<u32, AbortHandle>>,
     /// What the facade knows by name, because the reply went out, and what came before it for what it does not know: no
@@ -41,13 +40,12 @@ pub(super) struct Shell {
 
 impl Shell {
     pub(super) fn new(options: JsValue, sink: Function) -> Result<Rc<Self>, NodeError> {
-        let (config, log) = options::read(options)?;
+        let config = options::read(options)?;
         let (node, events) = Node::new(config)?;
         let online = node.clone();
         let shell = Rc::new(Self {
             node: node.clone(),
             sink,
-            log,
             requests: RefCell::default(),
             announced: RefCell::default(),
             held: RefCell::default(),
@@ -181,11 +179,6 @@ impl Shell {
     }
 
     fn on_event(&self, event: NodeEvent) {
-        if let NodeEvent::Log(level, ..) = &event
-            && self.log.is_none_or(|lowest| *level < lowest)
-        {
-            return;
-        }
         if let Some((named, _)) = event.about()
             && !self.announced.borrow().contains_key(&named)
         {

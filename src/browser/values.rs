@@ -159,8 +159,8 @@ pub(super) fn grant(object: Plain, grant: Grant) -> Plain {
     object.with("low", grant.low).with("high", grant.high)
 }
 
-/// `Message`, and what brought it.
-pub(super) fn message(received: Received, via: &'static str) -> Plain {
+/// `Message`.
+pub(super) fn message(received: Received) -> Plain {
     let message = received.message;
     let timestamp_ns = message.timestamp.unwrap_or(0);
     Plain::new()
@@ -174,7 +174,7 @@ pub(super) fn message(received: Received, via: &'static str) -> Plain {
         .with("ephemeral", message.ephemeral.unwrap_or(false))
         .maybe("meta", message.meta.map(bytes))
         .with("peer", received.peer.to_string())
-        .with("via", via)
+        .with("via", received.via.as_str())
 }
 
 fn bytes(bytes: Vec<u8>) -> Uint8Array {

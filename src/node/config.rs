@@ -5,6 +5,7 @@ use libp2p::identity::Keypair;
 use libp2p::multiaddr::{Multiaddr, Protocol};
 
 use super::error::NodeError;
+use super::event::LogLevel;
 use crate::discovery::address;
 use crate::discovery::dialable::Page;
 use crate::discovery::enr::Enr;
@@ -90,6 +91,8 @@ pub struct NodeConfig {
     pub policy: Vec<(usize, u64)>,
     /// What this page may dial.
     pub page: Page,
+    /// The least that is logged; `None`: nothing.
+    pub log: Option<LogLevel>,
 }
 
 /// The `limits` option. What is absent is the manager's default.

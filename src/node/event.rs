@@ -15,9 +15,9 @@ pub struct SubscriptionId(pub u32);
 /// Where a subscription stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SubscriptionState {
-    /// A peer serves it.
+    /// Each of its topics is served.
     Active,
-    /// Its peer was lost; another is being asked.
+    /// Some topic is served by nobody; others are being asked.
     Moving,
     /// It ended.
     Closed,
@@ -34,17 +34,40 @@ pub struct Received {
     pub pubsub_topic: PubsubTopic,
     /// Who sent it to us.
     pub peer: PeerId,
+    /// By which way.
+    pub via: Via,
+}
+
+/// How a message came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Via {
+    /// A filter server pushed it.
+    Filter,
+    /// A store had it.
+    Store,
+}
+
+impl Via {
+    /// The stable text of the npm API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Filter => "filter",
+            Self::Store => "store",
+        }
+    }
 }
 
 /// Why messages of a subscription may have been missed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GapCause {
-    /// The serving peer was lost, and another was found.
+    /// Its peers were lost, and others took over.
     Moved,
-    /// The serving peer had forgotten the subscription; it was made again.
+    /// Its peer had forgotten it; it was made again.
     Resubscribed,
-    /// More messages came in at once than the bounds allow.
+    /// More messages came in at once than the bounds allow, or one that is larger than the network's limit.
     Overflow,
+    /// We were asleep or offline.
+    Slept,
 }
 
 impl GapCause {
@@ -54,6 +77,7 @@ impl GapCause {
             Self::Moved => "moved",
             Self::Resubscribed => "resubscribed",
             Self::Overflow => "overflow",
+            Self::Slept => "slept",
         }
     }
 }
@@ -86,6 +110,10 @@ pub enum NodeEvent {
         to_ms: u64,
         /// Why.
         cause: GapCause,
+        /// Whether a store gave all that it has of that time.
+        filled: bool,
+        /// How many messages it gave that were new.
+        recovered: u32,
     },
     /// The share of an enrolled protocol changed, or is to change, or it is enrolled no more.
     Offer(EnrollmentId, Offer),

@@ -58,7 +58,13 @@ impl Node {
     ) -> Result<(Self, mpsc::UnboundedReceiver<NodeEvent>), NodeError> {
         let (driver, events) = Driver::new(config)?;
         let driver = Arc::new(Mutex::new(driver));
+        lock(&driver).know(Arc::downgrade(&driver));
         Ok((Self { driver }, events))
+    }
+
+    /// The node of this driver.
+    pub(super) fn of(driver: Arc<Mutex<Driver>>) -> Self {
+        Self { driver }
     }
 
     /// The loop; ends when the node is closed. The shell runs it beside everything else.

@@ -34,9 +34,9 @@ pub(crate) use driver::within;
 pub use enrollment::Enrolled;
 pub use error::{ErrorCode, Failure, NodeError};
 pub use event::{
-    GapCause, LogLevel, Named, NodeEvent, Received, SubscriptionId, SubscriptionState,
+    GapCause, LogLevel, Named, NodeEvent, Received, SubscriptionId, SubscriptionState, Via,
 };
-pub use filter::Subscribed;
+pub use filter::{Subscribed, Wanted};
 pub use handle::{HealthView, Node, ReadyLevel};
 pub use leases::{Burst, Locked};
 pub use light_push::{Outgoing, SendOptions, SendReport};

@@ -1,13 +1,13 @@
 //! One question to one peer, and what its end says of the peer.
 //!
-//! Every outcome that the manager hears of a request passes [`Node::judge`], which asks the gatekeeper
+//! Every outcome that the manager hears of a request passes [`Driver::judge`], which asks the gatekeeper
 //! (`protocols::charge`) whether it counts.
 
 use std::time::Duration;
 
 use libp2p::PeerId;
 
-use super::driver::{Driver, Exchange, exchange, within};
+use super::driver::{Done, Driver, Exchange, Opened, Opening, exchange, within};
 use super::error::NodeError;
 use super::handle::Node;
 use super::platform;
@@ -38,10 +38,75 @@ pub(super) struct Answer {
     pub(super) how: Circumstances,
 }
 
+/// A question whose stream is being opened.
+pub(super) struct Question {
+    asked: Asked,
+    begun: u64,
+    rtt: Option<Duration>,
+    pub(super) opening: Option<Opening>,
+}
+
+impl Question {
+    /// Sends what `request` makes for the protocol that is agreed on, and reads the answer. The time that passes until
+    /// the stream is open is not the peer's: it may be our own bound that holds it back. What only the driver knows of
+    /// the circumstances follows by [`Driver::conclude`]. Nothing once the node is closed.
+    pub(super) async fn ask(
+        &mut self,
+        request: impl FnOnce(&str) -> Vec<u8>,
+        limit: usize,
+        timeout: Duration,
+    ) -> Option<Answer> {
+        let mut how = Circumstances::default();
+        let opened: Option<Opened> = {
+            let opening = self.opening.as_mut()?;
+            match within(timeout, &mut opening.opened).await {
+                Some(opened) => Some(opened.ok()?),
+                None => None,
+            }
+        };
+        let Some(opened) = opened else {
+            // Whoever waits for one of our places has not been asked yet.
+            how.ours = true;
+            return Some(Answer {
+                exchange: Exchange::TimedOut,
+                spoken: String::new(),
+                how,
+            });
+        };
+        self.opening = None;
+        let (exchange, spoken) = match opened {
+            Err(error) => {
+                how.ours = matches!(error, OpenError::LimitReached | OpenError::ConnectionClosed);
+                // It had all the time that negotiating may take.
+                how.had_time = true;
+                (Exchange::NotOpened(error), String::new())
+            }
+            Ok((stream, protocol)) => {
+                let asked_at = platform::now().mono_ms;
+                let bytes = request(protocol.as_ref());
+                let left = timeout.saturating_sub(Duration::from_millis(asked_at - self.begun));
+                let answer = exchange(stream, bytes, limit, left).await;
+                let waited = Duration::from_millis(platform::now().mono_ms - asked_at);
+                how.had_time = had_time(self.asked.protocol, waited, self.rtt);
+                (answer, protocol.as_ref().to_owned())
+            }
+        };
+        Some(Answer {
+            exchange,
+            spoken,
+            how,
+        })
+    }
+
+    /// When it began.
+    pub(super) fn begun(&self) -> u64 {
+        self.begun
+    }
+}
+
 impl Node {
     /// Asks one peer one question: opens a stream for the first of `protocols` that it speaks, sends what `request`
-    /// makes for it and reads the answer. The time that passes until the stream is open is not the peer's: it may be
-    /// our own bound that holds it back.
+    /// makes for it and reads the answer. Whoever stops waiting takes the question back.
     ///
     /// # Errors
     /// `closed`, when the node is closed meanwhile. How the peer did is in the [`Answer`].
@@ -53,91 +118,66 @@ impl Node {
         limit: usize,
         timeout: Duration,
     ) -> Result<Answer, NodeError> {
-        let begun = platform::now().mono_ms;
-        let (opening, rtt) = {
-            let mut driver = self.open_driver()?;
-            let rtt = driver.manager().peer(&asked.peer);
-            (
-                driver.open(asked.conn, protocols),
-                rtt.and_then(|view| view.rtt_ms),
-            )
-        };
-        let mut opening = Opening::new(self, opening);
-        let opened = within(timeout, opening.opened()).await;
-        let mut spoken = String::new();
-        let mut how = Circumstances::default();
-        let exchange = match opened {
-            // Whoever waits for one of our places has not been asked yet.
-            None => {
-                how.ours = true;
-                Exchange::TimedOut
-            }
-            Some(Err(closed)) => return Err(closed),
-            Some(Ok(Err(error))) => {
-                how.ours = matches!(error, OpenError::LimitReached | OpenError::ConnectionClosed);
-                // It had all the time that negotiating may take.
-                how.had_time = true;
-                Exchange::NotOpened(error)
-            }
-            Some(Ok(Ok((stream, protocol)))) => {
-                let asked_at = platform::now().mono_ms;
-                let bytes = request(protocol.as_ref());
-                protocol.as_ref().clone_into(&mut spoken);
-                let left = timeout.saturating_sub(Duration::from_millis(asked_at - begun));
-                let answer = exchange(stream, bytes, limit, left).await;
-                let waited = Duration::from_millis(platform::now().mono_ms - asked_at);
-                let rtt = rtt.map(|ms| Duration::from_millis(ms.into()));
-                how.had_time = had_time(asked.protocol, waited, rtt);
-                answer
-            }
-        };
-        let driver = self.open_driver()?;
-        how.ours |= driver.is_leaving(asked.conn);
-        how.disturbed = driver.manager().disturbed_since(begun);
-        drop(driver);
-        Ok(Answer {
-            exchange,
-            spoken,
-            how,
-        })
+        let question = self.open_driver()?.question(asked, protocols);
+        let mut waiting = Waiting(self, question);
+        let answer = waiting.1.ask(request, limit, timeout).await;
+        let mut answer = answer.ok_or_else(NodeError::closed)?;
+        let begun = waiting.1.begun();
+        drop(waiting);
+        self.open_driver()?
+            .conclude(asked.conn, begun, &mut answer.how);
+        Ok(answer)
     }
 
-    /// Tells the manager how a request ended, and whether it counts.
+    /// See [`Driver::judge`].
     pub(super) fn judge(&self, asked: Asked, result: Result<(), &Verdict>, how: Circumstances) {
-        let broke = result.is_err_and(|verdict| verdict.class == ExactClass::StreamReset);
-        if !broke || how.ours {
-            return self.lock().judge(asked, result, how);
-        }
-        let verdict = result.err().cloned();
-        let node = self.clone();
-        platform::spawn(async move {
-            platform::sleep(LOSS_SHOWS).await;
-            let mut driver = node.lock();
-            let mut how = how;
-            how.ours = driver.is_leaving(asked.conn);
-            driver.judge(asked, verdict.as_ref().map_or(Ok(()), Err), how);
-        });
+        self.lock().judge(asked, result, how);
     }
 }
 
 impl Driver {
-    /// Whether a connection is gone, or we are closing it.
-    pub(super) fn is_leaving(&self, conn: ConnId) -> bool {
-        self.connections
-            .get(conn)
-            .is_none_or(|connection| connection.leaving)
+    /// Begins a question.
+    pub(super) fn question(&mut self, asked: Asked, protocols: &[&'static str]) -> Question {
+        let rtt = self.manager().peer(&asked.peer);
+        let rtt = rtt.and_then(|view| view.rtt_ms);
+        Question {
+            asked,
+            begun: platform::now().mono_ms,
+            rtt: rtt.map(|ms| Duration::from_millis(ms.into())),
+            opening: Some(self.open(asked.conn, protocols)),
+        }
     }
 
-    /// See [`Node::judge`].
-    pub(super) fn judge(
-        &mut self,
-        asked: Asked,
-        result: Result<(), &Verdict>,
-        mut how: Circumstances,
-    ) {
+    /// Adds what only we know of how a question ended.
+    pub(super) fn conclude(&self, conn: ConnId, begun: u64, how: &mut Circumstances) {
+        how.ours |= self.is_leaving(conn);
+        how.disturbed = self.manager().disturbed_since(begun);
+    }
+
+    /// Tells the manager how a request ended, and whether it counts.
+    pub(super) fn judge(&mut self, asked: Asked, result: Result<(), &Verdict>, how: Circumstances) {
         if self.is_closed() {
             return;
         }
+        match result {
+            Err(verdict) if verdict.class == ExactClass::StreamReset && !how.ours => {
+                let verdict = verdict.clone();
+                self.spawn(async move {
+                    platform::sleep(LOSS_SHOWS).await;
+                    Done::Judge(asked, verdict, how)
+                });
+            }
+            _ => self.judge_now(asked, result, how),
+        }
+    }
+
+    /// A broken stream, once it has shown whether its connection broke.
+    pub(super) fn judge_late(&mut self, asked: Asked, verdict: &Verdict, mut how: Circumstances) {
+        how.ours = self.is_leaving(asked.conn);
+        self.judge_now(asked, Err(verdict), how);
+    }
+
+    fn judge_now(&mut self, asked: Asked, result: Result<(), &Verdict>, mut how: Circumstances) {
         let now = platform::now().mono_ms;
         let pace = self.pace(asked.peer, asked.requirement);
         match result {
@@ -154,36 +194,22 @@ impl Driver {
         };
         self.report(asked.peer, asked.requirement, outcome, charged);
     }
-}
 
-/// A stream that is being opened; taken back when nobody waits for it any more.
-struct Opening<'a> {
-    node: &'a Node,
-    opening: Option<super::driver::Opening>,
-}
-
-impl<'a> Opening<'a> {
-    fn new(node: &'a Node, opening: super::driver::Opening) -> Self {
-        Self {
-            node,
-            opening: Some(opening),
-        }
-    }
-
-    async fn opened(&mut self) -> Result<super::driver::Opened, NodeError> {
-        let Some(opening) = &mut self.opening else {
-            return Err(NodeError::closed());
-        };
-        let opened = (&mut opening.opened).await;
-        self.opening = None;
-        opened.map_err(|_| NodeError::closed())
+    /// Whether a connection is gone, or we are closing it.
+    fn is_leaving(&self, conn: ConnId) -> bool {
+        self.connections
+            .get(conn)
+            .is_none_or(|connection| connection.leaving)
     }
 }
 
-impl Drop for Opening<'_> {
+/// A question of a call; taken back when nobody waits for it any more.
+struct Waiting<'a>(&'a Node, Question);
+
+impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        if let Some(opening) = self.opening.take() {
-            self.node.lock().take_back(opening);
+        if let Some(opening) = self.1.opening.take() {
+            self.0.lock().take_back(opening);
         }
     }
 }

@@ -8,7 +8,7 @@ use web_time::Instant;
 
 use super::config::STORE;
 use super::error::{ErrorCode, NodeError};
-use super::event::Received;
+use super::event::{Received, Via};
 use super::handle::{Node, request_id};
 use super::light_push::shard_option;
 use super::request::Asked;
@@ -393,6 +393,7 @@ fn delivered(
             message: stored.message?,
             pubsub_topic: stored.pubsub_topic?.parse().ok()?,
             peer,
+            via: Via::Store,
         })
     });
     Page {

@@ -92,7 +92,7 @@ impl Driver {
             self.log(
                 LogLevel::Warn,
                 "dns",
-                format!("no dialable address behind /dnsaddr/{}", resolved.domain),
+                format_args!("no dialable address behind /dnsaddr/{}", resolved.domain),
             );
         }
         for (peer, routes) in routes.into_tuple_vec() {

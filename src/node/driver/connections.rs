@@ -5,6 +5,7 @@ use libp2p::swarm::ConnectionId;
 use litemap::LiteMap;
 
 use super::identify::Identity;
+use super::push::Pushing;
 use crate::manager::{ConnId, Metadata};
 
 /// One open connection.
@@ -12,6 +13,8 @@ use crate::manager::{ConnId, Metadata};
 pub(in crate::node) struct Connection {
     pub(in crate::node) peer: PeerId,
     pub(in crate::node) swarm_id: ConnectionId,
+    /// Its push streams.
+    pub(super) pushing: Pushing,
     /// What identify said.
     pub(super) identity: Identity,
     /// Whether identify came in: what is learnt before waits for it.
@@ -44,6 +47,7 @@ impl Connections {
             Connection {
                 peer,
                 swarm_id,
+                pushing: Pushing::default(),
                 identity: Identity::default(),
                 identified: false,
                 early_metadata: None,

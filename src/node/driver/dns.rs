@@ -29,10 +29,10 @@ const MAX_DNSADDR_DEPTH: usize = 3;
 const MAX_DNSADDR_ADDRESSES: usize = 16;
 
 /// What a look-up of the walk came to.
-pub(super) struct Look(QueryId, Answer);
+pub(in crate::node) struct Look(QueryId, Answer);
 
 /// What a `/dnsaddr` came to.
-pub(super) struct Resolved {
+pub(in crate::node) struct Resolved {
     pub(super) wanted: Option<PeerId>,
     pub(super) domain: String,
     pub(super) addresses: Vec<Multiaddr>,
@@ -207,20 +207,20 @@ impl Driver {
                 self.inputs.push_back(Event::DnsFinished { found, failed });
             }
             WalkEvent::TreeFailed { url, reason, .. } => {
-                self.log(LogLevel::Warn, "dns", format!("{url}: {reason}"));
+                self.log(LogLevel::Warn, "dns", format_args!("{url}: {reason}"));
             }
             WalkEvent::EntryDropped { name, reason, .. } => {
-                self.log(LogLevel::Debug, "dns", format!("{name}: {reason}"));
+                self.log(LogLevel::Debug, "dns", format_args!("{name}: {reason}"));
             }
             WalkEvent::Link { url, .. } => {
-                self.log(LogLevel::Debug, "dns", format!("link to {url}"));
+                self.log(LogLevel::Debug, "dns", format_args!("link to {url}"));
             }
             WalkEvent::ResolverSuspect { resolver, .. } => {
                 let resolver = &self.dns.resolvers[resolver];
                 self.log(
                     LogLevel::Warn,
                     "dns",
-                    format!("{resolver} gave a wrong answer"),
+                    format_args!("{resolver} gave a wrong answer"),
                 );
             }
         }

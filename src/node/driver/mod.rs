@@ -9,13 +9,15 @@ mod candidates;
 mod connections;
 mod dns;
 mod exchange;
+mod filter;
 mod identify;
 mod orders;
 mod push;
 mod swarm_events;
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -31,16 +33,19 @@ use super::behaviour::Behaviour;
 use super::config::{Bootstrap, NodeConfig};
 use super::error::NodeError;
 use super::event::{LogLevel, NodeEvent};
-use super::filter::Subscriptions;
+use super::handle::Node;
 use super::light_push::{Echoes, Sent};
 use super::paces::Paces;
 use super::platform;
+use super::request::Asked;
 use super::streams::{OpenError, Stream, StreamRequest};
 use crate::discovery::dialable::Page;
 use crate::manager::{
     ConnId, DialFailure, DialId, Event, Outcome, Recorded, RequirementId, Source, Time,
 };
+use crate::protocols::charge::Circumstances;
 use crate::protocols::network::Network;
+use crate::protocols::verdict::Verdict;
 
 pub(super) use asks::Answer;
 use asks::Asks;
@@ -48,6 +53,10 @@ use connections::Connections;
 use dns::Dns;
 pub(crate) use exchange::within;
 pub(super) use exchange::{Exchange, exchange};
+use filter::Subscriptions;
+
+/// How long filter servers have to hear that we leave.
+const FAREWELL: Duration = Duration::from_millis(250);
 
 /// A call of `dial` looks at its failure at once: more entries than this are never of use.
 const MAX_DIAL_FAILURES: usize = 64;
@@ -72,12 +81,15 @@ enum Purpose {
 }
 
 /// What a task of the driver came to.
-enum Done {
+pub(super) enum Done {
     Metadata(ConnId, Exchange),
     MetadataRetry(ConnId),
     MetadataServed,
     PeerExchange(PeerId, u32, Exchange),
     Push(push::Frame),
+    Filter(Box<filter::Asking>),
+    Judge(Asked, Verdict, Circumstances),
+    StopDue(u32),
     DrainOver(ConnId),
     IdentityDue(ConnId),
     Look(dns::Look),
@@ -103,12 +115,20 @@ pub(super) struct Driver {
     /// How the last dial to a peer failed, for the calls that wait for one. Bounded by [`MAX_DIAL_FAILURES`].
     pub(super) dial_failures: LiteMap<PeerId, (String, DialFailure)>,
     pub(super) subscriptions: Subscriptions,
+    /// The hub's next deadline and a timer that fires then or before.
+    filter_timer: Option<(u64, BoxFuture<'static, ()>)>,
+    /// The node that we are the driver of.
+    me: Weak<Mutex<Self>>,
+    /// The stop that waits for servers to be told; counts up, so that a start in between makes it void.
+    stopping: u32,
     pub(super) asks: Asks,
     /// How fast each server may be asked.
     pub(super) paces: Paces,
     /// What was sent lately, and what waits to be seen elsewhere.
     pub(super) sent: Sent,
     pub(super) echoes: Echoes,
+    /// The least that is logged; `None`: nothing.
+    log_level: Option<LogLevel>,
     /// The last timestamp that we gave to a message, in nanoseconds.
     pub(super) last_stamp: i64,
     /// The largest message of the network, encoded.
@@ -153,6 +173,7 @@ impl Driver {
             platform::swarm_config().with_idle_connection_timeout(Duration::from_secs(60)),
         );
         let (events, receiver) = mpsc::unbounded();
+        let subscriptions = Subscriptions::new(config.network.clone(), config.max_message_bytes);
         let dns = Dns::new(trees, config.resolvers, config.seed);
         let mut driver = Self {
             swarm: Some(swarm),
@@ -168,11 +189,15 @@ impl Driver {
             tasks: FuturesUnordered::new(),
             dns,
             dial_failures: LiteMap::new(),
-            subscriptions: Subscriptions::default(),
+            subscriptions,
+            filter_timer: None,
+            me: Weak::new(),
+            stopping: 0,
             asks: Asks::default(),
             paces: Paces::default(),
             sent: Sent::default(),
             echoes: Echoes::default(),
+            log_level: config.log,
             last_stamp: 0,
             max_message_bytes: config.max_message_bytes,
             timer: None,
@@ -194,6 +219,22 @@ impl Driver {
         self.swarm.is_none()
     }
 
+    pub(super) fn know(&mut self, me: Weak<Mutex<Self>>) {
+        self.me = me;
+    }
+
+    /// The node that we are the driver of, for work that goes on beside us. The tasks of the loop must not use it: while
+    /// they are polled, it is locked.
+    pub(super) fn node(&self) -> Option<Node> {
+        self.me.upgrade().map(Node::of)
+    }
+
+    /// Does something beside the loop, and has its end come back.
+    pub(super) fn spawn(&mut self, task: impl Future<Output = Done> + Send + 'static) {
+        self.tasks.push(Box::pin(task));
+        self.wake();
+    }
+
     /// Starts, and hands the static peers to the manager the first time. Also ends a pause of the connections.
     pub(super) fn start(&mut self) {
         let known = std::mem::replace(&mut self.started, true);
@@ -212,14 +253,28 @@ impl Driver {
                 Bootstrap::DnsAddr(peer, domain) => self.resolve(Some(peer), domain),
             }
         }
+        self.stopping += 1;
+        self.subscriptions.hub.start(platform::now().into());
+        self.subscriptions.stale = true;
         self.input(Event::Start);
     }
 
-    /// Stops: every connection is closed and nothing is looked up any more.
+    /// Stops: every connection is closed and nothing is looked up any more. Filter servers are told first, and have a
+    /// moment to hear it: else they push for five minutes to whoever comes back.
     pub(super) fn stop(&mut self) {
+        let told = self.started;
         self.started = false;
         self.dns.stop();
-        self.input(Event::Stop);
+        self.stop_filter();
+        if !told || self.connections.is_empty() {
+            return self.input(Event::Stop);
+        }
+        self.stopping += 1;
+        let stop = self.stopping;
+        self.spawn(async move {
+            platform::sleep(FAREWELL).await;
+            Done::StopDue(stop)
+        });
     }
 
     /// Frees everything at once. Whatever waits for an answer gets none: its channel closes.
@@ -230,7 +285,8 @@ impl Driver {
         self.openings.clear();
         self.dials.clear();
         self.connections = Connections::default();
-        self.subscriptions = Subscriptions::default();
+        self.subscriptions = Subscriptions::new(self.network.clone(), self.max_message_bytes);
+        self.filter_timer = None;
         self.asks = Asks::default();
         self.paces = Paces::default();
         self.dns.stop();
@@ -346,8 +402,16 @@ impl Driver {
         let _ = self.events.unbounded_send(event);
     }
 
-    pub(super) fn log(&self, level: LogLevel, target: &'static str, message: String) {
-        self.emit(NodeEvent::Log(level, target, message));
+    /// A line for the log, made only when somebody reads lines of this level.
+    pub(super) fn log(
+        &self,
+        level: LogLevel,
+        target: &'static str,
+        message: std::fmt::Arguments<'_>,
+    ) {
+        if self.log_level.is_some_and(|lowest| level >= lowest) {
+            self.emit(NodeEvent::Log(level, target, message.to_string()));
+        }
     }
 
     pub(super) fn manager(&self) -> MutexGuard<'_, Recorded> {
@@ -389,6 +453,8 @@ impl Driver {
                 busy = true;
             }
             busy |= self.poll_dns(cx);
+            busy |= self.poll_filter();
+            busy |= self.poll_filter_timer(cx);
             busy |= self.poll_timer(cx);
             if !busy {
                 self.waker = Some(cx.waker().clone());
@@ -412,6 +478,7 @@ impl Driver {
             self.carry_out(command);
         }
         if busy {
+            self.subscriptions.stale = true;
             self.end_asks();
             self.notify_waiting();
         }
@@ -422,6 +489,27 @@ impl Driver {
     pub(super) fn catch_up(&mut self) {
         self.feed(platform::now());
         self.wake();
+    }
+
+    /// Keeps one timer for the hub's earliest deadline.
+    fn poll_filter_timer(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(due) = self.subscriptions.hub.next_deadline() else {
+            self.filter_timer = None;
+            return false;
+        };
+        if self.filter_timer.as_ref().is_none_or(|(at, _)| *at != due) {
+            let wait = due.saturating_sub(platform::now().mono_ms);
+            let timer = platform::sleep(Duration::from_millis(wait));
+            self.filter_timer = Some((due, Box::pin(timer)));
+        }
+        let fired = self
+            .filter_timer
+            .as_mut()
+            .is_some_and(|(_, timer)| timer.as_mut().poll(cx).is_ready());
+        if fired {
+            self.filter_timer = None;
+        }
+        fired
     }
 
     /// Keeps exactly one timer, for the manager's earliest deadline or the next look at the clocks.
@@ -461,6 +549,13 @@ impl Driver {
                 self.on_peer_exchange(peer, count, exchange)
             }
             Done::Push(frame) => self.on_push(frame),
+            Done::Filter(asking) => self.on_filter_answer(*asking),
+            Done::Judge(asked, verdict, how) => self.judge_late(asked, &verdict, how),
+            Done::StopDue(stop) => {
+                if stop == self.stopping {
+                    self.input(Event::Stop);
+                }
+            }
             // Gone by now, as a rule: then there is nothing to close.
             Done::DrainOver(conn) => self.close_connection(conn),
             Done::IdentityDue(conn) => self.on_identity_due(conn),

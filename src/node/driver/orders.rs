@@ -21,7 +21,7 @@ impl Driver {
                 self.log(
                     LogLevel::Debug,
                     "dial",
-                    format!("{peer} at {route} ({})", why.as_str()),
+                    format_args!("{peer} at {route} ({})", why.as_str()),
                 );
                 self.dial(dial, peer, route);
             }
@@ -42,7 +42,7 @@ impl Driver {
                     self.log(
                         LogLevel::Debug,
                         "connection",
-                        format!("closing {}: {reason}", connection.peer),
+                        format_args!("closing {}: {reason}", connection.peer),
                     );
                 }
                 self.close_connection(conn);
@@ -107,7 +107,7 @@ impl Driver {
         self.log(
             LogLevel::Debug,
             "connection",
-            format!("draining {peer}: {reason}"),
+            format_args!("draining {peer}: {reason}"),
         );
         let deadline = platform::sleep(Duration::from_millis(deadline_ms.into()));
         self.tasks.push(Box::pin(async move {
@@ -140,7 +140,7 @@ impl Driver {
             self.log(
                 LogLevel::Info,
                 "manager",
-                format!(
+                format_args!(
                     "{}: {have} of {target} ({})",
                     self.requirement_name(*requirement),
                     crossed.as_str()

@@ -95,7 +95,7 @@ impl Driver {
             self.log(
                 LogLevel::Debug,
                 "connection",
-                format!("{} closed: {error}", closed.peer),
+                format_args!("{} closed: {error}", closed.peer),
             );
         }
         self.inputs.push_back(Event::Closed { conn, cause });
@@ -117,7 +117,7 @@ impl Driver {
             self.log(
                 LogLevel::Debug,
                 "dial",
-                format!("{peer} at {route}: {failure} ({error})"),
+                format_args!("{peer} at {route}: {failure} ({error})"),
             );
             self.inputs.push_back(Event::DialFailed { dial, failure });
         }
@@ -144,7 +144,11 @@ impl Driver {
                 let Some(conn) = self.connections.named(connection_id) else {
                     return;
                 };
-                self.log(LogLevel::Debug, "identify", format!("{peer_id}: {error}"));
+                self.log(
+                    LogLevel::Debug,
+                    "identify",
+                    format_args!("{peer_id}: {error}"),
+                );
                 // A push that fails later leaves what is known; without the first answer nothing can be used.
                 if let Some(connection) = self.connections.get_mut(conn)
                     && !connection.identified
@@ -212,7 +216,7 @@ impl Driver {
                 self.log(
                     LogLevel::Warn,
                     "streams",
-                    format!("{peer} opened too many streams of {protocol}"),
+                    format_args!("{peer} opened too many streams of {protocol}"),
                 );
                 if protocol.as_ref() == ids::FILTER_PUSH {
                     self.push_overflowed(peer);
@@ -321,7 +325,7 @@ impl Driver {
                 self.log(
                     LogLevel::Debug,
                     "peer-exchange",
-                    format!("{peer}: {verdict}"),
+                    format_args!("{peer}: {verdict}"),
                 );
                 None
             }
@@ -335,7 +339,7 @@ impl Driver {
             self.log(
                 LogLevel::Debug,
                 "peer-exchange",
-                format!("{peer}: {} records, {dialable} dialable", records.len()),
+                format_args!("{peer}: {} records, {dialable} dialable", records.len()),
             );
             u32::try_from(dialable).unwrap_or(u32::MAX)
         });

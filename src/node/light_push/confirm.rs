@@ -28,6 +28,11 @@ const MAX_WITNESSES: usize = 8;
 pub(in crate::node) struct Echoes(LiteMap<MessageHash, Vec<PeerId>>);
 
 impl Echoes {
+    /// Whether anybody waits for one.
+    pub(in crate::node) fn wait(&self) -> bool {
+        !self.0.is_empty()
+    }
+
     /// A server pushed this message. Whether somebody waits for that.
     pub(in crate::node) fn heard(&mut self, hash: &MessageHash, from: PeerId) -> bool {
         let Some(witnesses) = self.0.get_mut(hash) else {

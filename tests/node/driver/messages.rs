@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use lightkeeper::manager::Reason;
-use lightkeeper::node::{
-    ErrorCode, GapCause, NodeEvent, SendOptions, StoreQuery, SubscriptionState,
-};
+use lightkeeper::node::{ErrorCode, NodeEvent, SendOptions, StoreQuery, SubscriptionState};
 
-use super::world::{PATIENCE, TOPIC, World, outgoing};
+use super::world::{PATIENCE, TOPIC, World, outgoing, wanted};
 use crate::client::soon;
 
 #[tokio::test]
@@ -15,7 +13,7 @@ async fn a_message_is_sent_received_and_found_in_the_store() {
     let world = World::new().await;
     world.ready().await;
     let mark = world.mark();
-    let subscribed = soon(world.node.subscribe(vec![TOPIC.into()], None, PATIENCE))
+    let subscribed = soon(world.node.subscribe(wanted(TOPIC), PATIENCE))
         .await
         .unwrap();
     let report = soon(
@@ -46,7 +44,7 @@ async fn an_ephemeral_message_is_received_and_not_stored() {
     let world = World::new().await;
     world.ready().await;
     let mark = world.mark();
-    let subscribed = soon(world.node.subscribe(vec![TOPIC.into()], None, PATIENCE))
+    let subscribed = soon(world.node.subscribe(wanted(TOPIC), PATIENCE))
         .await
         .unwrap();
     let mut message = outgoing("gone");
@@ -107,61 +105,14 @@ async fn pages_follow_one_another_by_their_cursors() {
 }
 
 #[tokio::test]
-async fn a_subscription_moves_when_its_peer_is_lost_and_says_so() {
-    let world = World::new().await;
-    world.ready().await;
-    let subscribed = soon(world.node.subscribe(vec![TOPIC.into()], None, PATIENCE))
-        .await
-        .unwrap();
-    let mark = world.mark();
-    world.control(&world.name_of(subscribed.peer), "stop").await;
-
-    let states = |wanted: SubscriptionState| {
-        move |event: &NodeEvent| match event {
-            NodeEvent::Subscription {
-                id, state, peers, ..
-            } if *id == subscribed.id && *state == wanted => Some(peers.clone()),
-            _ => None,
-        }
-    };
-    world
-        .event_since(mark, states(SubscriptionState::Moving))
-        .await;
-    let peers = world
-        .event_since(mark, states(SubscriptionState::Active))
-        .await;
-    assert_ne!(peers, [subscribed.peer]);
-    let (topics, cause) = world
-        .event_since(mark, |event| match event {
-            NodeEvent::Gap {
-                content_topics,
-                cause,
-                ..
-            } => Some((content_topics.clone(), *cause)),
-            _ => None,
-        })
-        .await;
-    assert_eq!((topics, cause), (vec![TOPIC.to_owned()], GapCause::Moved));
-
-    let mark = world.mark();
-    let hash = world
-        .fleet
-        .publish(TOPIC, b"after the move".to_vec(), false)
-        .unwrap();
-    let received = world.message_since(mark, subscribed.id).await;
-    assert_eq!(received.hash.to_string(), hash);
-    world.close().await;
-}
-
-#[tokio::test]
 async fn nothing_comes_after_unsubscribing() {
     let world = World::new().await;
     world.ready().await;
-    let ended = soon(world.node.subscribe(vec![TOPIC.into()], None, PATIENCE))
+    let ended = soon(world.node.subscribe(wanted(TOPIC), PATIENCE))
         .await
         .unwrap();
     let other = "/lightkeeper/1/other/proto";
-    let kept = soon(world.node.subscribe(vec![other.into()], None, PATIENCE))
+    let kept = soon(world.node.subscribe(wanted(other), PATIENCE))
         .await
         .unwrap();
     soon(world.node.unsubscribe(ended.id)).await.unwrap();
@@ -187,7 +138,7 @@ async fn nothing_comes_after_unsubscribing() {
 async fn stopping_the_node_ends_its_subscriptions() {
     let world = World::new().await;
     world.ready().await;
-    let subscribed = soon(world.node.subscribe(vec![TOPIC.into()], None, PATIENCE))
+    let subscribed = soon(world.node.subscribe(wanted(TOPIC), PATIENCE))
         .await
         .unwrap();
     let mark = world.mark();
@@ -221,7 +172,7 @@ async fn without_a_peer_a_call_ends_at_its_deadline() {
     let error = soon(
         world
             .node
-            .subscribe(vec![TOPIC.into()], None, Duration::from_millis(50)),
+            .subscribe(wanted(TOPIC), Duration::from_millis(50)),
     )
     .await
     .unwrap_err();

@@ -5,6 +5,8 @@ mod drain;
 mod enrollment;
 mod messages;
 mod peers;
+mod receiving;
 mod sending;
+
 mod wishes;
 mod world;

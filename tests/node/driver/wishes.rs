@@ -16,6 +16,7 @@ fn alone(change: impl FnOnce(&mut NodeConfig)) -> Result<Node, NodeError> {
         seed: [7; 32],
         network: Network::auto(1, 8).unwrap(),
         max_message_bytes: lightkeeper::protocols::message::MAX_SIZE,
+        log: None,
         bootstrap: Vec::new(),
         resolvers: Vec::new(),
         needs: Needs::default(),

@@ -10,7 +10,8 @@ use lightkeeper::discovery::dialable::Page;
 use lightkeeper::fleet::{Action, Fleet, FleetOptions};
 use lightkeeper::manager::{Notice, PeerState, Reason};
 use lightkeeper::node::{
-    Limits, Needs, Node, NodeConfig, NodeEvent, Outgoing, ReadyLevel, Received, SubscriptionId,
+    Limits, LogLevel, Needs, Node, NodeConfig, NodeEvent, Outgoing, ReadyLevel, Received,
+    SubscriptionId, Wanted,
 };
 use lightkeeper::protocols::network::Network;
 use tokio::sync::Notify;
@@ -67,6 +68,7 @@ impl World {
                 secure: false,
                 private_allowed: true,
             },
+            log: Some(LogLevel::Debug),
         };
         change(&fleet, &mut config);
         let (node, mut receiver) = Node::new(config).unwrap();
@@ -211,5 +213,12 @@ pub(crate) fn outgoing(text: &str) -> Outgoing {
         ephemeral: false,
         timestamp_ms: None,
         shard: None,
+    }
+}
+
+pub(crate) fn wanted(topic: &str) -> Wanted {
+    Wanted {
+        content_topics: vec![topic.into()],
+        ..Wanted::default()
     }
 }
