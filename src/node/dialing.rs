@@ -7,6 +7,7 @@ use libp2p::core::transport::TransportError;
 use libp2p::core::transport::timeout::TransportTimeoutError;
 use libp2p::swarm::{ConnectionError, DialError};
 
+use super::muxer::Goodbye;
 use crate::manager::{CloseCause, DialFailure};
 
 /// How the transport failed, kept through libp2p's boxing so that the driver can tell the cases apart.
@@ -89,16 +90,22 @@ pub(super) fn close_cause(error: Option<&ConnectionError>) -> CloseCause {
     }
 }
 
-/// Whether the WebSocket's closing handshake was made with "normal" (1000) or "going away" (1001).
-#[cfg(target_arch = "wasm32")]
+/// Whether the other side ended the connection in order: with a goodbye of the multiplexer's, which go, Rust and
+/// JavaScript send alike, or with the WebSocket's closing handshake.
 fn closed_cleanly(error: &io::Error) -> bool {
+    find::<Goodbye>(error).is_some() || socket_closed_cleanly(error)
+}
+
+/// Whether the handshake was made with "normal" (1000), "going away" (1001) or without a code (1005).
+#[cfg(target_arch = "wasm32")]
+fn socket_closed_cleanly(error: &io::Error) -> bool {
     find::<crate::transport::Closed>(error)
-        .is_some_and(|closed| closed.was_clean && matches!(closed.code, 1000 | 1001))
+        .is_some_and(|closed| closed.was_clean && matches!(closed.code, 1000 | 1001 | 1005))
 }
 
 /// Natively the transport hides the close code: a plain end of file is all there is, and as good as a break.
 #[cfg(not(target_arch = "wasm32"))]
-fn closed_cleanly(_: &io::Error) -> bool {
+fn socket_closed_cleanly(_: &io::Error) -> bool {
     false
 }
 

@@ -19,6 +19,7 @@ mod handle;
 mod leases;
 mod light_push;
 mod paces;
+pub mod muxer;
 mod peers;
 mod platform;
 mod request;

@@ -36,6 +36,7 @@ use super::event::{LogLevel, NodeEvent};
 use super::handle::Node;
 use super::light_push::{Echoes, Sent};
 use super::paces::Paces;
+use super::muxer;
 use super::platform;
 use super::request::Asked;
 use super::streams::{OpenError, Stream, StreamRequest};
@@ -170,7 +171,9 @@ impl Driver {
             Behaviour::new(&config.keypair, manager.clone()),
             local,
             // The streams behaviour keeps connections alive; this only ends those that it does not know.
-            platform::swarm_config().with_idle_connection_timeout(Duration::from_secs(60)),
+            platform::swarm_config()
+                .with_idle_connection_timeout(Duration::from_secs(60))
+                .with_max_negotiating_inbound_streams(muxer::MAX_NEGOTIATING),
         );
         let (events, receiver) = mpsc::unbounded();
         let subscriptions = Subscriptions::new(config.network.clone(), config.max_message_bytes);

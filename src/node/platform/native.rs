@@ -15,6 +15,7 @@ use libp2p::{PeerId, Transport};
 
 use super::HttpAnswer;
 use crate::node::dialing::{Bottom, dial_fault};
+use crate::node::muxer;
 
 /// Ends after `duration`.
 pub(crate) async fn sleep(duration: Duration) {
@@ -45,7 +46,7 @@ pub(crate) fn transport(
         .map_err(|error| Bottom::unreachable(&error))
         .upgrade(Version::V1Lazy)
         .authenticate(libp2p::noise::Config::new(keypair)?)
-        .multiplex(libp2p::yamux::Config::default())
+        .multiplex(muxer::Config)
         .timeout(timeout)
         .map_err(dial_fault)
         .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)))

@@ -15,6 +15,7 @@ use wasm_bindgen_futures::JsFuture;
 
 use super::HttpAnswer;
 use crate::node::dialing::{Bottom, DialFault, dial_fault};
+use crate::node::muxer;
 use crate::transport;
 
 /// The longest time that one timer is set for: `setTimeout` above 2^31 − 1 ms fires at once.
@@ -50,7 +51,7 @@ pub(crate) fn transport(
         })
         .upgrade(Version::V1Lazy)
         .authenticate(libp2p::noise::Config::new(keypair)?)
-        .multiplex(libp2p::yamux::Config::default())
+        .multiplex(muxer::Config)
         .timeout(timeout)
         .map_err(dial_fault)
         .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)))
