@@ -47,22 +47,17 @@ pub(super) fn remove(id: u64) {
     let _entry = OPEN.with_borrow_mut(|open| open.remove(&id));
 }
 
-/// Takes the event handlers off a socket and closes it. What was sent already is still delivered. Harmless on a socket
-/// that is closed.
+/// Takes the event handlers off a socket and begins the closing handshake, or gives it up while it is still connecting. What
+/// was sent already is still delivered. Harmless on a socket that is closed.
 pub(super) fn detach(socket: &WebSocket) {
     socket.set_onopen(None);
     socket.set_onmessage(None);
     socket.set_onerror(None);
     socket.set_onclose(None);
-    close(socket);
-}
-
-/// Begins the closing handshake, or gives up a socket that is still connecting.
-pub(super) fn close(socket: &WebSocket) {
     socket
         .close_with_code(NORMAL)
         .expect("1000 is a code that pages may send");
 }
 
 /// Close code for "the purpose of the connection has been fulfilled" (RFC 6455, section 7.4.1).
-const NORMAL: u16 = 1000;
+pub(super) const NORMAL: u16 = 1000;

@@ -34,7 +34,7 @@ const ABNORMAL: u16 = 1006;
 pub struct Closed {
     /// The close code (RFC 6455, section 7.4); 1005 if the other side gave none, 1006 if it sent no goodbye at all.
     pub code: u16,
-    /// Whether both sides said goodbye.
+    /// Whether both sides said goodbye. When we close, we do not wait for the other's and take it for given.
     pub was_clean: bool,
 }
 
@@ -72,8 +72,6 @@ impl From<End> for io::Error {
 pub(super) enum State {
     Connecting,
     Open,
-    /// We have begun to close; the browser reports the end.
-    Closing,
     Ended(End),
 }
 
@@ -83,7 +81,6 @@ pub(super) enum Waiter {
     Dialer,
     Reader,
     Writer,
-    Closer,
 }
 
 /// What the event handlers and the one who polls share.
@@ -95,7 +92,7 @@ struct Shared {
     /// Cost of `unread`: its bytes and [`MESSAGE_COST`] each.
     unread_cost: usize,
     /// One place for each [`Waiter`].
-    wakers: [Option<Waker>; 4],
+    wakers: [Option<Waker>; 3],
 }
 
 impl Shared {
@@ -138,7 +135,7 @@ impl Socket {
             state: State::Connecting,
             unread: VecDeque::new(),
             unread_cost: 0,
-            wakers: [const { None }; 4],
+            wakers: [const { None }; 3],
         }));
 
         let on_open = Closure::<dyn Fn()>::new({
@@ -206,7 +203,7 @@ impl Socket {
                 self.wait(Waiter::Dialer, cx);
                 Poll::Pending
             }
-            State::Open | State::Closing => Poll::Ready(Ok(())),
+            State::Open => Poll::Ready(Ok(())),
             State::Ended(_) => Poll::Ready(Err(Error::Unreachable)),
         }
     }
@@ -239,10 +236,14 @@ impl Socket {
         self.web.ready_state() == WebSocket::OPEN && self.web.send_with_u8_array(message).is_ok()
     }
 
-    /// Begins to close; the browser reports the end.
+    /// Begins to close, which is the end for us. Harmless on a socket that has ended.
     pub(super) fn close(&self) {
-        self.shared.borrow_mut().state = State::Closing;
-        registry::close(&self.web);
+        registry::detach(&self.web);
+        let end = Closed {
+            code: registry::NORMAL,
+            was_clean: true,
+        };
+        ended(&self.shared, self.id, End::Closed(end));
     }
 }
 
