@@ -26,7 +26,8 @@ pub(super) struct Denied(Reason);
 #[derive(Debug)]
 pub(super) struct Gate {
     manager: Arc<Mutex<Recorded>>,
-    /// Dials that the manager ordered and need no second judgement. Each is removed by its own question.
+    /// Dials that the manager ordered and need no second judgement. Each is removed by its own question, or by its failure:
+    /// the swarm refuses some before it asks.
     ordered: LiteMap<ConnectionId, ()>,
 }
 
@@ -100,7 +101,11 @@ impl NetworkBehaviour for Gate {
         Ok(dummy::ConnectionHandler)
     }
 
-    fn on_swarm_event(&mut self, _: FromSwarm<'_>) {}
+    fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
+        if let FromSwarm::DialFailure(failure) = event {
+            self.ordered.remove(&failure.connection_id);
+        }
+    }
 
     fn on_connection_handler_event(
         &mut self,
@@ -113,5 +118,46 @@ impl NetworkBehaviour for Gate {
 
     fn poll(&mut self, _: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
         Poll::Pending
+    }
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use libp2p::Swarm;
+    use libp2p::core::Transport as _;
+    use libp2p::core::transport::dummy::DummyTransport;
+    use libp2p::identity::Keypair;
+    use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
+
+    use super::*;
+    use crate::manager::{Config, Time};
+
+    #[test]
+    fn a_dial_that_the_swarm_refuses_at_once_leaves_nothing() {
+        let key = Keypair::generate_ed25519();
+        let local = key.public().to_peer_id();
+        let start = Time {
+            mono_ms: 0,
+            wall_ms: 0,
+        };
+        let manager = Recorded::new(
+            Config::light_node(local, Vec::new(), "/px", false),
+            [0; 32],
+            start,
+        );
+        let transport = DummyTransport::<(PeerId, libp2p::core::muxing::StreamMuxerBox)>::new();
+        let mut swarm = Swarm::new(
+            transport.boxed(),
+            Gate::new(Arc::new(Mutex::new(manager))),
+            local,
+            libp2p::swarm::Config::without_executor(),
+        );
+        let dial = DialOpts::peer_id(PeerId::random())
+            .condition(PeerCondition::DisconnectedAndNotDialing)
+            .build();
+        swarm.behaviour_mut().expect(dial.connection_id());
+        // No address: refused before the behaviour is asked.
+        assert!(swarm.dial(dial).is_err());
+        assert!(swarm.behaviour().ordered.is_empty());
     }
 }
