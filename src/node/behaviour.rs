@@ -21,8 +21,9 @@ const IDENTIFY_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 /// Metadata streams that a peer may open at once (metadata.md, section 7).
 const MAX_METADATA_STREAMS: usize = 2;
 
-/// Filter pushes that a peer may open at once: go-waku opens one for each message, in bursts (filter.md, section 8).
-const MAX_PUSH_STREAMS: usize = 64;
+/// Filter pushes that a peer may open at once: go-waku opens one for each message, hundreds in a burst towards a page that
+/// was frozen. What they hold is bounded by bytes and time.
+const MAX_PUSH_STREAMS: usize = 1_024;
 
 /// See the module's documentation.
 #[derive(NetworkBehaviour)]

@@ -4,3 +4,4 @@ mod client;
 mod driver;
 mod fleet;
 mod http;
+mod streams;

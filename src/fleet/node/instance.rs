@@ -104,6 +104,7 @@ impl Instance {
             inbound,
             max_outbound: MAX_OUTBOUND,
             open_timeout: OPEN_TIMEOUT,
+            ..streams::Config::default()
         };
         let tasks = Tasks::default();
         let mut swarm = super::swarm::build(key, config, tasks.clone())?;

@@ -25,6 +25,8 @@ pub(in crate::node) struct Connection {
     pub(super) metadata_retried: bool,
     /// Identify failed: the reason of the close that follows.
     pub(super) identify_failed: bool,
+    /// When the last ping went out, in milliseconds of `platform::mono_ms`.
+    pub(super) pinged_at: u64,
     /// We are closing it: what ends on it now ends by us.
     pub(in crate::node) leaving: bool,
 }
@@ -53,6 +55,7 @@ impl Connections {
                 early_metadata: None,
                 metadata_retried: false,
                 identify_failed: false,
+                pinged_at: 0,
                 leaving: false,
             },
         );

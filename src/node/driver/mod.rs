@@ -35,8 +35,8 @@ use super::error::NodeError;
 use super::event::{LogLevel, NodeEvent};
 use super::handle::Node;
 use super::light_push::{Echoes, Sent};
-use super::paces::Paces;
 use super::muxer;
+use super::paces::Paces;
 use super::platform;
 use super::request::Asked;
 use super::streams::{OpenError, Stream, StreamRequest};
@@ -335,6 +335,9 @@ impl Driver {
         let Opening { request, .. } = opening;
         if let Some(request) = request {
             self.openings.remove(&request);
+            if let Some(swarm) = &mut self.swarm {
+                swarm.behaviour_mut().streams.cancel(request);
+            }
         }
     }
 

@@ -52,14 +52,13 @@ impl Driver {
                 ping,
                 timeout_ms,
             } => {
-                let target = self
-                    .connections
-                    .get(conn)
-                    .map(|connection| (connection.peer, connection.swarm_id));
-                if let (Some((peer, connection)), Some(swarm)) = (target, &mut self.swarm) {
+                if let (Some(connection), Some(swarm)) =
+                    (self.connections.get_mut(conn), &mut self.swarm)
+                {
+                    connection.pinged_at = platform::mono_ms();
                     swarm.behaviour_mut().streams.ping(
-                        peer,
-                        connection,
+                        connection.peer,
+                        connection.swarm_id,
                         ping,
                         Duration::from_millis(timeout_ms.into()),
                     );

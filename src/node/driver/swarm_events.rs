@@ -237,10 +237,29 @@ impl Driver {
                 connection, ping, ..
             } => {
                 if let Some(conn) = self.connections.named(connection) {
-                    self.inputs.push_back(Event::PingFailed { conn, ping });
+                    // Whoever said anything since is there, if busy with something else.
+                    let heard = self.heard_since_ping(conn);
+                    self.inputs
+                        .push_back(heard.unwrap_or(Event::PingFailed { conn, ping }));
+                }
+            }
+            streams::Event::Heard { connection, .. } => {
+                if let Some(conn) = self.connections.named(connection) {
+                    let heard = self.heard_since_ping(conn);
+                    self.inputs.extend(heard);
                 }
             }
         }
+    }
+
+    /// The sign of life that came on a connection since its last ping went out, if one did.
+    fn heard_since_ping(&self, conn: ConnId) -> Option<Event> {
+        let connection = self.connections.get(conn)?;
+        let streams = &self.swarm.as_ref()?.behaviour().streams;
+        let silent = streams.heard(connection.swarm_id)?.as_millis();
+        let silent_ms = u32::try_from(silent).unwrap_or(u32::MAX);
+        let at = platform::mono_ms().saturating_sub(silent_ms.into());
+        (at >= connection.pinged_at).then_some(Event::Heard { conn, silent_ms })
     }
 
     // --- metadata ----------------------------------------------------------------------------------------------------

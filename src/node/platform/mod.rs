@@ -1,6 +1,6 @@
 //! What differs between the browser and native: one module for each target, with the same names.
 //!
-//! `now`, `sleep`, `spawn`, `fetch`, `transport` and `swarm_config`; no `cfg` stands anywhere else in the driver.
+//! `now`, `mono_ms`, `sleep`, `spawn`, `fetch`, `transport` and `swarm_config`; no `cfg` stands anywhere else in the driver.
 
 #[cfg(not(target_arch = "wasm32"))]
 #[path = "native.rs"]
@@ -24,14 +24,19 @@ pub(crate) struct HttpAnswer {
     pub(crate) body: Vec<u8>,
 }
 
+/// Milliseconds since a fixed point. Any will do: times are only compared.
+pub(crate) fn mono_ms() -> u64 {
+    use std::sync::OnceLock;
+    use web_time::Instant;
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed().as_millis() as u64
+}
+
 /// The current time, for the manager.
 pub(crate) fn now() -> Time {
-    use std::sync::OnceLock;
-    use web_time::{Instant, SystemTime, UNIX_EPOCH};
-    // Any fixed point will do: the manager only compares.
-    static START: OnceLock<Instant> = OnceLock::new();
+    use web_time::{SystemTime, UNIX_EPOCH};
     Time {
-        mono_ms: START.get_or_init(Instant::now).elapsed().as_millis() as u64,
+        mono_ms: mono_ms(),
         wall_ms: SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_millis() as u64),

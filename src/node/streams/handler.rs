@@ -15,12 +15,16 @@ use libp2p::swarm::{
     ConnectionHandler, ConnectionHandlerEvent, StreamUpgradeError, SubstreamProtocol,
 };
 
-use super::stream::{Slot, Slots, Stream};
+use super::ping::{self, PingEnd, Pings};
+use super::stream::{Heard, Slot, Slots, Stream};
 use super::upgrade::Protocols;
-use super::{Config, OpenError, StreamRequest, ping};
+use super::{Config, OpenError, StreamRequest};
 
 /// Inbound ping streams that a connection may have open: what a responder accepts (libp2p-basics.md, section 7).
 const MAX_INBOUND_PINGS: usize = 2;
+
+/// Requests that wait for a place among our streams. More than any burst of a page; one more is refused.
+const MAX_WAITING: usize = 1_024;
 
 /// What the behaviour asks of the handler.
 #[derive(Debug)]
@@ -32,9 +36,14 @@ pub enum Command {
         /// The protocols, preferred first.
         protocols: Vec<StreamProtocol>,
     },
+    /// Forget a request: nobody wants its stream any more.
+    Cancel {
+        /// Its name.
+        request: StreamRequest,
+    },
     /// Send a ping, and forget one that is under way.
     Ping {
-        /// Which of the connection's.
+        /// Its number.
         ping: u32,
         /// When to give up.
         timeout: Duration,
@@ -74,12 +83,12 @@ pub enum Report {
         /// For what.
         protocol: StreamProtocol,
     },
-    /// A ping came back, or did not.
+    /// How a ping ended.
     PingEnded {
-        /// Which of the connection's.
+        /// Its number.
         ping: u32,
-        /// Round trip.
-        rtt: Option<Duration>,
+        /// How.
+        end: PingEnd,
     },
     /// No stream of ours is open any more.
     Drained,
@@ -90,8 +99,8 @@ pub enum Report {
 pub enum Purpose {
     /// A request of the behaviour.
     Request(StreamRequest, Slot),
-    /// A ping, which of the connection's, with this timeout.
-    Ping(u32, Duration),
+    /// Our pings.
+    Ping,
 }
 
 type ToBehaviour = ConnectionHandlerEvent<Protocols, Purpose, Report>;
@@ -101,33 +110,26 @@ pub struct Handler {
     listen: Vec<StreamProtocol>,
     inbound: Vec<(StreamProtocol, Slots)>,
     outbound: Slots,
+    /// Requests that wait for one of `outbound`, oldest first, within [`MAX_WAITING`].
+    waiting: VecDeque<(StreamRequest, Vec<StreamProtocol>)>,
     open_timeout: Duration,
+    heard: Heard,
     queue: VecDeque<ToBehaviour>,
+    answer_pings: bool,
     /// Inbound pings being answered. Bounded by [`MAX_INBOUND_PINGS`].
     answering: FuturesUnordered<BoxFuture<'static, std::io::Result<()>>>,
-    /// Our ping under way, from the order to the echo.
-    pinging: Pinging,
+    pings: Pings,
     /// Whether the behaviour waits for the end of our streams.
     draining: bool,
     waker: Option<Waker>,
 }
 
-enum Pinging {
-    Idle,
-    Opening(u32),
-    Waiting(u32, BoxFuture<'static, std::io::Result<Duration>>),
-}
-
-impl Pinging {
-    fn is_opening(&self, ping: u32) -> bool {
-        matches!(self, Self::Opening(opening) if *opening == ping)
-    }
-}
-
 impl Handler {
-    pub(super) fn new(config: &Config) -> Self {
+    pub(super) fn new(config: &Config, heard: Heard) -> Self {
         let mut listen: Vec<_> = config.inbound.iter().map(|p| p.name.clone()).collect();
-        listen.push(ping::PROTOCOL);
+        if config.answer_pings {
+            listen.push(ping::PROTOCOL);
+        }
         Self {
             listen,
             inbound: config
@@ -136,10 +138,13 @@ impl Handler {
                 .map(|p| (p.name.clone(), Slots::new(p.max_streams)))
                 .collect(),
             outbound: Slots::new(config.max_outbound),
+            waiting: VecDeque::new(),
             open_timeout: config.open_timeout,
+            heard,
             queue: VecDeque::new(),
+            answer_pings: config.answer_pings,
             answering: FuturesUnordered::new(),
-            pinging: Pinging::Idle,
+            pings: Pings::default(),
             draining: false,
             waker: None,
         }
@@ -151,13 +156,33 @@ impl Handler {
         self.wake();
     }
 
-    fn request(&mut self, protocols: Vec<StreamProtocol>, purpose: Purpose, timeout: Duration) {
+    /// Asks for a stream. The time to open one begins here, not while it waits for its place.
+    fn request(&mut self, protocols: Vec<StreamProtocol>, purpose: Purpose) {
         self.queue
             .push_back(ConnectionHandlerEvent::OutboundSubstreamRequest {
                 protocol: SubstreamProtocol::new(Protocols(protocols), purpose)
-                    .with_timeout(timeout),
+                    .with_timeout(self.open_timeout),
             });
         self.wake();
+    }
+
+    /// Gives free places to those that wait.
+    fn promote(&mut self) {
+        while !self.waiting.is_empty()
+            && let Some(slot) = self.outbound.take()
+        {
+            if let Some((request, protocols)) = self.waiting.pop_front() {
+                self.request(protocols, Purpose::Request(request, slot));
+            }
+        }
+    }
+
+    fn ping(&mut self, step: Option<ping::Step>) {
+        match step {
+            Some(ping::Step::Open) => self.request(vec![ping::PROTOCOL], Purpose::Ping),
+            Some(ping::Step::Ended(ping, end)) => self.report(Report::PingEnded { ping, end }),
+            None => {}
+        }
     }
 
     fn wake(&mut self) {
@@ -167,10 +192,11 @@ impl Handler {
     }
 
     fn on_inbound(&mut self, stream: libp2p::Stream, protocol: StreamProtocol) {
-        if protocol == ping::PROTOCOL {
+        if protocol == ping::PROTOCOL && self.answer_pings {
             // One more than allowed is dropped, which resets it.
             if self.answering.len() < MAX_INBOUND_PINGS {
-                self.answering.push(Box::pin(ping::answer(stream)));
+                let heard = self.heard.clone();
+                self.answering.push(Box::pin(ping::answer(stream, heard)));
                 self.wake();
             }
             return;
@@ -183,7 +209,7 @@ impl Handler {
         self.report(match slot {
             Some(slot) => Report::Inbound {
                 protocol,
-                stream: Stream::new(stream, slot),
+                stream: Stream::new(stream, self.heard.clone(), slot),
             },
             None => Report::InboundOverflow { protocol },
         });
@@ -209,20 +235,27 @@ impl ConnectionHandler for Handler {
 
     fn on_behaviour_event(&mut self, command: Command) {
         match command {
-            Command::Open { request, protocols } => match self.outbound.take() {
-                Some(slot) => {
-                    let purpose = Purpose::Request(request, slot);
-                    self.request(protocols, purpose, self.open_timeout);
+            Command::Open { request, protocols } => {
+                if self.waiting.len() < MAX_WAITING {
+                    self.waiting.push_back((request, protocols));
+                    self.promote();
+                } else {
+                    self.report(Report::OpenFailed {
+                        request,
+                        error: OpenError::LimitReached,
+                    });
                 }
-                None => self.report(Report::OpenFailed {
-                    request,
-                    error: OpenError::LimitReached,
-                }),
-            },
+            }
+            Command::Cancel { request } => {
+                self.waiting.retain(|(waiting, _)| *waiting != request);
+                // A drain may have waited for it.
+                self.wake();
+            }
             Command::Ping { ping, timeout } => {
-                self.pinging = Pinging::Opening(ping);
-                let purpose = Purpose::Ping(ping, timeout);
-                self.request(vec![ping::PROTOCOL], purpose, timeout);
+                let step = self.pings.order(ping, timeout);
+                self.ping(step);
+                // The timer is set when it is polled.
+                self.wake();
             }
             Command::Drain => {
                 self.draining = true;
@@ -239,60 +272,68 @@ impl ConnectionHandler for Handler {
             ConnectionEvent::FullyNegotiatedInbound(FullyNegotiatedInbound {
                 protocol: (stream, protocol),
                 ..
-            }) => self.on_inbound(stream, protocol),
+            }) => {
+                self.heard.note();
+                self.on_inbound(stream, protocol);
+            }
             ConnectionEvent::FullyNegotiatedOutbound(FullyNegotiatedOutbound {
                 protocol: (stream, protocol),
                 info,
-            }) => match info {
-                Purpose::Request(request, slot) => self.report(Report::Opened {
-                    request,
-                    protocol,
-                    stream: Stream::new(stream, slot),
-                }),
-                Purpose::Ping(ping, timeout) => {
-                    if self.pinging.is_opening(ping) {
-                        let echo = Box::pin(ping::send(stream, timeout));
-                        self.pinging = Pinging::Waiting(ping, echo);
+            }) => {
+                self.heard.note();
+                match info {
+                    Purpose::Request(request, slot) => {
+                        let stream = Stream::new(stream, self.heard.clone(), slot);
+                        self.report(Report::Opened {
+                            request,
+                            protocol,
+                            stream,
+                        });
+                    }
+                    Purpose::Ping => {
+                        self.pings.opened(stream);
                         self.wake();
                     }
                 }
-            },
-            ConnectionEvent::DialUpgradeError(DialUpgradeError { info, error }) => match info {
-                Purpose::Request(request, _) => {
-                    let error = match error {
-                        StreamUpgradeError::Timeout => OpenError::Timeout,
-                        StreamUpgradeError::NegotiationFailed => OpenError::Unsupported,
-                        StreamUpgradeError::Io(e) => OpenError::Io(e.kind()),
-                        StreamUpgradeError::Apply(never) => match never {},
-                    };
-                    self.report(Report::OpenFailed { request, error });
-                }
-                Purpose::Ping(ping, _) => {
-                    if self.pinging.is_opening(ping) {
-                        self.pinging = Pinging::Idle;
+            }
+            ConnectionEvent::DialUpgradeError(DialUpgradeError { info, error }) => {
+                let error = match error {
+                    StreamUpgradeError::Timeout => OpenError::Timeout,
+                    StreamUpgradeError::NegotiationFailed => {
+                        // A refusal is an answer.
+                        self.heard.note();
+                        OpenError::Unsupported
                     }
-                    self.report(Report::PingEnded { ping, rtt: None });
+                    StreamUpgradeError::Io(e) => OpenError::Io(e.kind()),
+                    StreamUpgradeError::Apply(never) => match never {},
+                };
+                match info {
+                    Purpose::Request(request, _) => {
+                        self.report(Report::OpenFailed { request, error });
+                    }
+                    Purpose::Ping => {
+                        let step = self.pings.not_opened(error);
+                        self.ping(step);
+                    }
                 }
-            },
+            }
             _ => {}
         }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ToBehaviour> {
+        self.outbound.listen(cx);
+        self.promote();
+        if self.queue.is_empty() {
+            let step = self.pings.poll(cx, &self.heard);
+            self.ping(step);
+        }
         if let Some(event) = self.queue.pop_front() {
             return Poll::Ready(event);
         }
-        if let Pinging::Waiting(ping, echo) = &mut self.pinging
-            && let Poll::Ready(result) = echo.as_mut().poll(cx)
-        {
-            let (ping, rtt) = (*ping, result.ok());
-            self.pinging = Pinging::Idle;
-            let report = Report::PingEnded { ping, rtt };
-            return Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(report));
-        }
         // An answered ping stream needs no word: it ended.
         while let Poll::Ready(Some(_)) = self.answering.poll_next_unpin(cx) {}
-        if self.draining && self.outbound.all_free(cx) {
+        if self.draining && self.waiting.is_empty() && self.outbound.all_free() {
             self.draining = false;
             return Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(Report::Drained));
         }

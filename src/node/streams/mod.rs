@@ -4,9 +4,11 @@
 //! closes single connections. Everything is addressed by [`ConnectionId`]; it never dials, and it keeps every connection
 //! alive, because only the manager decides about that.
 //!
-//! Bounds, for each connection: outbound streams ([`Config::max_outbound`]), inbound streams for each protocol
-//! ([`InboundProtocol::max_streams`]), two inbound ping streams, one ping of ours at a time. What overflows is reset and
-//! told ([`Event::InboundOverflow`], [`OpenError::LimitReached`]), never dropped in silence.
+//! Bounds, for each connection: outbound streams ([`Config::max_outbound`]; 1,024 more wait for a place), inbound streams for
+//! each protocol ([`InboundProtocol::max_streams`]), two inbound ping streams, one ping of ours at a time. What overflows is
+//! reset and told ([`Event::InboundOverflow`], [`OpenError::LimitReached`]), never dropped in silence.
+//!
+//! Whatever comes from a peer is a sign of life: [`Behaviour::heard`] tells when the last one came.
 
 mod handler;
 mod ping;
@@ -26,6 +28,8 @@ use libp2p::{PeerId, StreamProtocol};
 
 use litemap::LiteMap;
 
+use ping::PingEnd;
+use stream::Heard;
 pub use stream::Stream;
 
 /// A protocol that peers may open to us.
@@ -40,11 +44,13 @@ pub struct InboundProtocol {
 /// What is accepted, and the bounds.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The protocols that are accepted, besides ping.
+    /// The protocols that are accepted.
     pub inbound: Vec<InboundProtocol>,
-    /// Streams that we may have open at once on one connection (libp2p-basics.md, section 5).
+    /// Whether ping is accepted too, and answered here.
+    pub answer_pings: bool,
+    /// Streams that we may have open at once on one connection (libp2p-basics.md, section 5). More opens wait, in order.
     pub max_outbound: usize,
-    /// How long opening and negotiating a stream may take.
+    /// How long opening and negotiating a stream may take, from when there is a place for it.
     pub open_timeout: Duration,
 }
 
@@ -52,6 +58,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             inbound: Vec::new(),
+            answer_pings: true,
             max_outbound: 32,
             open_timeout: Duration::from_secs(10),
         }
@@ -74,8 +81,8 @@ pub enum OpenError {
     /// The connection ended first, or was gone already.
     #[error("connection closed")]
     ConnectionClosed,
-    /// Too many streams of ours are open on this connection.
-    #[error("too many open streams on this connection")]
+    /// Too many opens wait on this connection.
+    #[error("too many streams wait on this connection")]
     LimitReached,
     /// The negotiation broke.
     #[error("stream failed: {0}")]
@@ -135,18 +142,27 @@ pub enum Event {
         peer: PeerId,
         /// On which connection.
         connection: ConnectionId,
-        /// Its number.
+        /// The ping's number.
         ping: u32,
         /// Round trip.
         rtt: Duration,
     },
-    /// Our ping did not come back in time, or came back wrong. A peer that does not speak ping fails it too.
+    /// The peer said that it does not speak ping: a sign of life as good as any.
+    Heard {
+        /// Who.
+        peer: PeerId,
+        /// On which connection.
+        connection: ConnectionId,
+        /// The ping's number.
+        ping: u32,
+    },
+    /// Our ping did not come back in time, or came back wrong.
     PingFailed {
         /// Who.
         peer: PeerId,
         /// On which connection.
         connection: ConnectionId,
-        /// Its number.
+        /// The ping's number.
         ping: u32,
     },
 }
@@ -156,9 +172,8 @@ pub enum Event {
 pub struct Behaviour {
     config: Config,
     next_request: u64,
-    /// Open connections, so that a request for a dead one is answered instead of lost, and the last ping that each was
-    /// sent: only that one counts.
-    connections: LiteMap<ConnectionId, u32>,
+    /// Open connections, so that a request for a dead one is answered instead of lost, and when each was last heard of.
+    connections: LiteMap<ConnectionId, Heard>,
     /// Requests that a handler has and has not answered yet.
     pending: LiteMap<StreamRequest, (PeerId, ConnectionId)>,
     queue: VecDeque<ToSwarm<Event, handler::Command>>,
@@ -205,12 +220,30 @@ impl Behaviour {
         request
     }
 
-    /// Sends a ping of this number. `Pong` or `PingFailed` follows, unless the connection ends first. A ping that is under
-    /// way is given up: nothing is said of it.
+    /// Nobody wants this stream any more: no answer follows, and a place that it waited for goes to the next.
+    pub fn cancel(&mut self, request: StreamRequest) {
+        if let Some((peer, connection)) = self.pending.remove(&request) {
+            self.notify(peer, connection, handler::Command::Cancel { request });
+        }
+    }
+
+    /// Sends a ping. `Pong`, `Heard` or `PingFailed` with its number follows, unless the connection ends first. A ping that
+    /// is under way is given up: nothing is said of it.
     pub fn ping(&mut self, peer: PeerId, connection: ConnectionId, ping: u32, timeout: Duration) {
-        if let Some(last) = self.connections.get_mut(&connection) {
-            *last = ping;
+        if self.connections.contains_key(&connection) {
             self.notify(peer, connection, handler::Command::Ping { ping, timeout });
+        }
+    }
+
+    /// How long ago bytes last came on a connection, on whatever stream of ours; `None` when it is gone.
+    pub fn heard(&self, connection: ConnectionId) -> Option<Duration> {
+        self.connections.get(&connection).map(Heard::since)
+    }
+
+    /// Something came on a connection that was no stream of this behaviour's.
+    pub fn note_heard(&self, connection: ConnectionId) {
+        if let Some(heard) = self.connections.get(&connection) {
+            heard.note();
         }
     }
 
@@ -237,6 +270,12 @@ impl Behaviour {
         });
     }
 
+    fn handler(&mut self, connection: ConnectionId) -> handler::Handler {
+        let heard = Heard::new();
+        self.connections.insert(connection, heard.clone());
+        handler::Handler::new(&self.config, heard)
+    }
+
     fn push(&mut self, action: ToSwarm<Event, handler::Command>) {
         self.queue.push_back(action);
         if let Some(waker) = self.waker.take() {
@@ -251,30 +290,30 @@ impl NetworkBehaviour for Behaviour {
 
     fn handle_established_inbound_connection(
         &mut self,
-        _: ConnectionId,
+        connection: ConnectionId,
         _: PeerId,
         _: &Multiaddr,
         _: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(handler::Handler::new(&self.config))
+        Ok(self.handler(connection))
     }
 
     fn handle_established_outbound_connection(
         &mut self,
-        _: ConnectionId,
+        connection: ConnectionId,
         _: PeerId,
         _: &Multiaddr,
         _: Endpoint,
         _: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(handler::Handler::new(&self.config))
+        Ok(self.handler(connection))
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
         match event {
-            FromSwarm::ConnectionEstablished(e) => {
-                self.connections.insert(e.connection_id, 0);
-            }
+            // Somebody else refused it after we had made its handler.
+            FromSwarm::DialFailure(e) => drop(self.connections.remove(&e.connection_id)),
+            FromSwarm::ListenFailure(e) => drop(self.connections.remove(&e.connection_id)),
             FromSwarm::ConnectionClosed(e) => {
                 self.connections.remove(&e.connection_id);
                 let lost: Vec<_> = self
@@ -343,24 +382,24 @@ impl NetworkBehaviour for Behaviour {
                 connection,
                 protocol,
             },
-            handler::Report::PingEnded { ping, rtt } => {
-                if self.connections.get(&connection) != Some(&ping) {
-                    return;
-                }
-                match rtt {
-                    Some(rtt) => Event::Pong {
-                        peer,
-                        connection,
-                        ping,
-                        rtt,
-                    },
-                    None => Event::PingFailed {
-                        peer,
-                        connection,
-                        ping,
-                    },
-                }
-            }
+            handler::Report::PingEnded { ping, end } => match end {
+                PingEnd::Pong(rtt) => Event::Pong {
+                    peer,
+                    connection,
+                    ping,
+                    rtt,
+                },
+                PingEnd::Heard => Event::Heard {
+                    peer,
+                    connection,
+                    ping,
+                },
+                PingEnd::Failed => Event::PingFailed {
+                    peer,
+                    connection,
+                    ping,
+                },
+            },
             handler::Report::Drained => return self.close(peer, connection),
         };
         self.push(ToSwarm::GenerateEvent(event));
@@ -374,32 +413,5 @@ impl NetworkBehaviour for Behaviour {
                 Poll::Pending
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_last_ping_is_spoken_of() {
-        let mut behaviour = Behaviour::new(Config::default());
-        let (peer, connection) = (PeerId::random(), ConnectionId::new_unchecked(1));
-        behaviour.connections.insert(connection, 0);
-        behaviour.ping(peer, connection, 1, Duration::from_secs(10));
-        behaviour.ping(peer, connection, 2, Duration::from_secs(3));
-        behaviour.queue.clear();
-        for ping in [1, 2] {
-            let report = handler::Report::PingEnded { ping, rtt: None };
-            behaviour.on_connection_handler_event(peer, connection, report);
-        }
-        let told = behaviour.queue.iter();
-        let failed = told.filter(|action| {
-            let ToSwarm::GenerateEvent(event) = action else {
-                return false;
-            };
-            matches!(event, Event::PingFailed { .. })
-        });
-        assert_eq!((failed.count(), behaviour.queue.len()), (1, 1));
     }
 }

@@ -3,11 +3,14 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use futures::task::AtomicWaker;
 use futures::{AsyncRead, AsyncWrite};
+
+use crate::node::platform;
 
 /// A bounded number of places, shared by the handler and the streams that took one.
 #[derive(Debug, Clone)]
@@ -19,7 +22,7 @@ pub(crate) struct Slots {
 #[derive(Debug, Default)]
 struct Shared {
     used: AtomicUsize,
-    /// Who waits for the last place to be given back.
+    /// Who waits for a place to be given back.
     waiting: AtomicWaker,
 }
 
@@ -42,10 +45,13 @@ impl Slots {
             .map(|_| Slot(self.shared.clone()))
     }
 
-    /// Whether no place is taken. If one is, the task is woken once that has changed.
-    pub(crate) fn all_free(&self, cx: &Context<'_>) -> bool {
-        // Registered before the look, so that a place given back between the two is not missed.
+    /// Wakes the task of `cx` when a place is given back. To be called before looking for one, so that none is missed.
+    pub(crate) fn listen(&self, cx: &Context<'_>) {
         self.shared.waiting.register(cx.waker());
+    }
+
+    /// Whether no place is taken.
+    pub(crate) fn all_free(&self) -> bool {
         self.shared.used.load(Ordering::Acquire) == 0
     }
 }
@@ -56,9 +62,28 @@ pub struct Slot(Arc<Shared>);
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        if self.0.used.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.0.waiting.wake();
-        }
+        self.0.used.fetch_sub(1, Ordering::AcqRel);
+        self.0.waiting.wake();
+    }
+}
+
+/// When bytes last came from the peer of a connection, shared by the behaviour, the handler and the streams.
+#[derive(Debug, Clone)]
+pub(crate) struct Heard(Arc<AtomicU64>);
+
+impl Heard {
+    /// A connection that was just made: its handshake is a sign of life.
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(AtomicU64::new(platform::mono_ms())))
+    }
+
+    pub(crate) fn note(&self) {
+        self.0.store(platform::mono_ms(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn since(&self) -> Duration {
+        let then = self.0.load(Ordering::Relaxed);
+        Duration::from_millis(platform::mono_ms().saturating_sub(then))
     }
 }
 
@@ -66,12 +91,17 @@ impl Drop for Slot {
 #[derive(Debug)]
 pub struct Stream {
     inner: libp2p::Stream,
+    heard: Heard,
     _slot: Slot,
 }
 
 impl Stream {
-    pub(crate) fn new(inner: libp2p::Stream, slot: Slot) -> Self {
-        Self { inner, _slot: slot }
+    pub(crate) fn new(inner: libp2p::Stream, heard: Heard, slot: Slot) -> Self {
+        Self {
+            inner,
+            heard,
+            _slot: slot,
+        }
     }
 }
 
@@ -81,7 +111,11 @@ impl AsyncRead for Stream {
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_read(cx, buf)
+        let read = ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
+        if read > 0 {
+            self.heard.note();
+        }
+        Poll::Ready(Ok(read))
     }
 }
 
