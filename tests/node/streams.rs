@@ -7,6 +7,7 @@ use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
 use libp2p::core::transport::MemoryTransport;
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
+use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{self, ConnectionId, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, StreamProtocol, Swarm, Transport, noise};
 use lightkeeper::node::framed::{read_frame, write_frame};
@@ -26,11 +27,12 @@ struct Pair {
     theirs: Swarm<Behaviour>,
     peer: PeerId,
     connection: ConnectionId,
+    address: Multiaddr,
     /// What the other side has and nobody has asked for yet.
     inbound: Vec<Stream>,
 }
 
-fn host(config: Config) -> Swarm<Behaviour> {
+fn host(config: Config, runs: swarm::Config) -> Swarm<Behaviour> {
     let key = Keypair::generate_ed25519();
     let transport = MemoryTransport::default()
         .upgrade(Version::V1Lazy)
@@ -41,7 +43,7 @@ fn host(config: Config) -> Swarm<Behaviour> {
         transport,
         Behaviour::new(config),
         key.public().to_peer_id(),
-        swarm::Config::with_tokio_executor(),
+        runs,
     )
 }
 
@@ -57,10 +59,12 @@ impl Pair {
         static PORT: AtomicU64 = AtomicU64::new(1);
         let port = PORT.fetch_add(1, Ordering::Relaxed);
         let address: Multiaddr = format!("/memory/{port}").parse().unwrap();
-        let (mut ours, mut theirs) = (host(ours), host(theirs));
+        let mut ours = host(ours, swarm::Config::with_tokio_executor());
+        // Works only while somebody waits for it.
+        let mut theirs = host(theirs, swarm::Config::without_executor());
         theirs.listen_on(address.clone()).unwrap();
-        ours.dial(address).unwrap();
-        soon(async {
+        ours.dial(address.clone()).unwrap();
+        let (peer, connection) = soon(async {
             loop {
                 tokio::select! {
                     event = ours.select_next_some() => {
@@ -72,8 +76,15 @@ impl Pair {
                 }
             }
         })
-        .await
-        .into_pair(ours, theirs)
+        .await;
+        Self {
+            ours,
+            theirs,
+            peer,
+            connection,
+            address,
+            inbound: Vec::new(),
+        }
     }
 
     fn open(&mut self) -> StreamRequest {
@@ -143,22 +154,6 @@ impl Pair {
         })
         .await;
         self.inbound.drain(..count).collect()
-    }
-}
-
-trait IntoPair {
-    fn into_pair(self, ours: Swarm<Behaviour>, theirs: Swarm<Behaviour>) -> Pair;
-}
-
-impl IntoPair for (PeerId, ConnectionId) {
-    fn into_pair(self, ours: Swarm<Behaviour>, theirs: Swarm<Behaviour>) -> Pair {
-        Pair {
-            ours,
-            theirs,
-            peer: self.0,
-            connection: self.1,
-            inbound: Vec::new(),
-        }
     }
 }
 
@@ -406,4 +401,30 @@ async fn any_byte_on_any_stream_is_a_sign_of_life() {
         end = async { pair.told().await } => panic!("{end:?}"),
     }
     assert!(pair.heard() < silence);
+}
+
+#[tokio::test]
+async fn a_close_ends_and_the_peer_is_dialed_again_though_it_reads_nothing() {
+    let mut pair = Pair::new(Config::default(), accepting(TALK, 64)).await;
+    pair.open();
+    let (_, mut stream) = pair.told_opened().await;
+    // From here on the other side does nothing. What is written fills all that there is between the two.
+    let full = async { while stream.write_all(&[7; 16 * 1024]).await.is_ok() {} };
+    tokio::select! {
+        () = full => panic!("the stream stands"),
+        event = pair.ours.select_next_some() => panic!("{event:?}"),
+        () = tokio::time::sleep(Duration::from_millis(300)) => {}
+    }
+    let (peer, connection) = (pair.peer, pair.connection);
+    pair.ours.behaviour_mut().close(peer, connection);
+    let end = soon(pair.ours.select_next_some()).await;
+    assert!(
+        matches!(end, SwarmEvent::ConnectionClosed { cause: None, .. }),
+        "{end:?}"
+    );
+    let again = DialOpts::peer_id(peer)
+        .condition(PeerCondition::DisconnectedAndNotDialing)
+        .addresses(vec![pair.address.clone()])
+        .build();
+    pair.ours.dial(again).unwrap();
 }

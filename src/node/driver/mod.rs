@@ -7,6 +7,7 @@
 mod asks;
 mod candidates;
 mod connections;
+mod dials;
 mod dns;
 mod exchange;
 mod filter;
@@ -25,8 +26,8 @@ use futures::StreamExt;
 use futures::channel::{mpsc, oneshot};
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use libp2p::swarm::{ConnectionId, Swarm};
-use libp2p::{Multiaddr, PeerId, StreamProtocol};
+use libp2p::swarm::Swarm;
+use libp2p::{PeerId, StreamProtocol};
 use litemap::LiteMap;
 
 use super::behaviour::Behaviour;
@@ -51,6 +52,7 @@ use crate::protocols::verdict::Verdict;
 pub(super) use asks::Answer;
 use asks::Asks;
 use connections::Connections;
+use dials::Dials;
 use dns::Dns;
 pub(crate) use exchange::within;
 pub(super) use exchange::{Exchange, exchange};
@@ -92,6 +94,7 @@ pub(super) enum Done {
     Judge(Asked, Verdict, Circumstances),
     StopDue(u32),
     DrainOver(ConnId),
+    DialOver(DialId),
     IdentityDue(ConnId),
     Look(dns::Look),
     DnsAddr(dns::Resolved),
@@ -108,8 +111,7 @@ pub(super) struct Driver {
     bootstrap: Vec<Bootstrap>,
     pub(super) started: bool,
     pub(super) connections: Connections,
-    /// Dials under way, by our name and by the swarm's.
-    dials: LiteMap<DialId, (ConnectionId, PeerId, Multiaddr)>,
+    dials: Dials,
     openings: LiteMap<StreamRequest, Purpose>,
     tasks: FuturesUnordered<BoxFuture<'static, Done>>,
     dns: Dns,
@@ -158,13 +160,12 @@ impl Driver {
             })
             .collect();
         let settings = config.manager(local, !trees.is_empty())?;
-        let dial_timeout = Duration::from_millis(settings.dial_timeout_ms.into());
         let manager = Arc::new(Mutex::new(Recorded::new(
             settings,
             config.seed,
             platform::now(),
         )));
-        let transport = platform::transport(&config.keypair, dial_timeout)
+        let transport = platform::transport(&config.keypair)
             .map_err(|error| NodeError::new(super::ErrorCode::Unsupported, error.to_string()))?;
         let swarm = Swarm::new(
             transport,
@@ -187,7 +188,7 @@ impl Driver {
             bootstrap: config.bootstrap,
             started: false,
             connections: Connections::default(),
-            dials: LiteMap::new(),
+            dials: Dials::default(),
             openings: LiteMap::new(),
             tasks: FuturesUnordered::new(),
             dns,
@@ -286,7 +287,7 @@ impl Driver {
         self.swarm = None;
         self.tasks.clear();
         self.openings.clear();
-        self.dials.clear();
+        self.dials = Dials::default();
         self.connections = Connections::default();
         self.subscriptions = Subscriptions::new(self.network.clone(), self.max_message_bytes);
         self.filter_timer = None;
@@ -564,6 +565,7 @@ impl Driver {
             }
             // Gone by now, as a rule: then there is nothing to close.
             Done::DrainOver(conn) => self.close_connection(conn),
+            Done::DialOver(dial) => self.on_dial_over(dial),
             Done::IdentityDue(conn) => self.on_identity_due(conn),
             Done::Look(look) => self.on_look(look),
             Done::DnsAddr(resolved) => self.on_resolved(resolved),

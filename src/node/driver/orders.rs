@@ -16,6 +16,7 @@ impl Driver {
                 peer,
                 route,
                 why,
+                timeout_ms,
                 ..
             } => {
                 self.log(
@@ -23,20 +24,9 @@ impl Driver {
                     "dial",
                     format_args!("{peer} at {route} ({})", why.as_str()),
                 );
-                self.dial(dial, peer, route);
+                self.dial(dial, peer, route, timeout_ms);
             }
-            Command::CancelDial { dial } => {
-                let Some((_, peer, _)) = self.dials.get(&dial) else {
-                    return;
-                };
-                // The only way to abort a dial also closes what is connected, so it acts only while nothing is.
-                if let Some(swarm) = &mut self.swarm
-                    && !swarm.is_connected(peer)
-                {
-                    // An error says that there was nothing to abort.
-                    let _ = swarm.disconnect_peer_id(*peer);
-                }
-            }
+            Command::CancelDial { dial } => self.abort_dial(dial),
             Command::Close { conn, reason } => {
                 if let Some(connection) = self.connections.get(conn) {
                     self.log(

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use libp2p::swarm::{ConnectionId, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, StreamProtocol, identify};
+use libp2p::swarm::{ConnectionId, StreamUpgradeError, SwarmEvent};
+use libp2p::{PeerId, StreamProtocol, identify};
 
+use super::dials::Dialing;
 use super::exchange::{Exchange, exchange};
 use super::{Done, Driver, Purpose};
 use crate::discovery::dialable::split_peer;
@@ -39,14 +40,7 @@ impl Driver {
                 ..
             } => {
                 let conn = self.connections.insert(peer_id, connection_id);
-                let dial = self
-                    .dials
-                    .iter()
-                    .find(|(_, (id, ..))| *id == connection_id)
-                    .map(|(dial, _)| *dial);
-                if let Some(dial) = dial {
-                    self.dials.remove(&dial);
-                }
+                let dial = self.dials.take(connection_id).map(|(dial, _)| dial);
                 self.inputs.push_back(Event::Connected {
                     conn,
                     peer: peer_id,
@@ -107,20 +101,22 @@ impl Driver {
         failure: DialFailure,
         error: &str,
     ) {
-        let found = self
-            .dials
-            .iter()
-            .find(|(_, (id, ..))| *id == connection)
-            .map(|(dial, (_, peer, route))| (*dial, *peer, route.clone()));
-        if let Some((dial, peer, route)) = found {
-            self.dials.remove(&dial);
-            self.log(
-                LogLevel::Debug,
-                "dial",
-                format_args!("{peer} at {route}: {failure} ({error})"),
-            );
-            self.inputs.push_back(Event::DialFailed { dial, failure });
-        }
+        let Some((
+            dial,
+            Dialing {
+                peer, route, late, ..
+            },
+        )) = self.dials.take(connection)
+        else {
+            return;
+        };
+        let failure = if late { DialFailure::Timeout } else { failure };
+        self.log(
+            LogLevel::Debug,
+            "dial",
+            format_args!("{peer} at {route}: {failure} ({error})"),
+        );
+        self.inputs.push_back(Event::DialFailed { dial, failure });
     }
 
     fn on_identify(&mut self, event: identify::Event) {
@@ -130,6 +126,7 @@ impl Driver {
                 info,
                 ..
             } => {
+                self.note_heard(connection_id);
                 let Some(conn) = self.connections.named(connection_id) else {
                     return;
                 };
@@ -144,20 +141,30 @@ impl Driver {
                 let Some(conn) = self.connections.named(connection_id) else {
                     return;
                 };
-                self.log(
-                    LogLevel::Debug,
-                    "identify",
-                    format_args!("{peer_id}: {error}"),
+                self.log(LogLevel::Debug, "identify", format_args!("{peer_id}: {error}"));
+                // Without the first answer nothing can be used. Only what failed before the stream was open is surely our
+                // question: the rest may be a push, or the peer's question to us, and is left to the manager's deadline.
+                let ours = matches!(
+                    error,
+                    StreamUpgradeError::NegotiationFailed | StreamUpgradeError::Io(_)
                 );
-                // A push that fails later leaves what is known; without the first answer nothing can be used.
                 if let Some(connection) = self.connections.get_mut(conn)
                     && !connection.identified
+                    && ours
                 {
                     connection.identify_failed = true;
                     self.close_connection(conn);
                 }
             }
-            identify::Event::Sent { .. } | identify::Event::Pushed { .. } => {}
+            identify::Event::Sent { connection_id, .. } => self.note_heard(connection_id),
+            identify::Event::Pushed { .. } => {}
+        }
+    }
+
+    /// Identify's streams are not ours, and as good a sign of life.
+    fn note_heard(&self, connection: ConnectionId) {
+        if let Some(swarm) = &self.swarm {
+            swarm.behaviour().streams.note_heard(connection);
         }
     }
 
@@ -411,25 +418,6 @@ impl Driver {
         });
         if let (Some((peer, connection)), Some(swarm)) = (target, &mut self.swarm) {
             swarm.behaviour_mut().streams.close(peer, connection);
-        }
-    }
-
-    /// Dials one address of one peer; a refusal of the swarm's is a failed dial like any other.
-    pub(super) fn dial(&mut self, dial: crate::manager::DialId, peer: PeerId, route: Multiaddr) {
-        use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
-        let Some(swarm) = &mut self.swarm else {
-            return;
-        };
-        let options = DialOpts::peer_id(peer)
-            .condition(PeerCondition::DisconnectedAndNotDialing)
-            .addresses(vec![route.clone()])
-            .build();
-        let connection = options.connection_id();
-        swarm.behaviour_mut().gate.expect(connection);
-        let result = swarm.dial(options);
-        self.dials.insert(dial, (connection, peer, route));
-        if let Err(error) = result {
-            self.on_dial_failed(connection, dial_failure(&error), &error.to_string());
         }
     }
 }

@@ -58,8 +58,8 @@ pub struct Goodbye;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// In order.
-    #[error(transparent)]
-    Goodbye(#[from] Goodbye),
+    #[error("{0}")]
+    Goodbye(#[source] Goodbye),
     /// It broke, or the peer broke the protocol.
     #[error("{0}")]
     Yamux(#[source] yamux::ConnectionError),
@@ -125,7 +125,7 @@ pub struct Muxer<C> {
 impl<C> Muxer<C> {
     fn error(&self, error: yamux::ConnectionError) -> Error {
         if self.meter.said_goodbye() {
-            return Goodbye.into();
+            return Error::Goodbye(Goodbye);
         }
         Error::Yamux(error)
     }

@@ -11,7 +11,12 @@ mod imp;
 
 pub(crate) use imp::{fetch, sleep, spawn, swarm_config, transport};
 
+use std::time::Duration;
+
 use crate::manager::Time;
+
+/// When a dial ends whatever the driver says: longer than any that the manager orders.
+const MAX_DIAL: Duration = Duration::from_secs(60);
 
 /// An answer of a web server.
 #[derive(Debug)]

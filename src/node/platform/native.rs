@@ -13,7 +13,7 @@ use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
 use libp2p::{PeerId, Transport};
 
-use super::HttpAnswer;
+use super::{HttpAnswer, MAX_DIAL};
 use crate::node::dialing::{Bottom, dial_fault};
 use crate::node::muxer;
 
@@ -32,13 +32,12 @@ pub(crate) fn swarm_config() -> libp2p::swarm::Config {
     libp2p::swarm::Config::with_tokio_executor()
 }
 
-/// WebSocket over TCP, noise and yamux. `timeout` bounds the whole of a dial.
+/// WebSocket over TCP, noise and yamux. How long a dial may take is the driver's to say.
 ///
 /// # Errors
 /// When the noise keys can't be made.
 pub(crate) fn transport(
     keypair: &Keypair,
-    timeout: Duration,
 ) -> Result<Boxed<(PeerId, StreamMuxerBox)>, libp2p::noise::Error> {
     let tcp = libp2p_tcp::tokio::Transport::new(libp2p_tcp::Config::default().nodelay(true));
     let websocket = libp2p_websocket::Config::new(tcp);
@@ -47,7 +46,7 @@ pub(crate) fn transport(
         .upgrade(Version::V1Lazy)
         .authenticate(libp2p::noise::Config::new(keypair)?)
         .multiplex(muxer::Config)
-        .timeout(timeout)
+        .timeout(MAX_DIAL)
         .map_err(dial_fault)
         .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)))
         .boxed())

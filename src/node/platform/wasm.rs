@@ -13,7 +13,7 @@ use send_wrapper::SendWrapper;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
-use super::HttpAnswer;
+use super::{HttpAnswer, MAX_DIAL};
 use crate::node::dialing::{Bottom, DialFault, dial_fault};
 use crate::node::muxer;
 use crate::transport;
@@ -36,13 +36,12 @@ pub(crate) fn swarm_config() -> libp2p::swarm::Config {
     libp2p::swarm::Config::with_wasm_executor()
 }
 
-/// The browser's WebSocket, noise and yamux. `timeout` bounds the whole of a dial.
+/// The browser's WebSocket, noise and yamux. How long a dial may take is the driver's to say.
 ///
 /// # Errors
 /// When the noise keys can't be made.
 pub(crate) fn transport(
     keypair: &Keypair,
-    timeout: Duration,
 ) -> Result<Boxed<(PeerId, StreamMuxerBox)>, libp2p::noise::Error> {
     Ok(transport::Transport::new()
         .map_err(|error| match error {
@@ -52,7 +51,7 @@ pub(crate) fn transport(
         .upgrade(Version::V1Lazy)
         .authenticate(libp2p::noise::Config::new(keypair)?)
         .multiplex(muxer::Config)
-        .timeout(timeout)
+        .timeout(MAX_DIAL)
         .map_err(dial_fault)
         .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)))
         .boxed())

@@ -7,6 +7,6 @@ mod messages;
 mod peers;
 mod receiving;
 mod sending;
-
+mod wire;
 mod wishes;
 mod world;
