@@ -95,3 +95,102 @@ pub async fn write_frame<S: AsyncWrite + Unpin>(stream: &mut S, message: &[u8]) 
     stream.write_all(&frame::encode(message)).await?;
     stream.flush().await
 }
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use futures::FutureExt;
+
+    use super::*;
+
+    /// Gives these bytes, few at a time, then nothing more, and notes how much room it was offered at most.
+    struct Source {
+        bytes: Vec<u8>,
+        at: usize,
+        step: usize,
+        room: usize,
+    }
+
+    impl Source {
+        fn new(bytes: Vec<u8>, step: usize) -> Self {
+            Self {
+                bytes,
+                at: 0,
+                step,
+                room: 0,
+            }
+        }
+    }
+
+    impl AsyncRead for Source {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buf: &mut [u8],
+        ) -> Poll<io::Result<usize>> {
+            self.room = self.room.max(buf.len());
+            let count = (self.bytes.len() - self.at).min(buf.len()).min(self.step);
+            if count == 0 {
+                return Poll::Pending;
+            }
+            buf[..count].copy_from_slice(&self.bytes[self.at..self.at + count]);
+            self.at += count;
+            Poll::Ready(Ok(count))
+        }
+    }
+
+    #[test]
+    fn an_announced_length_costs_nothing_until_bytes_come() {
+        // 16 MiB, of which ten bytes come.
+        let mut source = Source::new(
+            vec![0x80, 0x80, 0x80, 0x08, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+            3,
+        );
+        let read = read_frame(&mut source, 16 << 20).now_or_never();
+        assert!(read.is_none(), "{read:?}");
+        assert_eq!((source.at, source.room), (14, AHEAD));
+    }
+
+    #[test]
+    fn a_long_frame_comes_whole_in_whatever_pieces() {
+        let message: Vec<u8> = (0..100_000_u32).map(|n| (n % 251) as u8).collect();
+        for step in [1, 777, AHEAD, 1 << 20] {
+            let mut bytes = frame::encode(&message);
+            bytes.extend(frame::encode(b"next"));
+            let mut source = Source::new(bytes, step);
+            let first = read_frame(&mut source, 1 << 20).now_or_never();
+            assert_eq!(first.unwrap().unwrap().unwrap(), message, "step {step}");
+            let next = read_frame(&mut source, 1 << 20).now_or_never();
+            assert_eq!(next.unwrap().unwrap().unwrap(), b"next", "step {step}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_deadline_runs_from_the_first_byte() {
+        let second = Duration::from_secs(1);
+        let mut idle = Source::new(Vec::new(), 1);
+        let waiting = read_frame_within(&mut idle, 100, second, |_| true);
+        let waited = tokio::time::timeout(1_000 * second, waiting).await;
+        assert!(waited.is_err(), "an idle stream waits");
+        for begun in [vec![0x80], vec![5, 1, 2]] {
+            let mut stuck = Source::new(begun, 1);
+            let read = read_frame_within(&mut stuck, 1 << 20, second, |_| true);
+            let error = tokio::time::timeout(2 * second, read)
+                .await
+                .expect("an end");
+            assert_eq!(error.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        }
+    }
+
+    #[test]
+    fn a_frame_without_room_is_given_up() {
+        let mut source = Source::new(frame::encode(&[7; 10_000]), 1 << 20);
+        let read = read_frame_within(&mut source, 1 << 20, Duration::from_secs(1), |bytes| {
+            bytes < 4_000
+        });
+        let error = read.now_or_never().unwrap().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::QuotaExceeded);
+    }
+}

@@ -141,7 +141,11 @@ impl Driver {
                 let Some(conn) = self.connections.named(connection_id) else {
                     return;
                 };
-                self.log(LogLevel::Debug, "identify", format_args!("{peer_id}: {error}"));
+                self.log(
+                    LogLevel::Debug,
+                    "identify",
+                    format_args!("{peer_id}: {error}"),
+                );
                 // Without the first answer nothing can be used. Only what failed before the stream was open is surely our
                 // question: the rest may be a push, or the peer's question to us, and is left to the manager's deadline.
                 let ours = matches!(

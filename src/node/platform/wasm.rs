@@ -89,16 +89,33 @@ async fn get(url: &str, accept: &str, limit: usize) -> Result<HttpAnswer, JsValu
     if length.is_some_and(|length| length > limit) {
         return Err(JsValue::from_str("answer over the limit"));
     }
-    let buffer = JsFuture::from(answer.array_buffer()?).await?;
-    let body = js_sys::Uint8Array::new(&buffer);
-    if body.length() as usize > limit {
-        return Err(JsValue::from_str("answer over the limit"));
-    }
+    let body = match answer.body() {
+        Some(stream) => read_body(&stream, limit).await?,
+        None => Vec::new(),
+    };
     Ok(HttpAnswer {
         status: answer.status(),
         content_type: super::super::media_type(&content_type),
-        body: body.to_vec(),
+        body,
     })
+}
+
+/// Reads a body piece by piece, and no further than the limit: whoever sends without end is not waited for.
+async fn read_body(stream: &web_sys::ReadableStream, limit: usize) -> Result<Vec<u8>, JsValue> {
+    let reader: web_sys::ReadableStreamDefaultReader = stream.get_reader().dyn_into()?;
+    let mut body = Vec::new();
+    loop {
+        let piece = JsFuture::from(reader.read()).await?;
+        let field = |name: &str| js_sys::Reflect::get(&piece, &JsValue::from_str(name));
+        if field("done")?.is_truthy() {
+            return Ok(body);
+        }
+        let bytes: js_sys::Uint8Array = field("value")?.dyn_into()?;
+        if bytes.length() as usize > limit - body.len() {
+            return Err(JsValue::from_str("answer over the limit"));
+        }
+        body.extend(bytes.to_vec());
+    }
 }
 
 /// `fetch` of the page or of the worker: whichever global object there is.

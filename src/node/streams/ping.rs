@@ -227,11 +227,8 @@ mod tests {
         assert!(matches!(end, Step::Ended(2, PingEnd::Failed)));
     }
 
-    #[test]
-    fn a_refusal_is_a_sign_of_life() {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time();
-        let runtime = runtime.build().unwrap();
-        let _guard = runtime.enter();
+    #[tokio::test]
+    async fn a_refusal_is_a_sign_of_life() {
         let mut pings = Pings::default();
         pings.order(7, Duration::from_secs(3));
         let end = pings.not_opened(OpenError::Unsupported);
