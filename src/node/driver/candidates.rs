@@ -1,7 +1,6 @@
 //! Who could be dialed: records and addresses become claims, if they are of our network and this page can dial them.
 
 use libp2p::{Multiaddr, PeerId};
-use litemap::LiteMap;
 
 use super::{Done, Driver, dns};
 use crate::discovery::dialable::{dialable, split_peer};
@@ -69,34 +68,38 @@ impl Driver {
     }
 
     /// Looks up the addresses behind a `/dnsaddr`.
-    pub(super) fn resolve(&mut self, peer: Option<PeerId>, domain: String) {
-        let task = self.dns.resolve(peer, domain);
+    pub(super) fn resolve(&mut self, of: dns::DnsAddr) {
+        let task = self.dns.resolve(of);
         self.tasks
             .push(Box::pin(async { Done::DnsAddr(task.await) }));
+        self.wake();
     }
 
     pub(super) fn on_resolved(&mut self, resolved: dns::Resolved) {
-        let mut routes: LiteMap<PeerId, Vec<Multiaddr>> = LiteMap::new();
-        for address in resolved.addresses {
-            if let (route, Some(peer)) = split_peer(address)
-                && resolved.wanted.is_none_or(|wanted| wanted == peer)
-                && dialable(&route, self.page)
-            {
-                match routes.get_mut(&peer) {
-                    Some(routes) => routes.push(route),
-                    None => drop(routes.insert(peer, vec![route])),
-                }
-            }
-        }
+        let dns::Resolved {
+            of,
+            addresses,
+            failed,
+        } = resolved;
+        let routes: Vec<_> = addresses
+            .into_iter()
+            .map(split_peer)
+            .filter(|(route, peer)| *peer == Some(of.wanted) && dialable(route, self.page))
+            .map(|(route, _)| route)
+            .collect();
         if routes.is_empty() {
-            self.log(
-                LogLevel::Warn,
-                "dns",
-                format_args!("no dialable address behind /dnsaddr/{}", resolved.domain),
-            );
+            let domain = &of.domain;
+            let problem = if failed {
+                format!("/dnsaddr/{domain} could not be looked up")
+            } else {
+                format!("no dialable address behind /dnsaddr/{domain}")
+            };
+            self.log(LogLevel::Warn, "dns", format_args!("{problem}"));
+        } else {
+            self.found(of.wanted, routes, Vec::new());
         }
-        for (peer, routes) in routes.into_tuple_vec() {
-            self.found(peer, routes, Vec::new());
+        if failed {
+            self.look_again_later(of);
         }
     }
 }

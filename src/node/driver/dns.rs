@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
+use litemap::LiteMap;
 
 use super::exchange::within;
 use super::{Done, Driver};
@@ -24,6 +25,9 @@ const MAX_ANSWER: usize = 65_535;
 const MEDIA_TYPE: &str = "application/dns-message";
 /// How long one look-up of a `/dnsaddr` may take (dns-discovery.md, section 4.3).
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
+/// When a `/dnsaddr` whose look-up failed is looked up again, doubling from the one to the other.
+const RETRY: Duration = Duration::from_secs(2);
+const MAX_RETRY: Duration = Duration::from_secs(60);
 /// How deep `/dnsaddr` entries may name others, and how many addresses they may give in all: real ones need two levels.
 const MAX_DNSADDR_DEPTH: usize = 3;
 const MAX_DNSADDR_ADDRESSES: usize = 16;
@@ -31,11 +35,29 @@ const MAX_DNSADDR_ADDRESSES: usize = 16;
 /// What a look-up of the walk came to.
 pub(in crate::node) struct Look(QueryId, Answer);
 
+/// A `/dnsaddr` that is looked up.
+#[derive(Clone)]
+pub(in crate::node) struct DnsAddr {
+    pub(super) wanted: PeerId,
+    pub(super) domain: String,
+    /// How often it failed so far.
+    pub(super) failures: u32,
+}
+
+impl DnsAddr {
+    /// How long to wait after the failures so far.
+    fn pause(&self) -> Duration {
+        let doubled = RETRY * (1 << self.failures.saturating_sub(1).min(5));
+        doubled.min(MAX_RETRY)
+    }
+}
+
 /// What a `/dnsaddr` came to.
 pub(in crate::node) struct Resolved {
-    pub(super) wanted: Option<PeerId>,
-    pub(super) domain: String,
+    pub(super) of: DnsAddr,
     pub(super) addresses: Vec<Multiaddr>,
+    /// Whether a part of it could not be looked up: there may be more.
+    pub(super) failed: bool,
 }
 
 /// The walk and its resolvers.
@@ -44,6 +66,9 @@ pub(super) struct Dns {
     resolvers: Vec<String>,
     /// When the walk wants to be asked again, and the timer for it.
     timer: Option<(u64, BoxFuture<'static, ()>)>,
+    /// Look-ups of `/dnsaddr` that failed and wait for their time, by number. No more than there are static peers.
+    failed: LiteMap<u32, DnsAddr>,
+    next: u32,
 }
 
 impl Dns {
@@ -59,6 +84,8 @@ impl Dns {
             walk,
             resolvers,
             timer: None,
+            failed: LiteMap::new(),
+            next: 0,
         }
     }
 
@@ -73,22 +100,23 @@ impl Dns {
             walk.stop();
         }
         self.timer = None;
+        // A start looks all of them up.
+        self.failed.clear();
     }
 
     /// Looks up all addresses behind a domain, through every level.
-    pub(super) fn resolve(
-        &self,
-        wanted: Option<PeerId>,
-        domain: String,
-    ) -> impl Future<Output = Resolved> + Send + 'static {
+    pub(super) fn resolve(&self, of: DnsAddr) -> impl Future<Output = Resolved> + Send + 'static {
         let resolvers = self.resolvers.clone();
         async move {
             let mut addresses = Vec::new();
-            let mut level = vec![domain.clone()];
+            let mut failed = false;
+            let mut level = vec![of.domain.clone()];
             for _ in 0..MAX_DNSADDR_DEPTH {
                 let mut next = Vec::new();
                 for domain in level {
-                    for text in lookup_any(&resolvers, &format!("_dnsaddr.{domain}")).await {
+                    let texts = lookup_any(&resolvers, &format!("_dnsaddr.{domain}")).await;
+                    failed |= texts.is_none();
+                    for text in texts.unwrap_or_default() {
                         let Some(Ok(address)) = text.strip_prefix("dnsaddr=").map(address::parse)
                         else {
                             continue;
@@ -106,22 +134,25 @@ impl Dns {
                 level = next;
             }
             Resolved {
-                wanted,
-                domain,
+                of,
                 addresses,
+                failed,
             }
         }
     }
 }
 
-/// Asks one resolver after the other until one answers.
-async fn lookup_any(resolvers: &[String], name: &str) -> Vec<String> {
+/// Asks one resolver after the other until one answers: that there is no such name is an answer, that it could not or would
+/// not look is none (dns-discovery.md, section 4.1).
+async fn lookup_any(resolvers: &[String], name: &str) -> Option<Vec<String>> {
     for resolver in resolvers {
-        if let Some(Ok(answer)) = within(LOOKUP_TIMEOUT, lookup(resolver, name)).await {
-            return answer.txt;
+        if let Some(Ok(answer)) = within(LOOKUP_TIMEOUT, lookup(resolver, name)).await
+            && matches!(answer.rcode, RCODE_NO_ERROR | RCODE_NXDOMAIN)
+        {
+            return Some(answer.txt);
         }
     }
-    Vec::new()
+    None
 }
 
 /// One look-up at one resolver (RFC 8484, GET, so that no preflight is made).
@@ -198,6 +229,36 @@ impl Driver {
         }
     }
 
+    /// Looks a `/dnsaddr` up again after a while, for as long as the node is started.
+    pub(super) fn look_again_later(&mut self, mut of: DnsAddr) {
+        if !self.started {
+            return;
+        }
+        of.failures += 1;
+        let pause = of.pause();
+        let number = self.dns.next;
+        self.dns.next += 1;
+        self.dns.failed.insert(number, of);
+        self.tasks.push(Box::pin(async move {
+            platform::sleep(pause).await;
+            Done::LookAgain(number)
+        }));
+    }
+
+    pub(super) fn look_again(&mut self, number: u32) {
+        // Looked up meanwhile, or no more of interest.
+        if let Some(of) = self.dns.failed.remove(&number) {
+            self.resolve(of);
+        }
+    }
+
+    /// There is a network again: what failed without one need not wait.
+    pub(super) fn look_again_now(&mut self) {
+        for (_, of) in std::mem::take(&mut self.dns.failed).into_tuple_vec() {
+            self.resolve(of);
+        }
+    }
+
     fn on_walk(&mut self, event: WalkEvent) {
         match event {
             WalkEvent::Candidate { enr, .. } => {
@@ -224,5 +285,23 @@ impl Driver {
                 );
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_look_up_waits_twice_as_long_each_time_and_a_minute_at_most() {
+        let pauses = (1..=8).map(|failures| {
+            let of = DnsAddr {
+                wanted: PeerId::random(),
+                domain: String::new(),
+                failures,
+            };
+            of.pause().as_secs()
+        });
+        assert_eq!(pauses.collect::<Vec<_>>(), [2, 4, 8, 16, 32, 60, 60, 60]);
     }
 }

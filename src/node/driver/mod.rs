@@ -98,6 +98,7 @@ pub(super) enum Done {
     IdentityDue(ConnId),
     Look(dns::Look),
     DnsAddr(dns::Resolved),
+    LookAgain(u32),
 }
 
 /// See the module's documentation.
@@ -254,7 +255,11 @@ impl Driver {
                     self.discovered(&enr, Source::Static, None);
                 }
                 Bootstrap::Address(peer, route) => self.found(peer, vec![route], Vec::new()),
-                Bootstrap::DnsAddr(peer, domain) => self.resolve(Some(peer), domain),
+                Bootstrap::DnsAddr(wanted, domain) => self.resolve(dns::DnsAddr {
+                    wanted,
+                    domain,
+                    failures: 0,
+                }),
             }
         }
         self.stopping += 1;
@@ -303,6 +308,9 @@ impl Driver {
 
     /// Feeds the manager at the driver's next turn.
     pub(super) fn input(&mut self, event: Event) {
+        if matches!(event, Event::Online) {
+            self.look_again_now();
+        }
         self.inputs.push_back(event);
         self.wake();
     }
@@ -569,6 +577,7 @@ impl Driver {
             Done::IdentityDue(conn) => self.on_identity_due(conn),
             Done::Look(look) => self.on_look(look),
             Done::DnsAddr(resolved) => self.on_resolved(resolved),
+            Done::LookAgain(number) => self.look_again(number),
         }
     }
 }
