@@ -252,7 +252,12 @@ impl Driver {
             match entry {
                 Bootstrap::Tree(_) => {}
                 Bootstrap::Record(enr) => {
-                    self.discovered(&enr, Source::Static, None);
+                    if !self.discovered(&enr, Source::Static, None) {
+                        let peer = enr.peer_id();
+                        let message =
+                            format!("{peer}: of another cluster, or without an address to dial");
+                        self.log(LogLevel::Warn, "bootstrap", format_args!("{message}"));
+                    }
                 }
                 Bootstrap::Address(peer, route) => self.found(peer, vec![route], Vec::new()),
                 Bootstrap::DnsAddr(wanted, domain) => self.resolve(dns::DnsAddr {

@@ -18,7 +18,7 @@ use crate::node::framed::{read_frame, write_frame};
 use crate::node::platform;
 use crate::node::streams::{self, OpenError, Stream, StreamRequest};
 use crate::node::verdicts::answer_of;
-use crate::protocols::verdict::{End, Protocol, Verdict};
+use crate::protocols::verdict::{End, ExactClass, Protocol, Verdict};
 use crate::protocols::{ids, metadata, peer_exchange};
 
 /// How long a peer may take to answer (metadata.md, section 5).
@@ -349,32 +349,46 @@ impl Driver {
                 .map_err(|_| Verdict::of_end(Protocol::PeerExchange, End::Undecodable))?;
             peer_exchange::interpret(&request, answer)
         });
-        let records = match records {
-            Ok(records) => Some(records.enrs),
+        let found = match records {
+            Ok(answer) => self.on_exchanged(peer, &answer.enrs),
             Err(verdict) => {
-                self.log(
-                    LogLevel::Debug,
-                    "peer-exchange",
-                    format_args!("{peer}: {verdict}"),
-                );
+                // What breaks the protocol is worth more than a line for those who look for bugs.
+                let level = match verdict.class {
+                    ExactClass::ProtocolFault => LogLevel::Warn,
+                    _ => LogLevel::Debug,
+                };
+                self.log(level, "peer-exchange", format_args!("{peer}: {verdict}"));
                 None
             }
         };
-        let found = records.map(|records| {
-            let dialable = records
-                .iter()
-                .filter_map(|record| Enr::from_rlp(record).ok())
-                .filter(|enr| self.discovered(enr, Source::PeerExchange, Some(peer)))
-                .count();
-            self.log(
-                LogLevel::Debug,
-                "peer-exchange",
-                format_args!("{peer}: {} records, {dialable} dialable", records.len()),
-            );
-            u32::try_from(dialable).unwrap_or(u32::MAX)
-        });
         self.inputs
             .push_back(Event::PeerExchangeDone { peer, found });
+    }
+
+    /// How many of the records were of use; `None` when more than half are broken: the peer stores what it cannot have
+    /// verified, and the rest is no answer to count on (peer-exchange.md, section 6).
+    fn on_exchanged(&mut self, peer: PeerId, records: &[Vec<u8>]) -> Option<u32> {
+        let whole: Vec<_> = records
+            .iter()
+            .filter_map(|record| Enr::from_rlp(record).ok())
+            .collect();
+        let broken = records.len() - whole.len();
+        let dialable = whole
+            .iter()
+            .filter(|enr| self.discovered(enr, Source::PeerExchange, Some(peer)))
+            .count();
+        let faulty = broken > whole.len();
+        let level = if faulty {
+            LogLevel::Warn
+        } else {
+            LogLevel::Debug
+        };
+        let message = format!(
+            "{peer}: {} records, {broken} broken, {dialable} dialable",
+            records.len()
+        );
+        self.log(level, "peer-exchange", format_args!("{message}"));
+        (!faulty).then_some(u32::try_from(dialable).unwrap_or(u32::MAX))
     }
 
     // --- helpers -----------------------------------------------------------------------------------------------------

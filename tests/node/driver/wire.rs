@@ -3,16 +3,18 @@
 use std::time::Duration;
 
 use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
+use k256::ecdsa::SigningKey;
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
 use libp2p::swarm::{self, ConnectionId, NetworkBehaviour, SwarmEvent};
 use libp2p::{PeerId, StreamProtocol, Swarm, Transport, identify, noise, yamux};
+use lightkeeper::discovery::enr::builder::EnrBuilder;
 use lightkeeper::fleet::FleetOptions;
 use lightkeeper::manager::{Cause, Config, DialFailure, Failed, Notice};
 use lightkeeper::node::framed::{read_frame, write_frame};
 use lightkeeper::node::streams::{self, InboundProtocol};
-use lightkeeper::node::{NodeConfig, NodeEvent};
-use lightkeeper::protocols::{ids, metadata::Metadata};
+use lightkeeper::node::{LogLevel, NodeConfig, NodeEvent};
+use lightkeeper::protocols::{ids, metadata::Metadata, network::Network, peer_exchange};
 use tokio::sync::{mpsc, oneshot};
 
 use super::world::World;
@@ -50,7 +52,7 @@ impl Host {
             .authenticate(noise::Config::new(&key).unwrap())
             .multiplex(yamux::Config::default())
             .boxed();
-        let mut names = vec![ids::METADATA];
+        let mut names = vec![ids::METADATA, ids::PEER_EXCHANGE];
         if !speaks_identify {
             names.push("/ipfs/id/1.0.0");
         }
@@ -125,6 +127,13 @@ async fn knowing(address: &str) -> World {
     .await
 }
 
+/// A whole record, of nobody's.
+fn record() -> Vec<u8> {
+    let key = SigningKey::from_slice(&[7; 32]).unwrap();
+    let record = EnrBuilder::new(1).sign(&key).unwrap();
+    record.as_rlp().to_vec()
+}
+
 async fn run(mut swarm: Swarm<Behaviour>, mut inbox: mpsc::UnboundedReceiver<Order>) {
     let mut connected: Option<(PeerId, ConnectionId)> = None;
     let mut writing = None;
@@ -171,6 +180,21 @@ async fn run(mut swarm: Swarm<Behaviour>, mut inbox: mpsc::UnboundedReceiver<Ord
                     tokio::spawn(async move {
                         read_frame(&mut stream, 1_024).await?;
                         write_frame(&mut stream, &Metadata::light(1).encode()).await?;
+                        stream.close().await
+                    });
+                }
+                streams::Event::Inbound {
+                    protocol,
+                    mut stream,
+                    ..
+                } if protocol == ids::PEER_EXCHANGE => {
+                    // Two broken records and one that is whole.
+                    let mut records = vec![vec![0xc0], vec![1, 2, 3]];
+                    records.push(record());
+                    let answer = peer_exchange::Rpc::answer(records, 200, None).encode();
+                    tokio::spawn(async move {
+                        read_frame(&mut stream, 1_024).await?;
+                        write_frame(&mut stream, &answer).await?;
                         stream.close().await
                     });
                 }
@@ -255,5 +279,43 @@ async fn a_bad_identify_push_does_not_end_a_connection_that_waits_for_its_answer
         })
         .await;
     assert!(host.is_answered().await, "the connection stands");
+    world.close().await;
+}
+
+/// The log line of this target that the node writes first.
+async fn warned(world: &World, target: &str) -> String {
+    world
+        .event_since(0, |event| match event {
+            NodeEvent::Log(LogLevel::Warn, of, line) if *of == target => Some(line.clone()),
+            _ => None,
+        })
+        .await
+}
+
+#[tokio::test]
+async fn an_answer_of_mostly_broken_records_is_told_as_a_fault() {
+    let host = Host::new(true).await;
+    let world = host.world().await;
+    let line = warned(&world, "peer-exchange").await;
+    assert!(line.contains("3 records, 2 broken"), "{line}");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_bootstrap_record_of_another_cluster_is_told() {
+    let options = FleetOptions {
+        port: 0,
+        nodes: 1,
+        ..FleetOptions::default()
+    };
+    let world = World::of(options, |fleet, config| {
+        let record = fleet.nodes()[0].enr.clone();
+        config.bootstrap = NodeConfig::parse_bootstrap(&[record]).unwrap();
+        config.network = Network::auto(2, 8).unwrap();
+    })
+    .await;
+    let peer = &world.fleet.nodes()[0].peer_id;
+    let line = warned(&world, "bootstrap").await;
+    assert!(line.contains(peer), "{line}");
     world.close().await;
 }
