@@ -184,14 +184,15 @@ impl Hub {
     /// What the server covers begins anew, a little after what is known to be covered: unless others go on over that, this
     /// becomes a gap.
     fn break_cover(&mut self, index: usize) {
-        let earliest = self.at(self.now.mono_ms.saturating_sub(ON_THE_WAY_MS));
+        let sent_from = self.now.mono_ms.saturating_sub(ON_THE_WAY_MS);
         let ids: Vec<_> = self.sessions[index].pairs.keys().copied().collect();
         for id in ids {
-            let on = |at: &At| at.is_on() && at.since != NEVER;
-            if !self.sessions[index].at(id).is_some_and(on) {
+            let on = |at: &&At| at.is_on() && at.since != NEVER;
+            let Some(since) = self.sessions[index].at(id).filter(on).map(|at| at.since) else {
                 continue;
-            }
+            };
             self.settle(id);
+            let earliest = self.at(sent_from.max(since));
             if let Some(pair) = self.pairs.get_mut(id) {
                 pair.covered_until = pair.covered_until.map(|until| until.min(earliest));
             }

@@ -26,6 +26,8 @@ const LATE_ROUND_TRIPS: u64 = 4;
 const GRACE_MS: u64 = 5_000;
 /// How long what is not urgent waits for company.
 const GATHER_MS: u64 = 2_000;
+/// How long what is given up waits while there is little room for what is wanted: it costs us what is pushed meanwhile.
+const LEAVE_MS: u64 = 20_000;
 /// Requests under way at a server.
 const MAX_IN_FLIGHT: usize = 8;
 /// So many requests called wrong in a row, and the server is taken to call all wrong.
@@ -165,11 +167,13 @@ impl Hub {
             .under_way(index)
             .any(|flight| flight.kind != SubscribeType::Ping);
         if due.is_none() && undisturbed {
+            let spare = session.pacer.room(now) >= Pace::FILTER.burst / 2;
+            let patience = if spare { GATHER_MS } else { LEAVE_MS };
             for (id, at) in session.pairs.iter() {
                 if at.standing != Standing::Leave {
                     continue;
                 }
-                if plenty || at.at + GATHER_MS <= now {
+                if plenty || at.at + patience <= now {
                     due = Some(if has(At::is_live) {
                         Job::Remove(*id)
                     } else {
@@ -177,7 +181,7 @@ impl Hub {
                     });
                     break;
                 }
-                later(at.at + GATHER_MS);
+                later(at.at + patience);
             }
         }
         if let Some(at) = wake {

@@ -316,10 +316,10 @@ pub(super) struct Budget {
 
 /// 100 messages a second: far above what a light node is for, far below what blocks a page.
 const MOST_MESSAGES: u64 = 6_000;
-/// At least 8 MiB, which is 1.1 Mbit/s without a pause, and 56 messages of the largest size on the default network.
+/// At least 8 MiB, which is 1.1 Mbit/s without a pause, and 54 messages of the largest size on the default network.
 const MOST_BYTES: u64 = 8 * 1024 * 1024;
 /// Where messages are larger, as many of them.
-const MOST_LARGE: u64 = 56;
+const MOST_LARGE: u64 = 54;
 const MINUTE_MS: u64 = 60_000;
 
 impl Budget {
