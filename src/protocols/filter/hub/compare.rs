@@ -142,6 +142,16 @@ impl Hub {
         }
     }
 
+    /// What the session has not pushed so far says nothing about it: its connection broke, or we slept.
+    pub(super) fn excuse(&mut self, index: usize) {
+        let session = &mut self.sessions[index];
+        session.record.open.clear();
+        let bit = session.bit();
+        for watched in &mut self.compared.watched {
+            watched.expected &= !bit;
+        }
+    }
+
     /// Draws the conclusions that are due.
     pub(super) fn compare(&mut self) {
         let now = self.now.mono_ms;

@@ -66,6 +66,13 @@ impl Outages {
         self.holes.retain(|hole| hole.pair != pair);
     }
 
+    /// Time passed in which nothing could come.
+    pub(super) fn slept(&mut self, ms: u64) {
+        if let Some(catching) = &mut self.catching {
+            catching.asked_at += ms;
+        }
+    }
+
     pub(super) fn keep_from(&self) -> u64 {
         self.keep_from.unwrap_or(u64::MAX)
     }

@@ -238,6 +238,7 @@ impl Hub {
     fn disconnected(&mut self, index: usize, again: bool) -> bool {
         let peer = self.sessions[index].peer;
         self.flights.retain(|_, flight| flight.peer != peer);
+        self.excuse(index);
         let ids: Vec<_> = self.sessions[index].pairs.keys().copied().collect();
         let mut served = false;
         for id in ids {
@@ -300,9 +301,12 @@ impl Hub {
     /// We were asleep or offline from `from` until now. Servers may have given up on messages meanwhile, so that what they
     /// acknowledged before says nothing about this time: they are asked anew, and the gap is told and filled.
     ///
-    /// For sleeps that are shorter than the 20 seconds that servers wait for us to read, nothing happens.
+    /// For sleeps that are shorter than the 20 seconds that servers wait for us to read, nothing happens. After one that is
+    /// nearly as long as servers remember us, they are asked for everything again: a ping would be answered well by one that
+    /// has forgotten us and was asked for something new since.
     pub fn disturbed(&mut self, now: Now, from: Now) {
         const HARMLESS_MS: u64 = 15_000;
+        const FORGOTTEN_MS: u64 = 4 * 60 * 1_000;
         self.now = now;
         if now.mono_ms.saturating_sub(from.mono_ms) < HARMLESS_MS
             && now.wall_ms.saturating_sub(from.wall_ms) < HARMLESS_MS
@@ -311,13 +315,29 @@ impl Hub {
         }
         for index in 0..self.sessions.len() {
             let ids: Vec<_> = self.sessions[index].pairs.keys().copied().collect();
+            let slept = now
+                .wall_ms
+                .saturating_sub(self.sessions[index].life.wall_ms);
             for id in ids {
                 self.lose(index, id);
+                let at = self.sessions[index].at_mut(id);
+                if slept >= FORGOTTEN_MS && at.standing == Standing::Acked {
+                    at.standing = Standing::Want;
+                    at.at = 0;
+                }
             }
             let session = &mut self.sessions[index];
             session.cause = Cause::Resumed;
+            session.misses = 0;
             session.ping_at = session.ping_at.min(now.mono_ms);
+            self.excuse(index);
         }
+        // Nobody had the time to answer meanwhile.
+        let slept = now.mono_ms.saturating_sub(from.mono_ms);
+        for (_, flight) in self.flights.iter_mut() {
+            flight.slept(slept);
+        }
+        self.outages.slept(slept);
         self.dirty = true;
     }
 

@@ -45,6 +45,14 @@ pub(super) struct Flight {
     late: bool,
 }
 
+impl Flight {
+    /// Time passed in which nothing could come.
+    pub(super) fn slept(&mut self, ms: u64) {
+        self.at += ms;
+        self.ends_at += ms;
+    }
+}
+
 /// What to ask next.
 enum Job {
     Add(PairId),

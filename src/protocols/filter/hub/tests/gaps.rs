@@ -289,3 +289,21 @@ fn a_store_that_never_answers_leaves_the_gap_unfilled_and_the_next_one_is_told()
     }
     panic!("the gap is never told");
 }
+
+#[test]
+fn after_a_long_sleep_servers_are_asked_for_everything_again() {
+    let mut world = World::new(2);
+    let id = world.subscribed(&[T]);
+    let from = world.time();
+    world.now += 10 * 60_000;
+    for fake in &mut world.fakes {
+        fake.pairs.clear();
+    }
+    // Asked before the clocks are looked at: a ping alone would now be answered well.
+    let time = world.time();
+    world.hub.disturbed(time, from);
+    world.subscribed(&["/app/1/b/proto"]);
+    let sent = world.busy_for(1_000, T);
+    world.assert_got_all(id, &sent);
+    assert_eq!(world.gaps.len(), 1);
+}

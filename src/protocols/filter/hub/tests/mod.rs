@@ -5,6 +5,8 @@ mod bounds;
 mod gaps;
 mod pace;
 mod pushes;
+#[cfg(not(target_arch = "wasm32"))]
+mod random;
 mod sharing;
 mod world;
 
