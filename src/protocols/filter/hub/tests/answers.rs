@@ -238,3 +238,17 @@ fn an_unsubscribe_that_fails_is_let_be() {
     world.run_for(10 * 60_000);
     assert_eq!(world.fakes[0].kinds(), [Subscribe, UnsubscribeAll]);
 }
+
+#[test]
+fn a_new_connection_of_a_server_that_was_silent_is_used_at_once() {
+    let mut world = World::new(2);
+    world.subscribed(&[T]);
+    world.fakes[0].to_ping = Some(Says::Silence);
+    world.run_for(75_000);
+    assert_eq!(world.acked_by(T), [1]);
+    world.fakes[0].to_ping = None;
+    world.disconnect(0);
+    world.connect(0);
+    world.run_for(5_000);
+    assert_eq!(world.acked_by(T), [0, 1]);
+}

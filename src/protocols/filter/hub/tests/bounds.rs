@@ -183,22 +183,35 @@ fn a_server_that_withholds_is_kept_when_there_is_no_other() {
 }
 
 #[test]
-fn a_slow_or_dead_server_does_not_withhold() {
+fn a_server_that_withholds_is_given_up_only_when_another_has_taken_over() {
+    let mut world = World::new(3);
+    world.subscribed(&[T]);
+    world.fakes[0].withholds = true;
+    world.fakes[2].to_subscribe = Some(Says::Silence);
+    let sent = withholding(&mut world, 20);
+    let (time, suspect) = (world.time(), world.fakes[0].peer);
+    world.hub.confirmed(time, &suspect, &sent);
+    world.run_for(1_000);
+    assert_eq!(world.acked_by(T), [0, 1]);
+}
+
+#[test]
+fn a_dead_server_does_not_withhold_nor_does_a_slow_one() {
     let mut world = World::new(2);
     world.subscribed(&[T]);
     world.run_for(10_000);
-    // Dead: no sign of life after the messages.
+    // No sign of life after the messages.
     world.fakes[0].silent = true;
-    world.busy_for(5_000, T);
-    // Slow: what it had queued comes with its first sign of life.
+    world.busy_for(30_000, T);
+    assert!(world.told.is_empty(), "dead");
+    // What it had queued comes with its first signs of life.
     world.fakes[0].silent = false;
-    let late: Vec<_> = world.store.iter().rev().take(100).cloned().collect();
-    world.fakes[0].to_ping = None;
+    let late = world.store.clone();
     for received in late {
         world.push_from(0, &received.message, 0, 200);
     }
     world.run_for(300_000);
-    assert!(world.told.is_empty(), "{:?}", world.told);
+    assert!(world.told.is_empty(), "slow: {:?}", world.told);
 }
 
 #[test]

@@ -307,3 +307,50 @@ fn after_a_long_sleep_servers_are_asked_for_everything_again() {
     world.assert_got_all(id, &sent);
     assert_eq!(world.gaps.len(), 1);
 }
+
+#[test]
+fn a_gap_of_lost_messages_begins_before_the_first_of_them() {
+    let mut world = World::new(1);
+    world.subscribed(&[T]);
+    world.busy_for(5_000, T);
+    // In the middle of the stream: something has come this very moment.
+    world.publish(T);
+    world.run_for(ROUND_TRIP_MS / 2);
+    let (time, peer) = (world.time(), world.fakes[0].peer);
+    world.hub.lost_bytes(time, &peer);
+    world.run_for(10_000);
+    assert_eq!(world.gaps.len(), 1);
+    assert_eq!(world.gaps[0].from, time.mono_ms - 1_000);
+    assert_eq!(world.gaps[0].to, time.mono_ms);
+}
+
+#[test]
+fn what_passes_while_nobody_wants_it_is_no_gap() {
+    let mut world = World::new(1);
+    let id = world.subscribed(&[T]);
+    let time = world.time();
+    world.hub.unwant(time, id);
+    world.run_for(60_000);
+    world.subscribed(&[T]);
+    world.run_for(60_000);
+    assert!(world.gaps.is_empty());
+}
+
+#[test]
+fn a_sleep_is_not_counted_as_time_that_a_server_had() {
+    let mut world = World::new(1);
+    let id = world.want(&[T], 0);
+    let action = world.hub.poll();
+    let Some(super::super::Action::Ask { ask, .. }) = action else {
+        panic!("{action:?}");
+    };
+    let from = world.time();
+    world.now += 100_000;
+    let time = world.time();
+    world.hub.disturbed(time, from);
+    world.hub.tick(time);
+    assert_eq!(world.hub.poll(), None, "the request is still under way");
+    world.hub.answered(time, ask, Ok(()));
+    world.run_for(1);
+    assert!(world.made.contains_key(&id));
+}

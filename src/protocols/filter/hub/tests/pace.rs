@@ -154,3 +154,19 @@ fn a_new_subscription_goes_elsewhere_while_a_server_says_slower() {
     world.run_for(200);
     assert!(world.made.contains_key(&id));
 }
+
+#[test]
+fn of_many_servers_that_say_slower_the_one_that_does_not_is_found() {
+    let mut world = World::new(5);
+    world.want_with(&["/app/1/a/proto"], 0, 4, true);
+    world.run_for(100);
+    for fake in &mut world.fakes[..4] {
+        fake.takes = Takes::None;
+    }
+    world.want_with(&["/app/1/b/proto"], 0, 4, true);
+    world.run_for(100);
+    let id = world.want_with(&[super::T], 0, 2, true);
+    world.run_for(100);
+    assert!(world.made.contains_key(&id));
+    assert_eq!(world.acked_by(super::T), [4]);
+}

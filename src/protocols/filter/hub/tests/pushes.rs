@@ -115,7 +115,7 @@ fn a_push_of_what_another_server_was_asked_for_is_delivered_when_both_were() {
 fn ten_pushes_in_a_minute_that_were_never_asked_for_end_the_session() {
     let mut world = World::new(3);
     world.subscribed(&[T]);
-    for n in 0..9 {
+    for n in 0..14 {
         let push = push(&mut world, "/other/1/x/proto");
         assert_eq!(world.push(0, push), Push::Unrequested);
         world.run_for(if n == 4 { 61_000 } else { 100 });

@@ -214,3 +214,14 @@ fn stop_tells_the_servers_and_their_late_pushes_are_nobodys_fault() {
     );
     assert!(world.told.is_empty());
 }
+
+#[test]
+fn a_new_subscription_goes_to_the_servers_that_have_others() {
+    let mut world = World::new(4);
+    world.subscribed(&[A]);
+    assert_eq!(world.acked_by(A), [0, 1]);
+    world.fakes.reverse();
+    world.serve();
+    world.subscribed(&[B]);
+    assert_eq!(world.acked_by(B), [2, 3], "the same two");
+}
