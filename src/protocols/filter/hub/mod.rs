@@ -13,6 +13,7 @@
 //! Bounds: [`MAX_SESSIONS`] servers are remembered, each with 900 live pairs; 8 requests are under way at a server; 22,000
 //! hashes; 256 messages and 1 MiB for a wish that is not opened; one outage is caught up at a time and one more gathered.
 
+mod answers;
 mod assign;
 mod compare;
 mod coverage;

@@ -1,7 +1,8 @@
 //! What each answer means.
 
 use super::T;
-use super::world::{Says, World};
+use super::fake::Says;
+use super::world::World;
 use crate::protocols::filter::SubscribeType::{Ping, Subscribe, UnsubscribeAll};
 use crate::protocols::filter::hub::{Cause, WishState};
 use crate::protocols::verdict::{End, FailureClass};

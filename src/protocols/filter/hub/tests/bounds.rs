@@ -1,7 +1,8 @@
 //! Budgets, comparisons, and tables that end.
 
 use super::T;
-use super::world::{Says, World, now_at, peer_id, topic};
+use super::fake::Says;
+use super::world::{World, now_at, peer_id, topic};
 use crate::protocols::filter::hub::{Action, Admission, Hub, Limits, MAX_SESSIONS, Push, Server};
 use crate::protocols::filter::push::MessagePush;
 use crate::protocols::message::{MessageHash, WakuMessage};

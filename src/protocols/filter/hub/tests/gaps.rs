@@ -140,7 +140,7 @@ fn an_outage_of_an_hour_is_filled_without_telling_anything_twice() {
 fn a_server_that_is_given_up_while_it_lives_leaves_no_gap() {
     let mut world = World::new(3);
     // The first server answers late, and a third is asked beside it.
-    world.fakes[0].to_subscribe = Some(super::world::Says::Silence);
+    world.fakes[0].to_subscribe = Some(super::fake::Says::Silence);
     let id = world.want(&[T], 0);
     world.run_for(2_500);
     world.fakes[0].to_subscribe = None;

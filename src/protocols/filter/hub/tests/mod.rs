@@ -2,6 +2,7 @@
 
 mod answers;
 mod bounds;
+mod fake;
 mod gaps;
 mod pace;
 mod pushes;

@@ -1,6 +1,7 @@
 //! How often servers are asked.
 
-use super::world::{BEGIN_MS, Takes, World};
+use super::fake::Takes;
+use super::world::{BEGIN_MS, World};
 use crate::protocols::filter::SubscribeType;
 use crate::protocols::filter::hub::WishState;
 

@@ -90,7 +90,7 @@ fn a_pair_whose_unsubscribe_was_lost_is_remembered_while_pings_keep_it() {
     let mut world = World::new(1);
     let id = world.subscribed(&[T]);
     world.subscribed(&["/app/1/b/proto"]);
-    world.fakes[0].to_unsubscribe = Some(super::world::Says::Silence);
+    world.fakes[0].to_unsubscribe = Some(super::fake::Says::Silence);
     let time = world.time();
     world.hub.unwant(time, id);
     for _ in 0..60 {

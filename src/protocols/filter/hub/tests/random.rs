@@ -3,7 +3,8 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::world::{Takes, World};
+use super::fake::Takes;
+use super::world::World;
 use crate::protocols::filter::hub::WishState;
 
 const SERVERS: usize = 5;
@@ -114,9 +115,9 @@ proptest! {
                 }
             }
         }
-        for n in 0..SERVERS {
+        for (n, stalled) in stalled.iter().enumerate() {
             world.fakes[n].silent = false;
-            if !world.fakes[n].serving || stalled[n].is_some() {
+            if !world.fakes[n].serving || stalled.is_some() {
                 world.connect(n);
             }
         }

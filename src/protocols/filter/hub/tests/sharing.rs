@@ -1,7 +1,8 @@
 //! Who is asked for what, and who is told that it is not wanted any more.
 
 use super::T;
-use super::world::{BEGIN_MS, Says, World};
+use super::fake::Says;
+use super::world::{BEGIN_MS, World};
 use crate::protocols::filter::SubscribeType::{Ping, Subscribe, Unsubscribe, UnsubscribeAll};
 use crate::protocols::filter::hub::{Group, WishState};
 
