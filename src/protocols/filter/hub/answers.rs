@@ -2,9 +2,10 @@
 
 use super::Hub;
 use super::assign::withdraw;
-use super::pairs::PairId;
+use super::coverage::settle;
+use super::pairs::{At, Standing};
 use super::requests::Flight;
-use super::session::{LONG_REST_MS, Standing};
+use super::session::{LONG_REST_MS, NEVER};
 use super::types::{AskId, Now};
 use crate::protocols::filter::SubscribeType;
 use crate::protocols::verdict::{ExactClass, Retry, Verdict};
@@ -12,247 +13,260 @@ use crate::protocols::verdict::{ExactClass, Retry, Verdict};
 /// So many requests called wrong in a row, and the server is taken to call all wrong.
 const MAX_BAD_REQUESTS: u8 = 8;
 
+/// What becomes of a pair whose request has ended, or whose server is another now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// Acknowledged.
+    Acked,
+    /// As if it had not been asked.
+    Again,
+    /// As that, in requests of at most so many pairs.
+    Halved(u8),
+    /// Not to be had there, though the server may have it.
+    Left,
+    /// The server has it not.
+    Gone,
+    /// The server calls it wrong.
+    Refused,
+}
+
 impl Hub {
     /// How a request ended: with `Ok`, or with what [`interpret`](crate::protocols::filter::interpret) or
     /// [`Verdict::of_end`] says.
     pub fn answered(&mut self, now: Now, ask: AskId, answer: Result<(), Verdict>) {
         self.now = now;
-        let Some(flight) = self.flights.remove(&ask) else {
-            return;
-        };
-        let Some(index) = self.find(&flight.peer) else {
-            return;
-        };
-        self.dirty = true;
-        match answer {
-            Ok(()) => self.accepted(index, flight),
-            Err(verdict) => self.refused(index, flight, &verdict),
+        if let Some(place) = self.flights.iter().position(|f| f.ask == ask) {
+            self.dirty = true;
+            let flight = self.landed(place);
+            match answer {
+                Ok(()) => self.accepted(&flight),
+                Err(verdict) => self.refused(&flight, &verdict),
+            }
         }
     }
 
     /// A request was given up by us, or never went out: it says nothing about the server.
     pub fn cancelled(&mut self, now: Now, ask: AskId) {
         self.now = now;
-        let Some(flight) = self.flights.remove(&ask) else {
-            return;
-        };
-        if let Some(index) = self.find(&flight.peer) {
+        if let Some(place) = self.flights.iter().position(|f| f.ask == ask) {
             self.dirty = true;
-            self.again(index, &flight);
+            let flight = self.landed(place);
+            self.end(&flight, Fate::Again);
         }
     }
 
-    fn accepted(&mut self, index: usize, flight: Flight) {
+    fn accepted(&mut self, flight: &Flight) {
         let now = self.now;
-        let session = &mut self.sessions[index];
+        let session = &mut self.sessions[flight.of];
         session.proved(now);
-        if flight.kind == SubscribeType::Subscribe {
-            session.took();
+        for pair in &mut self.pairs.all {
+            if let Some(at) = pair.at_mut(flight.of)
+                && at.standing == Standing::Acked
+                && at.since == NEVER
+            {
+                at.since = now.mono_ms;
+            }
         }
-        for id in flight.pairs {
-            match flight.kind {
-                SubscribeType::Subscribe => {
-                    let at = self.sessions[index].at_mut(id);
+        match flight.kind {
+            SubscribeType::Subscribe => {
+                session.took();
+                self.end(flight, Fate::Acked);
+            }
+            SubscribeType::Ping => {}
+            SubscribeType::Unsubscribe => self.end(flight, Fate::Gone),
+            SubscribeType::UnsubscribeAll => {
+                self.end(flight, Fate::Gone);
+                self.forgotten(flight.of);
+            }
+        }
+    }
+
+    /// Whatever is not wanted from a server is not there any more.
+    fn forgotten(&mut self, index: usize) {
+        for pair in &mut self.pairs.all {
+            if let Some(at) = pair.at_mut(index)
+                && matches!(at.standing, Standing::Idle | Standing::Leave)
+                && at.stored
+            {
+                at.standing = Standing::Idle;
+                at.stored = false;
+                at.at = self.now.mono_ms;
+            }
+        }
+    }
+
+    /// What becomes of the pairs of a request.
+    fn end(&mut self, flight: &Flight, fate: Fate) {
+        let now = self.now.mono_ms;
+        for pair in &mut self.pairs.all {
+            let mine = |at: &At| at.ask == flight.ask.0;
+            let Some(place) = pair.at.iter().position(mine) else {
+                continue;
+            };
+            if matches!(fate, Fate::Left | Fate::Gone | Fate::Refused) {
+                settle(pair, &self.sessions, self.now, &mut self.outages);
+            }
+            let at = &mut pair.at[place];
+            at.ask = NEVER;
+            at.late = false;
+            match fate {
+                Fate::Acked => {
                     at.standing = Standing::Acked;
-                    at.since = now.mono_ms;
-                    at.late = false;
+                    at.since = now;
                     at.batch = u8::MAX;
                 }
-                SubscribeType::Unsubscribe | SubscribeType::UnsubscribeAll => {
-                    self.lose(index, id);
-                    let at = self.sessions[index].at_mut(id);
+                Fate::Again | Fate::Halved(_) => {
+                    if let Fate::Halved(most) = fate {
+                        at.batch = most;
+                    }
+                    if at.standing == Standing::Asking {
+                        at.standing = Standing::Want;
+                        at.at = 0;
+                    } else {
+                        at.standing = Standing::Leave;
+                    }
+                }
+                Fate::Left | Fate::Gone | Fate::Refused => {
                     at.standing = Standing::Idle;
-                    at.stored = false;
-                    at.at = now.mono_ms;
-                }
-                SubscribeType::Ping => {}
-            }
-        }
-        if flight.kind == SubscribeType::UnsubscribeAll {
-            for (_, at) in self.sessions[index].pairs.iter_mut() {
-                if at.standing == Standing::Idle && at.stored {
-                    at.stored = false;
-                    at.at = now.mono_ms;
+                    at.since = NEVER;
+                    at.stored &= fate == Fate::Left;
+                    at.at = now;
+                    if fate == Fate::Refused {
+                        at.refused_until = now + LONG_REST_MS;
+                    }
                 }
             }
         }
     }
 
-    /// What was asked is to be asked again, as if it had not been.
-    fn again(&mut self, index: usize, flight: &Flight) {
-        let session = &mut self.sessions[index];
-        for id in &flight.pairs {
-            let at = session.at_mut(*id);
-            at.late = false;
-            match at.standing {
-                Standing::Asking => {
-                    at.standing = Standing::Want;
-                    at.at = 0;
-                }
-                Standing::Leaving => at.standing = Standing::Leave,
-                _ => {}
-            }
-        }
-    }
-
-    /// What was asked is not to be had there. `stored` says whether the server may have it all the same.
-    fn drop_pairs(&mut self, index: usize, flight: &Flight, stored: bool) {
+    pub(super) fn refused(&mut self, flight: &Flight, verdict: &Verdict) {
+        use ExactClass as Class;
         let now = self.now.mono_ms;
-        for id in &flight.pairs {
-            self.lose(index, *id);
-            let at = self.sessions[index].at_mut(*id);
-            at.standing = Standing::Idle;
-            at.late = false;
-            at.stored &= stored;
-            at.at = now;
-        }
-    }
-
-    pub(super) fn refused(&mut self, index: usize, flight: Flight, verdict: &Verdict) {
-        let now = self.now.mono_ms;
-        if flight.kind == SubscribeType::Subscribe && verdict.class != ExactClass::RateLimited {
-            self.note_error(&flight, verdict);
+        let index = flight.of;
+        let class = verdict.class;
+        if flight.kind == SubscribeType::Subscribe && class != Class::RateLimited {
+            self.note_error(flight, verdict);
         }
         let session = &mut self.sessions[index];
         if !matches!(
-            verdict.class,
-            ExactClass::RateLimited | ExactClass::Timeout | ExactClass::StreamReset
+            class,
+            Class::RateLimited | Class::Timeout | Class::StreamReset
         ) {
             session.pacer.ok(now);
         }
-        match verdict.class {
-            ExactClass::RateLimited => {
+        // Unless something else follows, it is not to be had there.
+        let mut fate = Fate::Left;
+        let mut lost = false;
+        match class {
+            Class::RateLimited => {
                 session.pacer.limited(now);
                 if session.pacer.refuses() {
                     // It means more than "slower" by now.
                     session.rest_long(now);
-                    self.note_error(&flight, verdict);
-                    self.drop_pairs(index, &flight, true);
-                    self.give_up_all(index);
+                    self.note_error(flight, verdict);
+                    lost = true;
                 } else {
-                    self.again(index, &flight);
+                    fate = Fate::Again;
                 }
             }
-            ExactClass::Resubscribe => {
+            Class::Resubscribe => {
                 session.forgot_us(now);
-                self.resubscribe(index);
+                self.ask_anew(index);
+                self.forgotten(index);
+                return;
             }
             _ if flight.kind == SubscribeType::Ping => {
                 session.misses += 1;
-                if session.misses < 2 {
-                    session.ping_at = now;
-                } else {
+                session.ping_at = now;
+                if session.misses >= 2 {
                     session.misses = 0;
-                    session.ping_at = now;
                     session.rest_a_little(now);
-                    self.give_up_all(index);
+                    lost = true;
                 }
             }
-            _ if flight.kind != SubscribeType::Subscribe => {
-                // It forgets by itself; until then its pushes are dropped in silence.
-                self.drop_pairs(index, &flight, true);
+            // It forgets by itself; until then its pushes are dropped in silence.
+            _ if flight.kind != SubscribeType::Subscribe => {}
+            Class::BadRequest => {
+                session.bad_requests = session.bad_requests.saturating_add(1);
+                let spoiled = session.bad_requests >= MAX_BAD_REQUESTS;
+                let all = self.pairs.all.iter().flat_map(|pair| &pair.at);
+                let pairs = all.filter(|at| at.ask == flight.ask.0).count();
+                // Of several pairs one may be wrong: the halves are asked for on their own.
+                fate = match u8::try_from(pairs / 2).unwrap_or(u8::MAX) {
+                    half if half > 0 && !spoiled => Fate::Halved(half),
+                    _ => Fate::Refused,
+                };
             }
-            ExactClass::BadRequest => self.called_wrong(index, &flight),
-            ExactClass::TooManyCriteria => {
-                self.drop_pairs(index, &flight, false);
+            Class::TooManyCriteria => {
+                self.end(flight, Fate::Gone);
+                self.count();
                 let session = &mut self.sessions[index];
-                session.count();
                 session.cap = session.held;
                 session.cap_until = now + LONG_REST_MS;
                 if session.held == 0 {
                     session.rest_long(now);
                 }
             }
-            ExactClass::Timeout | ExactClass::StreamReset | ExactClass::ServerError => {
+            Class::Timeout | Class::StreamReset | Class::ServerError => {
                 if verdict.retry == Retry::SameOnceThenOther && !session.closed_once {
                     session.closed_once = true;
-                    self.again(index, &flight);
-                    return;
+                    fate = Fate::Again;
+                } else {
+                    session.rest_a_little(now);
+                    // What it has is in doubt as well.
+                    session.ping_at = now;
                 }
-                session.rest_a_little(now);
-                // What it has is in doubt as well.
-                session.ping_at = now;
-                self.drop_pairs(index, &flight, true);
             }
             class => {
                 session.rest_long(now);
-                self.drop_pairs(index, &flight, true);
-                if matches!(class, ExactClass::ProtocolFault | ExactClass::Unsupported) {
-                    self.give_up_all(index);
-                }
+                lost = matches!(class, Class::ProtocolFault | Class::Unsupported);
             }
         }
-    }
-
-    /// The server calls the request wrong. Of several pairs one may be: the halves are asked for on their own.
-    fn called_wrong(&mut self, index: usize, flight: &Flight) {
-        let now = self.now.mono_ms;
-        let session = &mut self.sessions[index];
-        session.bad_requests = session.bad_requests.saturating_add(1);
-        if flight.pairs.len() > 1 && session.bad_requests < MAX_BAD_REQUESTS {
-            self.again(index, flight);
-            let half = u8::try_from(flight.pairs.len() / 2).unwrap_or(u8::MAX);
-            let (first, second) = flight.pairs.split_at(usize::from(half));
-            for id in first.iter().chain(second) {
-                let at = self.sessions[index].at_mut(*id);
-                at.batch = half.max(1);
-            }
-        } else {
-            self.drop_pairs(index, flight, false);
-            for id in &flight.pairs {
-                self.sessions[index].at_mut(*id).refused_until = now + LONG_REST_MS;
-            }
+        self.end(flight, fate);
+        if lost {
+            self.give_up_all(index);
         }
     }
 
     fn note_error(&mut self, flight: &Flight, verdict: &Verdict) {
-        for id in &flight.pairs {
-            let Some(pair) = self.pairs.get(*id) else {
+        let peer = self.sessions[flight.of].peer;
+        for pair in &self.pairs.all {
+            if !pair.at.iter().any(|at| at.ask == flight.ask.0) {
                 continue;
-            };
-            for wish in &pair.wishes {
-                if let Some(wish) = self.wishes.get_mut(wish) {
-                    wish.note(flight.peer, verdict);
+            }
+            for wish in &mut self.wishes {
+                if pair.wishes.contains(&wish.id) {
+                    wish.note(peer, verdict);
                 }
             }
         }
     }
 
-    /// The server has forgotten everything: it is asked for it anew at once.
-    fn resubscribe(&mut self, index: usize) {
-        let now = self.now.mono_ms;
-        for id in self.pairs_of(index) {
-            self.lose(index, id);
-            let at = self.sessions[index].at_mut(id);
-            match at.standing {
-                Standing::Acked => {
-                    at.standing = Standing::Want;
-                    at.at = 0;
-                }
-                Standing::Leave => at.standing = Standing::Idle,
-                _ => {}
-            }
-            if at.standing == Standing::Idle && at.stored {
-                at.stored = false;
-                at.at = now;
+    /// What the server covers ends here, and it is asked for what it had anew, at once.
+    pub(super) fn ask_anew(&mut self, index: usize) {
+        self.lose_all(index);
+        for pair in &mut self.pairs.all {
+            if let Some(at) = pair.at_mut(index)
+                && at.standing == Standing::Acked
+            {
+                at.standing = Standing::Want;
+                at.at = 0;
             }
         }
     }
 
     /// Nothing of what the server has counts any more. It is told, if it can hear.
     pub(super) fn give_up_all(&mut self, index: usize) {
-        for id in self.pairs_of(index) {
-            self.lose(index, id);
-            let session = &mut self.sessions[index];
-            match session.at(id).map(|at| at.standing) {
-                Some(Standing::Acked) => session.at_mut(id).standing = Standing::Leave,
-                Some(Standing::Want) => withdraw(session, id),
-                _ => {}
+        self.lose_all(index);
+        let session = &mut self.sessions[index];
+        for pair in &mut self.pairs.all {
+            if let Some(at) = pair.at_mut(index) {
+                match at.standing {
+                    Standing::Acked => at.standing = Standing::Leave,
+                    Standing::Want => withdraw(at, session),
+                    _ => {}
+                }
             }
         }
-    }
-
-    fn pairs_of(&self, index: usize) -> Vec<PairId> {
-        self.sessions[index].pairs.keys().copied().collect()
     }
 }

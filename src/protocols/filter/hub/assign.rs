@@ -5,241 +5,202 @@
 //! is given up only when enough others have acknowledged it.
 
 use super::Hub;
-use super::pairs::PairId;
-use super::session::{At, NEVER, Session, Standing};
+use super::pairs::{At, Pair, Standing};
+use super::session::{NEVER, Session};
 
 impl Hub {
     pub(super) fn assign(&mut self) {
-        for id in self.pairs.ids() {
-            let Some(pair) = self.pairs.get(id) else {
-                continue;
-            };
-            match pair.peers {
-                0 => self.release(id),
-                peers => self.place(id, pair.pubsub_topic.shard, usize::from(peers)),
-            }
+        let now = self.now.mono_ms;
+        for pair in &mut self.pairs.all {
+            let wake = place(pair, &mut self.sessions, now);
+            self.next = self.next.min(wake);
         }
     }
+}
 
-    /// Nobody wants the pair.
-    fn release(&mut self, id: PairId) {
-        let now = self.now.mono_ms;
-        for session in &mut self.sessions {
-            match session.at(id).map(|at| at.standing) {
-                Some(Standing::Acked) => give_up(session, id, now),
-                Some(Standing::Want) => withdraw(session, id),
-                _ => {}
-            }
-        }
-    }
-
-    fn place(&mut self, id: PairId, shard: u16, need: usize) {
-        let now = self.now.mono_ms;
-        let (mut good, mut acked, mut urgent, mut ready) = (0, 0, true, false);
-        for index in 0..self.sessions.len() {
-            let session = &self.sessions[index];
-            let Some(at) = session.at(id) else {
-                continue;
-            };
-            let counts = !session.retiring;
+/// Finds servers for a pair. When to look again, if nobody is there for it.
+fn place(pair: &mut Pair, sessions: &mut [Session], now: u64) -> u64 {
+    let shard = pair.pubsub_topic.shard;
+    let need = pair.peers;
+    let (mut good, mut acked, mut urgent, mut ready) = (0, 0, true, false);
+    for at in &mut pair.at {
+        let session = &mut sessions[at.of];
+        if need == 0 {
             match at.standing {
-                Standing::Acked => {
-                    good += usize::from(counts);
-                    acked += usize::from(counts);
-                    urgent = false;
-                }
-                Standing::Asking if !at.late => {
-                    good += usize::from(counts);
-                    urgent = false;
-                }
-                Standing::Want if counts => {
-                    good += 1;
-                    ready |= self.is_ready(index, shard);
-                }
+                Standing::Acked => give_up(at, session, now),
+                Standing::Want => withdraw(at, session),
                 _ => {}
             }
+            continue;
         }
-        loop {
-            let divert = urgent && !ready;
-            if good >= need && !divert {
-                break;
-            }
-            let Some(index) = self.best(id, shard, divert) else {
-                break;
-            };
-            let is_ready = self.is_ready(index, shard);
-            if good >= need && !is_ready {
-                break;
-            }
-            let session = &mut self.sessions[index];
-            if take(session, id, now) {
-                acked += 1;
+        let counts = u8::from(!session.retiring);
+        match at.standing {
+            Standing::Acked => {
+                good += counts;
+                acked += counts;
                 urgent = false;
             }
-            ready |= is_ready;
-            good += 1;
-        }
-        if good == 0 && urgent {
-            self.resort(id, shard);
-        } else if good > need {
-            good -= self.withdraw_some(id, shard, good - need);
-        }
-        if good > 0 {
-            self.make_room(id, need, good, acked);
+            Standing::Asking if !at.late => {
+                good += counts;
+                urgent = false;
+            }
+            Standing::Want => {
+                good += counts;
+                ready |= !session.retiring && session.is_ready(shard, now);
+            }
+            _ => {}
         }
     }
-
-    /// The best server for a pair that it has not.
-    fn best(&self, id: PairId, shard: u16, at_once: bool) -> Option<usize> {
-        let now = self.now.mono_ms;
-        (0..self.sessions.len())
-            .filter(|index| {
-                let session = &self.sessions[*index];
-                session.serves(shard)
-                    && session.rests_until() <= now
-                    && !session.retiring
-                    && is_free(session, id, now)
-            })
-            .min_by_key(|index| {
-                let session = &self.sessions[*index];
-                let on = session.at(id).is_some_and(At::is_on);
-                (
-                    at_once && !on && !self.is_ready(*index, shard),
-                    !on,
-                    session.live == 0,
-                    session.rank,
-                )
-            })
+    if need == 0 {
+        return NEVER;
     }
-
-    /// Nobody is there for the pair: a server that rests is better than none, after a while.
-    fn resort(&mut self, id: PairId, shard: u16) {
-        let now = self.now.mono_ms;
-        let asked_at = |session: &Session| {
-            let refused_until = session.at(id).map_or(0, |at| at.refused_until);
-            let rests_until = session.resort_at.min(session.rests_until());
-            rests_until.max(refused_until)
+    loop {
+        let divert = urgent && !ready;
+        if good >= need && !divert {
+            break;
+        }
+        let Some(index) = best(pair, sessions, divert, now) else {
+            break;
         };
-        let resting = (0..self.sessions.len())
-            .filter(|index| {
-                let session = &self.sessions[*index];
-                session.serves(shard) && is_free(session, id, asked_at(session))
-            })
-            .min_by_key(|index| {
-                let session = &self.sessions[*index];
-                (asked_at(session), session.rank)
-            });
-        let Some(index) = resting else {
-            return;
-        };
-        let session = &mut self.sessions[index];
-        let at = asked_at(session);
-        if at > now {
-            self.wake(at);
-        } else {
-            session.retiring = false;
-            session.blocked_until = 0;
-            take(session, id, now);
+        let is_ready = sessions[index].is_ready(shard, now);
+        if good >= need && !is_ready {
+            break;
         }
+        if take(pair, index, sessions, now) {
+            acked += 1;
+            urgent = false;
+        }
+        ready |= is_ready;
+        good += 1;
     }
-
-    /// Takes back what was not asked for yet and is not needed any more.
-    fn withdraw_some(&mut self, id: PairId, shard: u16, surplus: usize) -> usize {
-        for done in 0..surplus {
-            let worst = (0..self.sessions.len())
-                .filter(|index| {
-                    let session = &self.sessions[*index];
-                    !session.retiring
-                        && session
-                            .at(id)
-                            .is_some_and(|at| at.standing == Standing::Want)
-                })
-                .max_by_key(|index| (!self.is_ready(*index, shard), self.sessions[*index].rank));
-            match worst {
-                Some(index) => withdraw(&mut self.sessions[index], id),
-                None => return done,
+    if good == 0 && urgent {
+        return resort(pair, sessions, now);
+    }
+    // What was not asked for yet and is not needed any more.
+    while good > need {
+        let Some(worst) = worst(pair, sessions, Standing::Want, now) else {
+            break;
+        };
+        let at = &mut pair.at[worst];
+        withdraw(at, &mut sessions[at.of]);
+        good -= 1;
+    }
+    // What enough others have acknowledged; when nobody else is coming, fewer than wanted have to do.
+    if acked >= need || acked >= 1 && good == acked {
+        for at in &mut pair.at {
+            let session = &mut sessions[at.of];
+            if session.retiring && at.standing == Standing::Acked {
+                give_up(at, session, now);
             }
         }
-        surplus
     }
+    while acked > need {
+        let Some(worst) = worst(pair, sessions, Standing::Acked, now) else {
+            break;
+        };
+        let at = &mut pair.at[worst];
+        give_up(at, &mut sessions[at.of], now);
+        acked -= 1;
+    }
+    NEVER
+}
 
-    /// Gives up what enough others have acknowledged, at those first that are to be replaced.
-    fn make_room(&mut self, id: PairId, need: usize, good: usize, mut acked: usize) {
-        let now = self.now.mono_ms;
-        // Nobody else is coming: fewer than wanted have to do.
-        let enough = acked >= need || acked >= 1 && good == acked;
-        for session in &mut self.sessions {
-            if enough
-                && session.retiring
-                && session
-                    .at(id)
-                    .is_some_and(|at| at.standing == Standing::Acked)
-            {
-                give_up(session, id, now);
-            }
+/// The best server for a pair that it has not.
+fn best(pair: &Pair, sessions: &[Session], at_once: bool, now: u64) -> Option<usize> {
+    let shard = pair.pubsub_topic.shard;
+    let mut best = (NEVER, None);
+    for (index, session) in sessions.iter().enumerate() {
+        if session.rests_until() > now || session.retiring || !is_free(pair, index, session, now) {
+            continue;
         }
-        while acked > need {
-            let worst = (0..self.sessions.len())
-                .filter(|index| {
-                    let session = &self.sessions[*index];
-                    session
-                        .at(id)
-                        .is_some_and(|at| at.standing == Standing::Acked)
-                })
-                .max_by_key(|index| self.sessions[*index].rank);
-            let Some(index) = worst else {
-                break;
-            };
-            give_up(&mut self.sessions[index], id, now);
-            acked -= 1;
+        let on = pair.at(index).is_some_and(At::is_on);
+        let waits = at_once && !on && !session.is_ready(shard, now);
+        let rank = u64::from(waits) << 18
+            | u64::from(!on) << 17
+            | u64::from(session.live == 0) << 16
+            | u64::from(session.rank);
+        if rank < best.0 {
+            best = (rank, Some(index));
         }
     }
+    best.1
+}
+
+/// The one of this standing that is given up most easily.
+fn worst(pair: &Pair, sessions: &[Session], standing: Standing, now: u64) -> Option<usize> {
+    let mut worst = None;
+    for (place, at) in pair.at.iter().enumerate() {
+        let session = &sessions[at.of];
+        let waits = !session.is_ready(pair.pubsub_topic.shard, now);
+        let rank = u32::from(waits) << 16 | u32::from(session.rank);
+        if at.standing == standing
+            && !session.retiring
+            && worst.is_none_or(|(worst, _)| rank > worst)
+        {
+            worst = Some((rank, place));
+        }
+    }
+    worst.map(|(_, place)| place)
+}
+
+/// Nobody is there for the pair: a server that rests is better than none, after a while.
+fn resort(pair: &mut Pair, sessions: &mut [Session], now: u64) -> u64 {
+    let mut first = (NEVER, 0);
+    for (index, session) in sessions.iter().enumerate() {
+        let refused_until = pair.at(index).map_or(0, |at| at.refused_until);
+        let rests_until = session.resort_at.min(session.rests_until());
+        let from = rests_until.max(refused_until);
+        if from < first.0 && is_free(pair, index, session, from) {
+            first = (from, index);
+        }
+    }
+    let (from, index) = first;
+    if from > now {
+        return from;
+    }
+    sessions[index].retiring = false;
+    sessions[index].blocked_until = 0;
+    take(pair, index, sessions, now);
+    NEVER
 }
 
 /// Whether the pair may be asked for there.
-fn is_free(session: &Session, id: PairId, now: u64) -> bool {
-    match session.at(id) {
-        None => session.has_room(now),
-        Some(at) => match at.standing {
-            Standing::Idle => at.refused_until <= now && (at.stored || session.has_room(now)),
-            Standing::Leave => true,
-            _ => false,
-        },
-    }
+fn is_free(pair: &Pair, index: usize, session: &Session, now: u64) -> bool {
+    session.serves(pair.pubsub_topic.shard)
+        && match pair.at(index) {
+            None => session.has_room(now),
+            Some(at) => match at.standing {
+                Standing::Idle => at.refused_until <= now && (at.stored || session.has_room(now)),
+                Standing::Leave => true,
+                _ => false,
+            },
+        }
 }
 
 /// Gives the pair to the server. Whether it has it already.
-fn take(session: &mut Session, id: PairId, now: u64) -> bool {
-    let at = session.at_mut(id);
-    let counted = at.stored;
+fn take(pair: &mut Pair, index: usize, sessions: &mut [Session], now: u64) -> bool {
+    let session = &mut sessions[index];
+    let at = pair.at_or_new(index);
     let has = at.standing == Standing::Leave && at.since != NEVER;
     at.standing = if has { Standing::Acked } else { Standing::Want };
     at.at = now;
     session.live += 1;
-    session.held += u16::from(!counted);
+    session.held += u16::from(!at.stored);
     has
 }
 
 /// Takes back what was not asked for.
-pub(super) fn withdraw(session: &mut Session, id: PairId) {
-    let at = session.at_mut(id);
-    at.standing = if at.stored {
-        Standing::Leave
+pub(super) fn withdraw(at: &mut At, session: &mut Session) {
+    if at.stored {
+        at.standing = Standing::Leave;
     } else {
-        Standing::Idle
-    };
-    let (stored, asked) = (at.stored, at.asked);
-    session.live = session.live.saturating_sub(1);
-    if !stored {
+        at.standing = Standing::Idle;
         session.held = session.held.saturating_sub(1);
     }
-    if !asked {
-        session.pairs.remove(&id);
-    }
+    session.live = session.live.saturating_sub(1);
 }
 
-fn give_up(session: &mut Session, id: PairId, now: u64) {
-    let at = session.at_mut(id);
+fn give_up(at: &mut At, session: &mut Session, now: u64) {
     at.standing = Standing::Leave;
     at.at = now;
     session.live = session.live.saturating_sub(1);

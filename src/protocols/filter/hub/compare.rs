@@ -11,8 +11,8 @@
 use std::collections::VecDeque;
 
 use super::Hub;
-use super::pairs::PairId;
-use super::session::{NEVER, Standing};
+use super::pairs::{PairId, Standing};
+use super::session::NEVER;
 use super::types::Action;
 use crate::protocols::message::MessageHash;
 
@@ -103,18 +103,16 @@ impl Hub {
     /// A message came for the first time, from the session at `by`.
     pub(super) fn watch(&mut self, by: usize, id: PairId, hash: MessageHash) {
         let now = self.now.mono_ms;
+        let Some(pair) = self.pairs.get(id) else {
+            return;
+        };
         let mut expected = 0;
-        for session in &self.sessions {
-            let on = session.at(id).is_some_and(|at| {
-                at.standing == Standing::Acked
-                    && at.since != NEVER
-                    && at.since.saturating_add(WINDOW_MS) <= now
-            });
-            if on && session.conn.is_some() {
-                expected |= session.bit();
+        for at in &pair.at {
+            if at.standing == Standing::Acked && at.since.saturating_add(WINDOW_MS) <= now {
+                expected |= bit(at.of);
             }
         }
-        let first = self.sessions[by].bit();
+        let first = bit(by);
         if expected & !first == 0 {
             return;
         }
@@ -133,22 +131,22 @@ impl Hub {
 
     /// A message came again, from the session at `by`.
     pub(super) fn repeated(&mut self, by: usize, hash: &MessageHash) {
-        let session = &mut self.sessions[by];
-        session.record.open.retain(|missed| missed.hash != *hash);
-        let bit = session.bit();
-        let mut watched = self.compared.watched.iter_mut().rev();
-        if let Some(watched) = watched.find(|watched| watched.hash == *hash) {
-            watched.by |= bit;
+        self.sessions[by]
+            .record
+            .open
+            .retain(|missed| missed.hash != *hash);
+        for watched in &mut self.compared.watched {
+            if watched.hash == *hash {
+                watched.by |= bit(by);
+            }
         }
     }
 
     /// What the session has not pushed so far says nothing about it: its connection broke, or we slept.
     pub(super) fn excuse(&mut self, index: usize) {
-        let session = &mut self.sessions[index];
-        session.record.open.clear();
-        let bit = session.bit();
+        self.sessions[index].record.open.clear();
         for watched in &mut self.compared.watched {
-            watched.expected &= !bit;
+            watched.expected &= !bit(index);
         }
     }
 
@@ -164,8 +162,8 @@ impl Hub {
             let Some(watched) = self.compared.watched.pop_front() else {
                 break;
             };
-            for session in &mut self.sessions {
-                let bit = session.bit();
+            for (index, session) in self.sessions.iter_mut().enumerate() {
+                let bit = bit(index);
                 if watched.first & bit != 0 {
                     session.record.note(None);
                 }
@@ -181,7 +179,7 @@ impl Hub {
                 }
             }
         }
-        let mut wake = None;
+        let mut wake = NEVER;
         for session in &mut self.sessions {
             let life = session.life.mono_ms;
             let mut open = std::mem::take(&mut session.record.open);
@@ -195,15 +193,13 @@ impl Hub {
                 if over {
                     session.record.note(Some(missed));
                 } else if let Some(due) = due {
-                    wake = Some(wake.map_or(due, |wake: u64| wake.min(due)));
+                    wake = wake.min(due);
                 }
                 !over
             });
             session.record.open = open;
         }
-        if let Some(at) = wake {
-            self.wake(at);
-        }
+        self.wake(wake);
         self.suspect(now);
     }
 
@@ -229,9 +225,12 @@ impl Hub {
             return;
         }
         let suspect = session.peer;
-        let accusers = self.sessions.iter();
-        let accusers = accusers.filter(|session| record.accusers & session.bit() != 0);
-        let accusers = accusers.map(|session| session.peer).collect();
+        let mut accusers = Vec::new();
+        for (index, session) in self.sessions.iter().enumerate() {
+            if record.accusers & bit(index) != 0 {
+                accusers.push(session.peer);
+            }
+        }
         self.compared.asked = Some((suspect, record.hashes.clone()));
         self.act(Action::Confirm {
             suspect,
@@ -271,4 +270,9 @@ impl Hub {
         self.dirty = true;
         self.act(Action::Withheld { peer });
     }
+}
+
+/// The bit of a session in a set of them.
+fn bit(index: usize) -> u64 {
+    1 << (index % super::MAX_SESSIONS)
 }

@@ -13,9 +13,10 @@
 use libp2p_identity::PeerId;
 
 use super::Hub;
-use super::pairs::PairId;
-use super::session::{At, NEVER, Standing};
+use super::pairs::{At, Pair, PairId, Standing};
+use super::session::{NEVER, Session};
 use super::types::{Action, CatchUpId, Cause, Delivery, Now, Via};
+use super::wishes::topics_of;
 use crate::protocols::filter::push::Received;
 
 /// How far a catch-up reaches over both ends of a gap: senders' clocks differ, and messages take their time.
@@ -57,7 +58,7 @@ pub(super) struct Outages {
     catching: Option<CatchUp>,
     next: u32,
     /// Hashes from then on are needed.
-    keep_from: Option<u64>,
+    keep_from: u64,
 }
 
 impl Outages {
@@ -74,7 +75,7 @@ impl Outages {
     }
 
     pub(super) fn keep_from(&self) -> u64 {
-        self.keep_from.unwrap_or(u64::MAX)
+        self.keep_from
     }
 
     /// Holes of a pair that nobody has told of yet are one.
@@ -93,88 +94,32 @@ impl Outages {
 }
 
 impl Hub {
-    /// What the server has covered so far counts; from here on nothing does until it has acknowledged the pair anew, or
+    /// What the server has covered so far counts; from here on nothing does until it has acknowledged its pairs anew, or
     /// answered.
-    pub(super) fn lose(&mut self, index: usize, id: PairId) {
-        if self.sessions[index]
-            .at(id)
-            .is_some_and(|at| at.since != NEVER)
-        {
-            self.settle(id);
-            self.sessions[index].at_mut(id).since = NEVER;
+    pub(super) fn lose_all(&mut self, index: usize) {
+        for pair in &mut self.pairs.all {
+            if pair.at(index).is_some_and(|at| at.since != NEVER) {
+                settle(pair, &self.sessions, self.now, &mut self.outages);
+                if let Some(at) = pair.at_mut(index) {
+                    at.since = NEVER;
+                }
+            }
         }
     }
 
     pub(super) fn cover(&mut self) {
-        let lossy = |index: &usize| self.sessions[*index].lossy;
-        let lossy: Vec<_> = (0..self.sessions.len()).filter(lossy).collect();
-        if !lossy.is_empty() {
-            for index in lossy {
+        let mut probe = false;
+        for index in 0..self.sessions.len() {
+            if self.sessions[index].lossy {
                 self.break_cover(index);
+                probe = true;
             }
+        }
+        if probe {
             self.probe();
         }
-        for id in self.pairs.ids() {
-            self.settle(id);
-        }
-    }
-
-    /// Moves the end of what is covered as far as it is known, over gaps that are certain.
-    fn settle(&mut self, id: PairId) {
-        let Some(pair) = self.pairs.get(id) else {
-            return;
-        };
-        if pair.wishes.is_empty() {
-            return;
-        }
-        let mut until = pair.covered_until;
-        loop {
-            let mut may_go_on = false;
-            let mut next: Option<(u64, Cause)> = None;
-            let mut moved = false;
-            for session in &self.sessions {
-                let Some(at) = session.at(id).filter(|at| at.is_on() && at.since != NEVER) else {
-                    continue;
-                };
-                if until.is_some_and(|until| at.since <= until.mono_ms) {
-                    may_go_on = true;
-                    if until.is_some_and(|until| session.life.mono_ms > until.mono_ms) {
-                        until = Some(session.life);
-                        moved = true;
-                    }
-                } else if next.is_none_or(|(since, _)| at.since < since) {
-                    next = Some((at.since, session.cause));
-                }
-            }
-            if moved {
-                continue;
-            }
-            let Some((since, cause)) = next.filter(|_| !may_go_on) else {
-                break;
-            };
-            let to = self.at(since);
-            if let Some(from) = until {
-                self.outages.add(Hole {
-                    pair: id,
-                    from,
-                    to,
-                    cause,
-                    lost: false,
-                });
-            }
-            until = Some(to);
-        }
-        if let Some(pair) = self.pairs.get_mut(id) {
-            pair.covered_until = until;
-        }
-    }
-
-    /// A moment of the monotonic clock that is not long ago, on both.
-    fn at(&self, mono_ms: u64) -> Now {
-        let ago = self.now.mono_ms.saturating_sub(mono_ms);
-        Now {
-            mono_ms,
-            wall_ms: self.now.wall_ms.saturating_sub(ago),
+        for pair in &mut self.pairs.all {
+            settle(pair, &self.sessions, self.now, &mut self.outages);
         }
     }
 
@@ -191,23 +136,23 @@ impl Hub {
     /// What the server covers begins anew, a little after what is known to be covered: unless others go on over that, this
     /// becomes a gap.
     fn break_cover(&mut self, index: usize) {
-        let sent_from = self.now.mono_ms.saturating_sub(ON_THE_WAY_MS);
-        let ids: Vec<_> = self.sessions[index].pairs.keys().copied().collect();
-        for id in ids {
+        let now = self.now;
+        let sent_from = now.mono_ms.saturating_sub(ON_THE_WAY_MS);
+        for pair in &mut self.pairs.all {
             let on = |at: &&At| at.is_on() && at.since != NEVER;
-            let Some(since) = self.sessions[index].at(id).filter(on).map(|at| at.since) else {
+            let Some(since) = pair.at(index).filter(on).map(|at| at.since) else {
                 continue;
             };
-            self.settle(id);
-            let earliest = self.at(sent_from.max(since));
-            if let Some(pair) = self.pairs.get_mut(id) {
-                pair.covered_until = pair.covered_until.map(|until| until.min(earliest));
+            settle(pair, &self.sessions, now, &mut self.outages);
+            let earliest = now.before(sent_from.max(since));
+            pair.covered_until = pair.covered_until.map(|until| until.min(earliest));
+            if let Some(at) = pair.at_mut(index) {
+                at.since = now.mono_ms;
             }
-            self.sessions[index].at_mut(id).since = self.now.mono_ms;
         }
         let session = &mut self.sessions[index];
         session.cause = Cause::Overflow;
-        session.life = self.now;
+        session.life = now;
         session.lossy = false;
     }
 
@@ -216,7 +161,7 @@ impl Hub {
         let to = self.now;
         self.outages.add(Hole {
             pair: id,
-            from: self.at(to.mono_ms.saturating_sub(ON_THE_WAY_MS)),
+            from: to.before(to.mono_ms.saturating_sub(ON_THE_WAY_MS)),
             to,
             cause: Cause::Overflow,
             lost: true,
@@ -253,17 +198,12 @@ impl Hub {
 
     /// Whether some pair that was covered once is not, or nobody can say.
     fn is_dark(&self) -> bool {
-        self.pairs.ids().into_iter().any(|id| {
-            let covered = self
-                .pairs
-                .get(id)
-                .is_some_and(|p| p.covered_until.is_some());
-            covered
-                && !self.sessions.iter().any(|session| {
-                    session
-                        .at(id)
-                        .is_some_and(|at| at.standing == Standing::Acked && at.since != NEVER)
-                })
+        self.pairs.all.iter().any(|pair| {
+            pair.covered_until.is_some()
+                && !pair
+                    .at
+                    .iter()
+                    .any(|at| at.standing == Standing::Acked && at.since != NEVER)
         })
     }
 
@@ -280,7 +220,7 @@ impl Hub {
             return;
         };
         // Before that, what was delivered is not known any more.
-        let crowded_out = self.at(self.seen.crowded_out()).wall_ms;
+        let crowded_out = self.now.before(self.seen.crowded_out()).wall_ms;
         let from = gap.from.wall_ms.saturating_sub(OVERLAP_MS).max(crowded_out);
         self.act(Action::CatchUp {
             catch_up: gap.id,
@@ -311,7 +251,7 @@ impl Hub {
     }
 
     fn tell_gap(&mut self, gap: CatchUp, filled: bool, recovered: u32) {
-        let topics = self.topics_of(&gap.pairs);
+        let topics = topics_of(&self.pairs, &gap.pairs);
         if !topics.is_empty() {
             self.act(Action::Gap {
                 topics,
@@ -330,62 +270,117 @@ impl Hub {
         &mut self,
         now: Now,
         id: CatchUpId,
-        mut messages: Vec<(PeerId, Received)>,
+        messages: Vec<(PeerId, Received)>,
         complete: bool,
     ) -> Vec<Delivery> {
         self.now = now;
         let Some(gap) = self.outages.catching.take_if(|gap| gap.id == id) else {
             return Vec::new();
         };
-        messages.sort_by_key(|(_, received)| (received.message.timestamp(), received.hash));
         let mut recovered = 0;
-        let mut deliveries = Vec::new();
+        let mut deliveries: Vec<Delivery> = Vec::new();
         for (peer, received) in messages {
-            let pair = received.pubsub_topic.parse().ok();
-            let pair =
-                pair.and_then(|topic| self.pairs.find(topic, received.message.content_topic()));
-            let Some(pair) = pair.and_then(|id| self.pairs.get(id)) else {
+            let Ok(pubsub_topic) = received.pubsub_topic.parse() else {
+                continue;
+            };
+            let Some(pair) = self
+                .pairs
+                .find(pubsub_topic, received.message.content_topic())
+            else {
                 continue;
             };
             // Who came later than the gap does not get what was before.
-            let sent_at = received.message.timestamp() / 1_000_000;
-            let sent_at = u64::try_from(sent_at).unwrap_or(0);
-            let wishes = pair.wishes.iter().copied();
-            let to: Vec<_> = wishes
-                .filter(|id| {
-                    let wish = self.wishes.get(id);
-                    wish.is_some_and(|wish| {
-                        wish.since.wall_ms <= sent_at.saturating_add(OVERLAP_MS)
-                    })
-                })
-                .collect();
+            let sent_at = u64::try_from(received.message.timestamp() / 1_000_000).unwrap_or(0);
+            let mut to = Vec::new();
+            for wish in &self.wishes {
+                if pair.wishes.contains(&wish.id)
+                    && wish.since.wall_ms <= sent_at.saturating_add(OVERLAP_MS)
+                {
+                    to.push(wish.id);
+                }
+            }
             let keep_from = self.outages.keep_from();
             if to.is_empty() || !self.seen.insert(&received.hash, now.mono_ms, keep_from) {
                 continue;
             }
             recovered += 1;
+            // A store gives its pages from the end, or nearly in order: each place is found in a few steps, and to move what
+            // comes after it costs less than a sort's code.
+            let time = |received: &Received| (received.message.timestamp(), received.hash);
+            let of_this = time(&received);
+            let place = deliveries.partition_point(|known| time(&known.received) < of_this);
             let delivery = Delivery {
                 to,
                 peer,
                 via: Via::Store,
                 received,
             };
-            deliveries.extend(self.hand_over(delivery));
+            deliveries.insert(place, delivery);
+        }
+        let mut open = Vec::new();
+        for delivery in deliveries {
+            open.extend(self.hand_over(delivery));
         }
         self.tell_gap(gap, complete, recovered);
         self.dirty = true;
-        deliveries
+        open
     }
 
     /// From when on hashes are needed: from the overlap of what is or may become a gap.
     fn keep(&mut self) {
-        let dark = self.pairs.ids().into_iter().filter_map(|id| {
-            let pair = self.pairs.get(id)?;
-            pair.covered_until.map(|until| until.mono_ms)
-        });
-        let holes = self.outages.holes.iter().map(|hole| hole.from.mono_ms);
-        let catching = self.outages.catching.iter().map(|gap| gap.from.mono_ms);
-        let first = dark.chain(holes).chain(catching).min();
-        self.outages.keep_from = first.map(|first| first.saturating_sub(2 * OVERLAP_MS));
+        let mut first = NEVER;
+        for until in self.pairs.all.iter().filter_map(|pair| pair.covered_until) {
+            first = first.min(until.mono_ms);
+        }
+        for hole in &self.outages.holes {
+            first = first.min(hole.from.mono_ms);
+        }
+        if let Some(catching) = &self.outages.catching {
+            first = first.min(catching.from.mono_ms);
+        }
+        self.outages.keep_from = first.saturating_sub(2 * OVERLAP_MS);
+    }
+}
+
+/// Moves the end of what is covered of a pair as far as it is known, over gaps that are certain.
+pub(super) fn settle(pair: &mut Pair, sessions: &[Session], now: Now, outages: &mut Outages) {
+    if pair.wishes.is_empty() {
+        return;
+    }
+    loop {
+        let covered = pair.covered_until.map(|until| until.mono_ms);
+        let mut until = pair.covered_until;
+        let (mut may_go_on, mut next) = (false, (NEVER, Cause::Moved));
+        for at in &pair.at {
+            let session = &sessions[at.of];
+            if !at.is_on() || at.since == NEVER {
+                continue;
+            }
+            if covered.is_some_and(|covered| at.since <= covered) {
+                may_go_on = true;
+                until = until.max(Some(session.life));
+            } else if at.since < next.0 {
+                next = (at.since, session.cause);
+            }
+        }
+        if until != pair.covered_until {
+            pair.covered_until = until;
+            continue;
+        }
+        let (since, cause) = next;
+        if may_go_on || since == NEVER {
+            return;
+        }
+        let to = now.before(since);
+        if let Some(from) = until {
+            outages.add(Hole {
+                pair: pair.id,
+                from,
+                to,
+                cause,
+                lost: false,
+            });
+        }
+        pair.covered_until = Some(to);
     }
 }

@@ -29,13 +29,12 @@ mod wishes;
 use std::collections::VecDeque;
 
 use libp2p_identity::PeerId;
-use litemap::LiteMap;
 
 use self::compare::Compared;
 use self::coverage::Outages;
-use self::pairs::{PairId, Pairs};
+use self::pairs::{Pairs, Standing};
 use self::requests::Flight;
-use self::session::{Budget, Session, Standing};
+use self::session::{Budget, NEVER, Session};
 pub use self::types::{
     Action, Admission, AskId, CatchUpId, Cause, Delivery, Group, Limits, Now, Push, Server, Via,
     WishId, WishState,
@@ -56,17 +55,19 @@ pub struct Hub {
     /// The last moment that anybody told.
     now: Now,
     servers: Vec<Server>,
+    /// Each keeps its place as long as anything is remembered of it.
     sessions: Vec<Session>,
     pairs: Pairs,
-    wishes: LiteMap<WishId, Wish>,
-    flights: LiteMap<AskId, Flight>,
+    wishes: Vec<Wish>,
+    flights: Vec<Flight>,
     seen: Seen,
     outages: Outages,
     compared: Compared,
     actions: VecDeque<Action>,
     /// Something changed that the next turn must look at.
     dirty: bool,
-    next: Option<u64>,
+    /// When to be called again; [`NEVER`] for not at all.
+    next: u64,
     next_wish: u32,
     next_ask: u64,
 }
@@ -82,14 +83,14 @@ impl Hub {
             servers: Vec::new(),
             sessions: Vec::new(),
             pairs: Pairs::default(),
-            wishes: LiteMap::new(),
-            flights: LiteMap::new(),
+            wishes: Vec::new(),
+            flights: Vec::new(),
             seen: Seen::default(),
             outages: Outages::default(),
             compared: Compared::default(),
             actions: VecDeque::new(),
             dirty: false,
-            next: None,
+            next: NEVER,
             next_wish: 0,
             next_ask: 0,
         }
@@ -107,8 +108,8 @@ impl Hub {
     /// still open.
     pub fn stop(&mut self, now: Now) {
         self.now = now;
-        for wish in std::mem::take(&mut self.wishes).into_tuple_vec() {
-            self.forget(wish.0, wish.1);
+        for wish in std::mem::take(&mut self.wishes) {
+            self.forget(&wish);
         }
         self.actions.clear();
         self.outages = Outages::default();
@@ -119,7 +120,7 @@ impl Hub {
         self.farewells();
         self.started = false;
         self.dirty = false;
-        self.next = None;
+        self.next = NEVER;
     }
 
     /// Who serves filter now, best first: the whole list each time. Costs nothing when it is the same.
@@ -144,7 +145,7 @@ impl Hub {
         for (rank, server) in servers.iter().enumerate() {
             let index = self.session_of(server.peer);
             let session = &mut self.sessions[index];
-            session.rank = rank;
+            session.rank = u16::try_from(rank).unwrap_or(u16::MAX);
             session.shards.clone_from(&server.shards);
             session.rtt_ms = server.rtt_ms.unwrap_or(0);
             if session.conn.is_none() {
@@ -170,13 +171,13 @@ impl Hub {
 
     /// When [`tick`](Self::tick) has something to do, in milliseconds of the monotonic clock.
     pub fn next_deadline(&self) -> Option<u64> {
-        self.next
+        (self.next != NEVER).then_some(self.next)
     }
 
     /// Time has passed. Too early does no harm.
     pub fn tick(&mut self, now: Now) {
         self.now = now;
-        if self.started && self.next.is_some_and(|next| next <= now.mono_ms) {
+        if self.started && self.next <= now.mono_ms {
             self.dirty = true;
         }
     }
@@ -186,7 +187,7 @@ impl Hub {
         if !self.started {
             return;
         }
-        self.next = None;
+        self.next = NEVER;
         self.expire();
         self.find_late();
         self.cover();
@@ -208,12 +209,12 @@ impl Hub {
 
     fn wake(&mut self, at: u64) {
         // Never at once: the turn that asks for it is at its end.
-        let at = at.max(self.now.mono_ms + 1);
-        self.next = Some(self.next.map_or(at, |next| next.min(at)));
+        self.next = self.next.min(at.max(self.now.mono_ms + 1));
     }
 
     fn find(&self, peer: &PeerId) -> Option<usize> {
-        self.sessions.iter().position(|s| s.peer == *peer)
+        let mut sessions = self.sessions.iter();
+        sessions.position(|session| session.peer == *peer && !session.is_free)
     }
 
     /// The session of a server, made when there is none; the one that was asked the longest time ago makes room.
@@ -221,71 +222,85 @@ impl Hub {
         if let Some(index) = self.find(&peer) {
             return index;
         }
-        if self.sessions.len() >= MAX_SESSIONS {
-            let oldest = (0..self.sessions.len())
-                .filter(|index| self.sessions[*index].conn.is_none())
-                .min_by_key(|index| self.sessions[*index].last_request);
+        let session = Session::new(peer, Budget::new(self.limits.max_message_bytes));
+        let mut free = self.sessions.iter().position(|session| session.is_free);
+        if free.is_none() && self.sessions.len() >= MAX_SESSIONS {
             // At most half of them serve.
-            self.sessions.remove(oldest.unwrap_or(0));
+            let mut oldest = NEVER;
+            for (index, session) in self.sessions.iter().enumerate() {
+                if session.conn.is_none() && session.last_request < oldest {
+                    oldest = session.last_request;
+                    free = Some(index);
+                }
+            }
         }
-        let taken = self.sessions.iter().fold(0, |bits, s| bits | s.bit());
-        let slot = u8::try_from((!taken).trailing_zeros()).unwrap_or(0);
-        let budget = Budget::new(self.limits.max_message_bytes);
-        self.sessions.push(Session::new(peer, slot, budget));
-        self.sessions.len() - 1
+        match free {
+            Some(index) => {
+                for pair in &mut self.pairs.all {
+                    pair.at.retain(|at| at.of != index);
+                }
+                self.sessions[index] = session;
+                index
+            }
+            None => {
+                self.sessions.push(session);
+                self.sessions.len() - 1
+            }
+        }
     }
 
     /// The connection is gone, or is another one (`again`). Whether anything came by it.
     fn disconnected(&mut self, index: usize, again: bool) -> bool {
-        let peer = self.sessions[index].peer;
-        self.flights.retain(|_, flight| flight.peer != peer);
+        self.flights.retain(|flight| flight.of != index);
         self.excuse(index);
-        let ids: Vec<_> = self.sessions[index].pairs.keys().copied().collect();
-        let mut served = false;
-        for id in ids {
-            let at = *self.sessions[index].at_mut(id);
-            served |= at.is_on();
-            self.lose(index, id);
-            let at_now = self.sessions[index].at_mut(id);
-            at_now.standing = Standing::Idle;
-            at_now.late = false;
-            if again && at.is_live() {
-                // The server may still have it, and is to hear at once that we do too.
-                at_now.standing = Standing::Want;
-                at_now.at = 0;
-            } else if !at.asked {
-                self.sessions[index].pairs.remove(&id);
+        let mut ats = self.pairs.all.iter().filter_map(|pair| pair.at(index));
+        let served = ats.any(|at| at.is_on());
+        self.lose_all(index);
+        for pair in &mut self.pairs.all {
+            let Some(at) = pair.at_mut(index) else {
+                continue;
+            };
+            at.late = false;
+            at.ask = NEVER;
+            // The server may still have it, and is to hear at once that we want it.
+            at.standing = if again && at.is_live() {
+                Standing::Want
+            } else {
+                Standing::Idle
+            };
+            if at.standing == Standing::Want {
+                at.at = 0;
             }
         }
         let session = &mut self.sessions[index];
         session.conn = None;
-        session.rank = usize::MAX;
-        session.live = 0;
+        session.rank = u16::MAX;
+        session.adding = 0;
+        session.removing = false;
+        session.pinging = false;
         served
     }
 
     /// A server is there, or there again.
     fn connected(&mut self, index: usize) {
-        let now = self.now;
+        let now = self.now.mono_ms;
         let session = &mut self.sessions[index];
         session.misses = 0;
         session.closed_once = false;
         session.short_rest = 0;
         session.cause = Cause::Moved;
-        session.ping_at = now.mono_ms;
-        let remembered = session.pairs.keys().copied();
-        let remembered: Vec<_> = remembered
-            .filter(|id| session.remembers(*id, now.mono_ms))
-            .collect();
-        for id in remembered {
-            let at = session.at_mut(id);
-            if at.standing == Standing::Idle && at.stored {
+        session.ping_at = now;
+        for pair in &mut self.pairs.all {
+            if let Some(at) = pair.at_mut(index)
+                && at.standing == Standing::Idle
+                && at.stored
+                && at.is_remembered(session, now)
+            {
                 // It goes on pushing what nobody may want any more. If anybody does, it is asked before this is due.
                 at.standing = Standing::Leave;
-                at.at = now.mono_ms;
+                at.at = now;
             }
         }
-        session.count();
     }
 
     /// After a loss: whoever else has been silent is to prove that it is alive, so that a gap is known early.
@@ -315,17 +330,13 @@ impl Hub {
             return;
         }
         for index in 0..self.sessions.len() {
-            let ids: Vec<_> = self.sessions[index].pairs.keys().copied().collect();
             let slept = now
                 .wall_ms
                 .saturating_sub(self.sessions[index].life.wall_ms);
-            for id in ids {
-                self.lose(index, id);
-                let at = self.sessions[index].at_mut(id);
-                if slept >= FORGOTTEN_MS && at.standing == Standing::Acked {
-                    at.standing = Standing::Want;
-                    at.at = 0;
-                }
+            if slept >= FORGOTTEN_MS {
+                self.ask_anew(index);
+            } else {
+                self.lose_all(index);
             }
             let session = &mut self.sessions[index];
             session.cause = Cause::Resumed;
@@ -335,8 +346,9 @@ impl Hub {
         }
         // Nobody had the time to answer meanwhile.
         let slept = now.mono_ms.saturating_sub(from.mono_ms);
-        for (_, flight) in self.flights.iter_mut() {
-            flight.slept(slept);
+        for flight in &mut self.flights {
+            flight.at += slept;
+            flight.ends_at += slept;
         }
         self.outages.slept(slept);
         self.dirty = true;
@@ -345,17 +357,39 @@ impl Hub {
     /// What was remembered long enough is forgotten.
     fn expire(&mut self) {
         let now = self.now.mono_ms;
-        for session in &mut self.sessions {
-            session.expire(now);
-        }
-        self.sessions.retain(|session| {
-            session.conn.is_some()
-                || !session.pairs.is_empty()
-                || session.rests_until() > now
-                || !session.pacer.is_idle(now)
-        });
         let sessions = &self.sessions;
-        let remembered = |id: PairId| sessions.iter().any(|s| s.pairs.contains_key(&id));
-        self.pairs.tidy(remembered);
+        for pair in &mut self.pairs.all {
+            pair.at.retain(|at| {
+                at.standing != Standing::Idle
+                    || at.refused_until > now
+                    || at.is_remembered(&sessions[at.of], now)
+            });
+        }
+        self.pairs
+            .all
+            .retain(|pair| !pair.wishes.is_empty() || !pair.at.is_empty());
+        for index in 0..self.sessions.len() {
+            let unknown = !self.pairs.all.iter().any(|pair| pair.at(index).is_some());
+            let session = &mut self.sessions[index];
+            session.retiring &= now < session.long_rest;
+            session.is_free = session.conn.is_none()
+                && unknown
+                && session.rests_until() <= now
+                && session.pacer.is_idle(now);
+        }
+        self.count();
+    }
+
+    /// Counts what each server is asked for and may have.
+    fn count(&mut self) {
+        for session in &mut self.sessions {
+            session.live = 0;
+            session.held = 0;
+        }
+        for at in self.pairs.all.iter().flat_map(|pair| &pair.at) {
+            let session = &mut self.sessions[at.of];
+            session.live += u16::from(at.is_live());
+            session.held += u16::from(at.stored || at.is_live());
+        }
     }
 }

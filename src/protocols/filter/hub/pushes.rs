@@ -21,7 +21,7 @@ impl Hub {
     pub fn may_push(&self, now: Now, peer: &PeerId) -> Admission {
         match self.find(peer).map(|index| &self.sessions[index]) {
             Some(session) if session.blocked_until > now.mono_ms => Admission::Refused,
-            Some(session) if session.remembers_any(now.mono_ms) => Admission::Welcome,
+            Some(_) if self.remembers_any(peer, now.mono_ms) => Admission::Welcome,
             _ => Admission::Stranger,
         }
     }
@@ -36,37 +36,39 @@ impl Hub {
         if session.blocked_until > now.mono_ms {
             return Push::OverBudget;
         }
-        if !session.remembers_any(now.mono_ms) {
+        if !self.remembers_any(peer, now.mono_ms) {
             return Push::Stranger;
         }
+        let session = &mut self.sessions[index];
         if !session.budget.take(now.mono_ms, frame_len) {
             self.act(Action::OverBudget { peer: *peer });
             self.shut_out(index);
             return Push::OverBudget;
         }
-        // What the message is about, also when it is not taken.
-        let mut pair = None;
+        let session = &self.sessions[index];
+        let pairs = &self.pairs;
         let find = |pubsub_topic: &str, content_topic: &str| {
             let pubsub_topic = pubsub_topic.parse().ok()?;
-            self.pairs.find(pubsub_topic, content_topic)
+            let pair = pairs.find(pubsub_topic, content_topic)?;
+            let at = pair.at(index)?;
+            at.is_remembered(session, now.mono_ms)
+                .then_some((pair.id, !pair.wishes.is_empty()))
         };
-        let oversized = push
-            .pubsub_topic
-            .as_deref()
-            .and_then(|topic| find(topic, push.waku_message.as_ref()?.content_topic()));
-        let session = &self.sessions[index];
+        // What the message is about, also when it is not taken.
+        let message = push.waku_message.as_ref();
+        let about = push.pubsub_topic.as_deref().zip(message);
+        let about = about.and_then(|(topic, message)| find(topic, message.content_topic()));
+        let mut pair = None;
         let limit = self.limits.max_message_bytes;
         let accepted = push.accept(&self.network, limit, |pubsub_topic, content_topic| {
-            pair = find(pubsub_topic, content_topic);
-            pair.is_some_and(|id| session.remembers(id, now.mono_ms))
+            pair = about.or_else(|| find(pubsub_topic, content_topic));
+            pair.is_some()
         });
-        let (id, received) = match (accepted, pair) {
-            (Ok(received), Some(id)) => (id, received),
+        let (id, is_wanted, received) = match (accepted, pair) {
+            (Ok(received), Some((id, is_wanted))) => (id, is_wanted, received),
             (Err(PushError::Unrequested), _) => return self.unrequested(index),
             (Err(PushError::Message(MessageError::TooLarge { .. })), _) => {
-                if let Some(id) = oversized
-                    && self.wanted(id)
-                {
+                if let Some((id, true)) = about {
                     self.oversized(id);
                 }
                 return Push::Dropped;
@@ -75,7 +77,7 @@ impl Hub {
         };
         let session = &mut self.sessions[index];
         session.life = now;
-        if !self.wanted(id) {
+        if !is_wanted {
             return Push::Dropped;
         }
         let keep_from = self.outages.keep_from();
@@ -84,11 +86,9 @@ impl Hub {
             return Push::Dropped;
         }
         self.watch(index, id, received.hash);
+        let to = self.pairs.get(id).map(|pair| pair.wishes.clone());
         let delivery = Delivery {
-            to: self
-                .pairs
-                .get(id)
-                .map_or_else(Vec::new, |p| p.wishes.clone()),
+            to: to.unwrap_or_default(),
             peer: *peer,
             via: Via::Filter,
             received,
@@ -103,7 +103,7 @@ impl Hub {
     pub(super) fn hand_over(&mut self, mut delivery: Delivery) -> Option<Delivery> {
         let mut open = Vec::new();
         for id in std::mem::take(&mut delivery.to) {
-            match self.wishes.get_mut(&id) {
+            match self.wishes.iter_mut().find(|wish| wish.id == id) {
                 Some(wish) if wish.is_open() => open.push(id),
                 Some(wish) => {
                     let mut copy = delivery.clone();
@@ -117,10 +117,13 @@ impl Hub {
         (!delivery.to.is_empty()).then_some(delivery)
     }
 
-    fn wanted(&self, id: super::PairId) -> bool {
-        self.pairs
-            .get(id)
-            .is_some_and(|pair| !pair.wishes.is_empty())
+    /// Whether anything was asked of a peer, now or lately.
+    fn remembers_any(&self, peer: &PeerId, now: u64) -> bool {
+        self.find(peer).is_some_and(|index| {
+            let session = &self.sessions[index];
+            let mut ats = self.pairs.all.iter().filter_map(|pair| pair.at(index));
+            ats.any(|at| at.is_remembered(session, now))
+        })
     }
 
     fn unrequested(&mut self, index: usize) -> Push {

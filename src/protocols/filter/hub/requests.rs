@@ -5,14 +5,13 @@
 //! unless there is plenty of room. Requests that add and requests that remove never overlap at a server, since nobody knows in
 //! which order it reads them.
 
-use libp2p_identity::PeerId;
-
 use super::Hub;
-use super::pairs::PairId;
-use super::session::{At, Standing};
+use super::pairs::{Pair, Standing};
+use super::session::{NEVER, shard_bit};
 use super::types::{Action, AskId};
 use crate::protocols::filter::{MAX_CONTENT_TOPICS, Request, SubscribeType};
 use crate::protocols::pace::Pace;
+use crate::protocols::topic::PubsubTopic;
 use crate::protocols::verdict::{End, Protocol, Verdict};
 
 /// How long a server may take (filter.md, section 4).
@@ -28,34 +27,44 @@ const GATHER_MS: u64 = 2_000;
 /// How long what is given up waits while there is little room for what is wanted: it costs us what is pushed meanwhile.
 const LEAVE_MS: u64 = 20_000;
 /// Requests under way at a server.
-const MAX_IN_FLIGHT: usize = 8;
+const MAX_IN_FLIGHT: u32 = 8;
 
-/// A request under way.
+/// A request under way. Its pairs know it by its name.
 #[derive(Debug)]
 pub(super) struct Flight {
-    pub(super) peer: PeerId,
+    pub(super) ask: AskId,
+    /// The place of the session.
+    pub(super) of: usize,
     pub(super) kind: SubscribeType,
-    shard: u16,
-    pub(super) pairs: Vec<PairId>,
-    at: u64,
-    ends_at: u64,
+    /// Of the shard, in [`Session::adding`](super::session::Session).
+    bit: u64,
+    pub(super) at: u64,
+    pub(super) ends_at: u64,
     late: bool,
 }
 
-impl Flight {
-    /// Time passed in which nothing could come.
-    pub(super) fn slept(&mut self, ms: u64) {
-        self.at += ms;
-        self.ends_at += ms;
-    }
+/// What to ask next.
+struct Job {
+    kind: SubscribeType,
+    topic: PubsubTopic,
+    /// Most pairs in it.
+    most: u8,
+    is_urgent: bool,
 }
 
-/// What to ask next.
-enum Job {
-    Add(PairId),
-    Ping,
-    Remove(PairId),
-    RemoveAll,
+impl Job {
+    /// A request that names nothing.
+    fn plain(kind: SubscribeType) -> Self {
+        Self {
+            kind,
+            topic: PubsubTopic {
+                cluster: 0,
+                shard: 0,
+            },
+            most: 0,
+            is_urgent: false,
+        }
+    }
 }
 
 impl Hub {
@@ -63,12 +72,12 @@ impl Hub {
     pub(super) fn send(&mut self) -> bool {
         let mut starved = false;
         for index in 0..self.sessions.len() {
-            while let Some((job, is_urgent)) = self.job(index) {
+            while let Some(job) = self.job(index) {
                 let now = self.now.mono_ms;
                 match self.sessions[index].pacer.try_take(now) {
-                    Ok(()) => self.ask(index, job),
+                    Ok(()) => self.ask(index, &job),
                     Err(wait) => {
-                        starved |= is_urgent;
+                        starved |= job.is_urgent;
                         self.wake(now + wait);
                         break;
                     }
@@ -78,180 +87,142 @@ impl Hub {
         starved
     }
 
-    /// Whether a pair of this shard would be asked for at once.
-    pub(super) fn is_ready(&self, index: usize, shard: u16) -> bool {
-        let session = &self.sessions[index];
-        session.pacer.wait(self.now.mono_ms) == 0 && self.may_add(index, shard)
-    }
-
-    fn may_add(&self, index: usize, shard: u16) -> bool {
-        self.under_way(index).all(|flight| match flight.kind {
-            SubscribeType::Ping => true,
-            SubscribeType::Subscribe => flight.shard != shard,
-            SubscribeType::Unsubscribe | SubscribeType::UnsubscribeAll => false,
-        })
-    }
-
-    fn under_way(&self, index: usize) -> impl Iterator<Item = &Flight> {
-        let peer = self.sessions[index].peer;
-        self.flights
-            .values()
-            .filter(move |flight| flight.peer == peer)
-    }
-
-    fn job(&mut self, index: usize) -> Option<(Job, bool)> {
+    fn job(&mut self, index: usize) -> Option<Job> {
         let now = self.now.mono_ms;
         let session = &self.sessions[index];
         session.conn?;
-        if self.under_way(index).count() >= MAX_IN_FLIGHT {
+        let beside = session.adding.count_ones() + u32::from(session.pinging);
+        if session.removing || beside >= MAX_IN_FLIGHT {
             return None;
         }
-        // With most of the burst left, nothing is gained by waiting.
-        let plenty =
-            !session.pacer.is_limited(now) && session.pacer.room(now) >= Pace::FILTER.burst / 4 * 3;
-        let (mut wake, mut due) = (None, None);
-        let mut later = |at: u64| wake = Some(wake.map_or(at, |wake: u64| wake.min(at)));
-        for (id, at) in session.pairs.iter() {
-            if at.standing != Standing::Want {
+        // With most of the burst left, nothing is gained by waiting. What is given up may use half of it.
+        let room = session.pacer.room(now);
+        let plenty = !session.pacer.is_limited(now) && room >= Pace::FILTER.burst / 4 * 3;
+        let patience = if room >= Pace::FILTER.burst / 2 {
+            GATHER_MS
+        } else {
+            LEAVE_MS
+        };
+        let (mut add, mut remove, mut acked, mut wake) = (None, None, false, NEVER);
+        for pair in &self.pairs.all {
+            let Some(at) = pair.at(index) else {
                 continue;
-            }
-            let shard = self.pairs.get(*id).map_or(0, |p| p.pubsub_topic.shard);
-            if !self.may_add(index, shard) {
-                continue;
-            }
-            if self.is_urgent(*id) {
-                return Some((Job::Add(*id), true));
-            }
-            if plenty || at.at + GATHER_MS <= now {
-                due = due.or(Some(Job::Add(*id)));
-            } else {
-                later(at.at + GATHER_MS);
-            }
-        }
-        let has = |f: fn(&At) -> bool| session.pairs.values().any(f);
-        if has(|at| at.standing == Standing::Acked)
-            && !self
-                .under_way(index)
-                .any(|flight| flight.kind == SubscribeType::Ping)
-        {
-            if session.ping_at <= now {
-                return Some((Job::Ping, false));
-            }
-            later(session.ping_at);
-        }
-        let undisturbed = !self
-            .under_way(index)
-            .any(|flight| flight.kind != SubscribeType::Ping);
-        if due.is_none() && undisturbed {
-            let spare = session.pacer.room(now) >= Pace::FILTER.burst / 2;
-            let patience = if spare { GATHER_MS } else { LEAVE_MS };
-            for (id, at) in session.pairs.iter() {
-                if at.standing != Standing::Leave {
+            };
+            let mut job = Job {
+                kind: SubscribeType::Subscribe,
+                topic: pair.pubsub_topic,
+                most: at.batch,
+                is_urgent: false,
+            };
+            let (waits, place) = match at.standing {
+                Standing::Want if session.may_add(pair.pubsub_topic.shard) => {
+                    if is_urgent(pair) {
+                        job.is_urgent = true;
+                        return Some(job);
+                    }
+                    (GATHER_MS, &mut add)
+                }
+                Standing::Leave if session.adding == 0 => {
+                    job.kind = if session_is_idle(&self.pairs.all, index) {
+                        SubscribeType::UnsubscribeAll
+                    } else {
+                        SubscribeType::Unsubscribe
+                    };
+                    (patience, &mut remove)
+                }
+                standing => {
+                    acked |= standing == Standing::Acked;
                     continue;
                 }
-                if plenty || at.at + patience <= now {
-                    due = Some(if has(At::is_live) {
-                        Job::Remove(*id)
-                    } else {
-                        Job::RemoveAll
-                    });
-                    break;
-                }
-                later(at.at + patience);
+            };
+            if plenty || at.at + waits <= now {
+                place.get_or_insert(job);
+            } else {
+                wake = wake.min(at.at + waits);
             }
         }
-        if let Some(at) = wake {
-            self.wake(at);
+        if acked && !session.pinging {
+            if session.ping_at <= now {
+                return Some(Job::plain(SubscribeType::Ping));
+            }
+            wake = wake.min(session.ping_at);
         }
-        due.map(|job| (job, false))
+        self.wake(wake);
+        add.or(remove)
     }
 
-    /// Whether nobody has the pair, nor is asked for it in good time.
-    fn is_urgent(&self, id: PairId) -> bool {
-        !self.sessions.iter().any(|session| {
-            session.at(id).is_some_and(|at| match at.standing {
-                Standing::Acked => true,
-                Standing::Asking => !at.late,
-                _ => false,
-            })
-        })
-    }
-
-    /// Makes a request, for which the pace has room.
-    fn ask(&mut self, index: usize, job: Job) {
+    /// Makes a request, for which the pace has room: of one shard, with as many pairs as it may have.
+    fn ask(&mut self, index: usize, job: &Job) {
         let now = self.now.mono_ms;
-        let Some(conn) = self.sessions[index].conn else {
+        let session = &mut self.sessions[index];
+        let Some(conn) = session.conn else {
             return;
         };
-        let ask = AskId(self.next_ask);
+        let ask = self.next_ask;
         self.next_ask += 1;
-        let request_id = ask.0.to_string();
-        let (kind, pairs) = match job {
-            Job::Add(id) => (
-                SubscribeType::Subscribe,
-                self.batch(index, id, Standing::Want),
-            ),
-            Job::Remove(id) => (
-                SubscribeType::Unsubscribe,
-                self.batch(index, id, Standing::Leave),
-            ),
-            Job::Ping => (SubscribeType::Ping, Vec::new()),
-            Job::RemoveAll => {
-                let pairs = self.sessions[index].pairs.iter();
-                let pairs = pairs.filter(|(_, at)| at.standing == Standing::Leave);
-                let pairs = pairs.map(|(id, _)| *id).collect();
-                (SubscribeType::UnsubscribeAll, pairs)
-            }
+        let kind = job.kind;
+        let (from, to) = match kind {
+            SubscribeType::Subscribe => (Standing::Want, Standing::Asking),
+            _ => (Standing::Leave, Standing::Leaving),
         };
-        let session = &mut self.sessions[index];
-        for id in &pairs {
-            let at = session.at_mut(*id);
-            if kind == SubscribeType::Subscribe {
-                at.standing = Standing::Asking;
-                at.asked = true;
-                at.stored = true;
-            } else {
-                at.standing = Standing::Leaving;
+        let all = kind == SubscribeType::UnsubscribeAll;
+        let mut topics = Vec::new();
+        if kind != SubscribeType::Ping {
+            let mut most = usize::from(job.most).min(MAX_CONTENT_TOPICS);
+            for pair in &mut self.pairs.all {
+                let of_this = all || pair.pubsub_topic == job.topic;
+                let Some(at) = pair.at.iter_mut().find(|at| at.of == index) else {
+                    continue;
+                };
+                let most_with = most.min(usize::from(at.batch));
+                if at.standing != from || !of_this || !all && topics.len() >= most_with {
+                    continue;
+                }
+                most = most_with;
+                at.standing = to;
+                at.ask = ask;
+                at.late = false;
+                if to == Standing::Asking {
+                    at.asked = true;
+                    at.stored = true;
+                }
+                if !all {
+                    topics.push(pair.content_topic.clone());
+                }
             }
-            at.late = false;
+        }
+        let mut timeout_ms = PING_TIMEOUT_MS;
+        let mut bit = 0;
+        match kind {
+            SubscribeType::Subscribe => {
+                timeout_ms = TIMEOUT_MS;
+                bit = shard_bit(job.topic.shard);
+                session.adding |= bit;
+            }
+            SubscribeType::Ping => session.pinging = true,
+            _ => session.removing = true,
         }
         session.last_request = now;
-        let group = pairs.first().and_then(|id| self.pairs.get(*id));
-        let pubsub_topic = group.map(|pair| pair.pubsub_topic);
-        let topic = pubsub_topic.map(|topic| topic.to_string());
-        let topics = || {
-            let pairs = pairs.iter().filter_map(|id| self.pairs.get(*id));
-            pairs.map(|pair| pair.content_topic.clone()).collect()
-        };
-        let request = match (kind, topic) {
-            (SubscribeType::Subscribe, Some(topic)) => {
-                Request::subscribe(request_id, topic, topics())
-            }
-            (SubscribeType::Unsubscribe, Some(topic)) => {
-                Request::unsubscribe(request_id, topic, topics())
-            }
-            (SubscribeType::Ping, _) => Request::ping(request_id),
-            _ => Request::unsubscribe_all(request_id),
-        };
-        let timeout_ms = if kind == SubscribeType::Subscribe {
-            TIMEOUT_MS
-        } else {
-            PING_TIMEOUT_MS
-        };
+        let late_at = now + LATE_MS.max(u64::from(session.rtt_ms) * LATE_ROUND_TRIPS);
         let peer = session.peer;
-        let flight = Flight {
-            peer,
+        self.flights.push(Flight {
+            ask: AskId(ask),
+            of: index,
             kind,
-            shard: pubsub_topic.map_or(0, |topic| topic.shard),
-            pairs,
+            bit,
             at: now,
             ends_at: now + u64::from(timeout_ms) + GRACE_MS,
             late: false,
+        });
+        self.wake(late_at);
+        let request = Request {
+            request_id: ask.to_string(),
+            filter_subscribe_type: kind.into(),
+            pubsub_topic: (!topics.is_empty()).then(|| job.topic.to_string()),
+            content_topics: topics,
         };
-        self.wake(self.late_at(index, &flight));
-        self.flights.insert(ask, flight);
         self.act(Action::Ask {
-            ask,
+            ask: AskId(ask),
             peer,
             conn,
             request,
@@ -259,77 +230,70 @@ impl Hub {
         });
     }
 
-    /// The pairs of one request: of one shard, as many as it may have, `first` among them.
-    fn batch(&self, index: usize, first: PairId, standing: Standing) -> Vec<PairId> {
-        let session = &self.sessions[index];
-        let of = |id: PairId| self.pairs.get(id).map(|pair| pair.pubsub_topic);
-        let mut most = session.at(first).map_or(1, |at| usize::from(at.batch));
-        let mut batch = vec![first];
-        for (id, at) in session.pairs.iter() {
-            let most_with = most.min(usize::from(at.batch)).min(MAX_CONTENT_TOPICS);
-            if *id != first
-                && at.standing == standing
-                && of(*id) == of(first)
-                && batch.len() < most_with
-            {
-                most = most_with;
-                batch.push(*id);
-            }
+    /// Takes a request out of those under way.
+    pub(super) fn landed(&mut self, place: usize) -> Flight {
+        let flight = self.flights.remove(place);
+        let session = &mut self.sessions[flight.of];
+        match flight.kind {
+            SubscribeType::Subscribe => session.adding &= !flight.bit,
+            SubscribeType::Ping => session.pinging = false,
+            _ => session.removing = false,
         }
-        batch
-    }
-
-    fn late_at(&self, index: usize, flight: &Flight) -> u64 {
-        let round_trips = u64::from(self.sessions[index].rtt_ms) * LATE_ROUND_TRIPS;
-        flight.at + LATE_MS.max(round_trips)
+        flight
     }
 
     /// Notes requests that take suspiciously long, and ends those whose end nobody tells.
     pub(super) fn find_late(&mut self) {
         let now = self.now.mono_ms;
-        let asks: Vec<_> = self.flights.keys().copied().collect();
-        for ask in asks {
-            let flight = &self.flights[&ask];
-            let ends_at = flight.ends_at;
-            let Some(index) = self.find(&flight.peer) else {
-                self.flights.remove(&ask);
-                continue;
-            };
-            if ends_at <= now {
-                if let Some(flight) = self.flights.remove(&ask) {
-                    let verdict = Verdict::of_end(Protocol::FilterSubscribe, End::Timeout);
-                    self.refused(index, flight, &verdict);
-                }
-                continue;
-            }
-            let late_at = self.late_at(index, flight);
+        while let Some(place) = self.flights.iter().position(|f| f.ends_at <= now) {
+            let flight = self.landed(place);
+            let verdict = Verdict::of_end(Protocol::FilterSubscribe, End::Timeout);
+            self.refused(&flight, &verdict);
+        }
+        let mut wake = NEVER;
+        for flight in &mut self.flights {
+            let rtt_ms = u64::from(self.sessions[flight.of].rtt_ms);
+            let late_at = flight.at + LATE_MS.max(rtt_ms * LATE_ROUND_TRIPS);
             if late_at > now {
-                self.wake(late_at);
+                wake = wake.min(late_at);
                 continue;
             }
-            self.wake(ends_at);
-            if let Some(flight) = self.flights.get_mut(&ask)
-                && !flight.late
-            {
+            wake = wake.min(flight.ends_at);
+            if !flight.late {
                 flight.late = true;
-                for id in &flight.pairs {
-                    self.sessions[index].at_mut(*id).late = true;
+                for at in self.pairs.all.iter_mut().flat_map(|pair| &mut pair.at) {
+                    at.late |= at.ask == flight.ask.0;
                 }
             }
         }
+        self.wake(wake);
     }
 
     /// The last requests before the end: one for each server that has anything of ours.
     pub(super) fn farewells(&mut self) {
         let now = self.now.mono_ms;
         for index in 0..self.sessions.len() {
-            let session = &mut self.sessions[index];
-            let told = session.pairs.values().any(|at| at.stored)
-                && session.conn.is_some()
-                && session.pacer.try_take(now).is_ok();
-            if told {
-                self.ask(index, Job::RemoveAll);
+            let mut ats = self.pairs.all.iter().filter_map(|pair| pair.at(index));
+            let stored = ats.any(|at| at.stored);
+            if stored && self.sessions[index].pacer.try_take(now).is_ok() {
+                self.ask(index, &Job::plain(SubscribeType::UnsubscribeAll));
             }
         }
     }
+}
+
+/// Whether nothing is wanted from a server.
+fn session_is_idle(pairs: &[Pair], index: usize) -> bool {
+    !pairs
+        .iter()
+        .any(|pair| pair.at(index).is_some_and(|at| at.is_live()))
+}
+
+/// Whether nobody has the pair, nor is asked for it in good time.
+fn is_urgent(pair: &Pair) -> bool {
+    !pair.at.iter().any(|at| match at.standing {
+        Standing::Acked => true,
+        Standing::Asking => !at.late,
+        _ => false,
+    })
 }

@@ -1,10 +1,8 @@
 //! What is known of one server: what it was asked for, what it has acknowledged, and when it last proved to be alive.
 
 use libp2p_identity::PeerId;
-use litemap::LiteMap;
 
 use super::compare::Record;
-use super::pairs::PairId;
 use super::types::{Cause, Now};
 use crate::protocols::pace::{Pace, Pacer};
 
@@ -26,85 +24,17 @@ const RESORT_MS: u64 = 10 * 1_000;
 /// Never in this run of the program.
 pub(super) const NEVER: u64 = u64::MAX;
 
-/// Where a pair stands at a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// Not wanted from there. It may be pushed all the same.
-    Idle,
-    /// To be asked for.
-    Want,
-    /// Asked for.
-    Asking,
-    /// The server has acknowledged it.
-    Acked,
-    /// To be given up. The server pushes it until it hears so.
-    Leave,
-    /// The server is being told.
-    Leaving,
-}
-
-/// A pair at a server.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct At {
-    pub(super) standing: Standing,
-    /// Since when the server surely pushes it; [`NEVER`] when it is not sure.
-    pub(super) since: u64,
-    /// Whether it was ever asked for there.
-    pub(super) asked: bool,
-    /// Whether the server may have it.
-    pub(super) stored: bool,
-    /// When the standing began to wait for a request, or when the server gave the pair up.
-    pub(super) at: u64,
-    /// The request for it takes suspiciously long.
-    pub(super) late: bool,
-    /// Most pairs in the request for it: halved when a request with it was called wrong, so that one wrong topic does not
-    /// spoil the others.
-    pub(super) batch: u8,
-    /// The server calls it wrong: not before this time.
-    pub(super) refused_until: u64,
-}
-
-impl At {
-    pub(super) fn new() -> Self {
-        Self {
-            standing: Standing::Idle,
-            since: NEVER,
-            asked: false,
-            stored: false,
-            at: 0,
-            late: false,
-            batch: u8::MAX,
-            refused_until: 0,
-        }
-    }
-
-    /// Whether the server is asked for it, or will be, or has it.
-    pub(super) fn is_live(&self) -> bool {
-        matches!(
-            self.standing,
-            Standing::Want | Standing::Asking | Standing::Acked
-        )
-    }
-
-    /// Whether the server has acknowledged it and not confirmed its end.
-    pub(super) fn is_on(&self) -> bool {
-        self.standing == Standing::Acked
-            || matches!(self.standing, Standing::Leave | Standing::Leaving) && self.since != NEVER
-    }
-}
-
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) peer: PeerId,
-    /// Its bit in sets of sessions.
-    pub(super) slot: u8,
+    /// Nothing of it is remembered: its place is free for another.
+    pub(super) is_free: bool,
     /// The connection on which it serves; `None` while it does not.
     pub(super) conn: Option<u64>,
     pub(super) shards: Option<Vec<u16>>,
     pub(super) rtt_ms: u32,
     /// Its place among those that serve: the best first.
-    pub(super) rank: usize,
-    pub(super) pairs: LiteMap<PairId, At>,
+    pub(super) rank: u16,
     pub(super) pacer: Pacer,
     /// The last request of any kind.
     pub(super) last_request: u64,
@@ -142,21 +72,24 @@ pub(super) struct Session {
     pub(super) unrequested_since: u64,
     pub(super) budget: Budget,
     pub(super) record: Record,
+    /// Requests under way: to add pairs, a bit for each shard modulo 64; to remove pairs; pings.
+    pub(super) adding: u64,
+    pub(super) removing: bool,
+    pub(super) pinging: bool,
     /// Pairs that are live, and that the server may have: counted anew in each turn.
     pub(super) live: u16,
     pub(super) held: u16,
 }
 
 impl Session {
-    pub(super) fn new(peer: PeerId, slot: u8, budget: Budget) -> Self {
+    pub(super) fn new(peer: PeerId, budget: Budget) -> Self {
         Self {
             peer,
-            slot,
+            is_free: false,
             conn: None,
             shards: None,
             rtt_ms: 0,
-            rank: usize::MAX,
-            pairs: LiteMap::new(),
+            rank: u16::MAX,
             pacer: Pacer::new(Pace::FILTER),
             last_request: 0,
             ping_at: 0,
@@ -179,21 +112,12 @@ impl Session {
             unrequested_since: 0,
             budget,
             record: Record::default(),
+            adding: 0,
+            removing: false,
+            pinging: false,
             live: 0,
             held: 0,
         }
-    }
-
-    pub(super) fn bit(&self) -> u64 {
-        1 << self.slot
-    }
-
-    pub(super) fn at(&self, id: PairId) -> Option<&At> {
-        self.pairs.get(&id)
-    }
-
-    pub(super) fn at_mut(&mut self, id: PairId) -> &mut At {
-        self.pairs.entry(id).or_insert_with(At::new)
     }
 
     pub(super) fn serves(&self, shard: u16) -> bool {
@@ -218,43 +142,14 @@ impl Session {
         self.held < most
     }
 
-    /// Whether a push of this pair was asked for, now or lately.
-    pub(super) fn remembers(&self, id: PairId, now: u64) -> bool {
-        self.at(id).is_some_and(|at| self.is_remembered(at, now))
+    /// Whether a request that adds pairs of this shard may go out beside those under way.
+    pub(super) fn may_add(&self, shard: u16) -> bool {
+        !self.removing && self.adding & shard_bit(shard) == 0
     }
 
-    pub(super) fn remembers_any(&self, now: u64) -> bool {
-        self.pairs.values().any(|at| self.is_remembered(at, now))
-    }
-
-    fn is_remembered(&self, at: &At, now: u64) -> bool {
-        let since = if at.stored { self.last_request } else { at.at };
-        at.asked && (at.standing != Standing::Idle || now.saturating_sub(since) <= MEMORY_MS)
-    }
-
-    /// Forgets what the server has forgotten by now.
-    pub(super) fn expire(&mut self, now: u64) {
-        if now >= self.long_rest {
-            self.retiring = false;
-        }
-        let over = |at: &At| {
-            at.standing == Standing::Idle && at.refused_until <= now && !self.is_remembered(at, now)
-        };
-        let over: Vec<_> = self.pairs.iter().filter(|(_, at)| over(at)).collect();
-        let over: Vec<_> = over.into_iter().map(|(id, _)| *id).collect();
-        for id in over {
-            self.pairs.remove(&id);
-        }
-        self.count();
-    }
-
-    pub(super) fn count(&mut self) {
-        let count = |f: fn(&At) -> bool| {
-            let count = self.pairs.values().filter(|at| f(at)).count();
-            u16::try_from(count).unwrap_or(u16::MAX)
-        };
-        self.live = count(At::is_live);
-        self.held = count(|at| at.stored || at.is_live());
+    /// Whether a pair of this shard would be asked for at once.
+    pub(super) fn is_ready(&self, shard: u16, now: u64) -> bool {
+        self.pacer.wait(now) == 0 && self.may_add(shard)
     }
 
     /// It did not answer.
@@ -281,11 +176,6 @@ impl Session {
         self.closed_once = false;
         self.ping_at = now.mono_ms + self.ping_every;
         self.pacer.ok(now.mono_ms);
-        for (_, at) in self.pairs.iter_mut() {
-            if at.standing == Standing::Acked && at.since == NEVER {
-                at.since = now.mono_ms;
-            }
-        }
     }
 
     /// It has taken a subscription.
@@ -301,6 +191,11 @@ impl Session {
         self.ping_at = now + self.ping_every;
         self.misses = 0;
     }
+}
+
+/// The bit of a shard in [`Session::adding`]. Two shards that share one only wait for each other.
+pub(super) fn shard_bit(shard: u16) -> u64 {
+    1 << (shard % 64)
 }
 
 /// What a server may send in a minute: its messages and bytes, duplicates included. Filled up evenly, so that a minute's

@@ -18,6 +18,17 @@ pub struct Now {
     pub wall_ms: u64,
 }
 
+impl Now {
+    /// A moment of the monotonic clock that is not long before this one, on both.
+    pub(super) fn before(self, mono_ms: u64) -> Self {
+        let ago = self.mono_ms.saturating_sub(mono_ms);
+        Self {
+            mono_ms,
+            wall_ms: self.wall_ms.saturating_sub(ago),
+        }
+    }
+}
+
 /// Names what one subscription of the user's wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WishId(pub u32);
@@ -47,19 +58,26 @@ impl Group {
         content_topics: &[String],
         shard: Option<u16>,
     ) -> Result<Vec<Self>, ShardError> {
-        let mut groups: Vec<Self> = Vec::new();
+        let mut groups = Vec::new();
         for topic in content_topics {
-            let pubsub_topic = network.shard_of(topic, shard)?;
-            match groups.iter_mut().find(|g| g.pubsub_topic == pubsub_topic) {
-                Some(group) if group.content_topics.contains(topic) => {}
-                Some(group) => group.content_topics.push(topic.clone()),
-                None => groups.push(Self {
-                    pubsub_topic,
-                    content_topics: vec![topic.clone()],
-                }),
-            }
+            Self::add(&mut groups, network.shard_of(topic, shard)?, topic);
         }
         Ok(groups)
+    }
+
+    pub(super) fn add(groups: &mut Vec<Self>, pubsub_topic: PubsubTopic, topic: &str) {
+        let place = groups.iter().position(|g| g.pubsub_topic == pubsub_topic);
+        let place = place.unwrap_or_else(|| {
+            groups.push(Self {
+                pubsub_topic,
+                content_topics: Vec::new(),
+            });
+            groups.len() - 1
+        });
+        let topics = &mut groups[place].content_topics;
+        if !topics.iter().any(|known| known == topic) {
+            topics.push(topic.to_owned());
+        }
     }
 }
 

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use libp2p_identity::PeerId;
 
 use super::Hub;
-use super::pairs::PairId;
-use super::session::Standing;
+use super::pairs::{At, Pair, PairId, Pairs, Standing};
+use super::session::Session;
 use super::types::{Action, Cause, Delivery, Group, Now, WishId, WishState};
 use crate::protocols::verdict::Verdict;
 
@@ -18,6 +18,7 @@ const MAX_HELD_BYTES: usize = 1024 * 1024;
 
 #[derive(Debug)]
 pub(super) struct Wish {
+    pub(super) id: WishId,
     pub(super) pairs: Vec<PairId>,
     peers: u8,
     catch_up: bool,
@@ -94,6 +95,7 @@ impl Hub {
             }
         }
         let wish = Wish {
+            id,
             pairs: pairs.clone(),
             peers: peers.max(1),
             catch_up,
@@ -102,7 +104,7 @@ impl Hub {
             errors: Vec::new(),
             held: Some(Held::default()),
         };
-        self.wishes.insert(id, wish);
+        self.wishes.push(wish);
         self.count_wants(&pairs);
         self.dirty = true;
         id
@@ -111,8 +113,9 @@ impl Hub {
     /// Wants it no more. A wish that has ended is none.
     pub fn unwant(&mut self, now: Now, id: WishId) {
         self.now = now;
-        if let Some(wish) = self.wishes.remove(&id) {
-            self.forget(id, wish);
+        if let Some(place) = self.wishes.iter().position(|wish| wish.id == id) {
+            let wish = self.wishes.remove(place);
+            self.forget(&wish);
         }
     }
 
@@ -120,11 +123,12 @@ impl Hub {
     /// each message.
     pub fn open(&mut self, now: Now, id: WishId) -> Vec<Delivery> {
         self.now = now;
-        let Some(held) = self.wishes.get_mut(&id).and_then(|wish| wish.held.take()) else {
+        let Some(wish) = self.wishes.iter_mut().find(|wish| wish.id == id) else {
             return Vec::new();
         };
+        let held = wish.held.take().unwrap_or_default();
         if let Some((from, to)) = held.lost {
-            let topics = self.topics_of(&self.wishes[&id].pairs);
+            let topics = topics_of(&self.pairs, &wish.pairs);
             self.act(Action::Gap {
                 topics,
                 from_wall_ms: from,
@@ -139,18 +143,16 @@ impl Hub {
 
     /// Why a wish is not made yet: what servers said that refused it, and the shards that none of them serves.
     pub fn why(&self, id: WishId) -> (Vec<(PeerId, Verdict)>, Vec<u16>) {
-        match self.wishes.get(&id) {
+        match self.wishes.iter().find(|wish| wish.id == id) {
             Some(wish) => (wish.errors.clone(), self.unserved(&wish.pairs)),
             None => (Vec::new(), Vec::new()),
         }
     }
 
     /// What a wish leaves behind.
-    pub(super) fn forget(&mut self, id: WishId, wish: Wish) {
-        for pair in &wish.pairs {
-            if let Some(pair) = self.pairs.get_mut(*pair) {
-                pair.wishes.retain(|wish| *wish != id);
-            }
+    pub(super) fn forget(&mut self, wish: &Wish) {
+        for pair in &mut self.pairs.all {
+            pair.wishes.retain(|id| *id != wish.id);
         }
         self.count_wants(&wish.pairs);
         self.dirty = true;
@@ -161,30 +163,20 @@ impl Hub {
             let Some(pair) = self.pairs.get_mut(*id) else {
                 continue;
             };
-            let wishes = pair.wishes.iter().filter_map(|id| self.wishes.get(id));
-            let (mut peers, mut catch_up) = (0, false);
-            for wish in wishes {
-                peers = peers.max(wish.peers);
-                catch_up |= wish.catch_up;
+            pair.peers = 0;
+            pair.catch_up = false;
+            for wish in &self.wishes {
+                if pair.wishes.contains(&wish.id) {
+                    pair.peers = pair.peers.max(wish.peers);
+                    pair.catch_up |= wish.catch_up;
+                }
             }
-            pair.peers = peers;
-            pair.catch_up = catch_up;
-            if peers == 0 {
+            if pair.peers == 0 {
                 // Nobody misses what comes from here on.
                 pair.covered_until = None;
                 self.outages.forget(*id);
             }
         }
-    }
-
-    pub(super) fn topics_of(&self, pairs: &[PairId]) -> Vec<String> {
-        let mut topics: Vec<String> = Vec::new();
-        for pair in pairs.iter().filter_map(|id| self.pairs.get(*id)) {
-            if !topics.contains(&pair.content_topic) {
-                topics.push(pair.content_topic.clone());
-            }
-        }
-        topics
     }
 
     fn unserved(&self, pairs: &[PairId]) -> Vec<u16> {
@@ -204,17 +196,15 @@ impl Hub {
 
     /// Tells what became of each wish.
     pub(super) fn outcomes(&mut self) {
-        let ids: Vec<_> = self.wishes.keys().copied().collect();
-        for id in ids {
-            let wish = &self.wishes[&id];
+        let mut hopeless = Vec::new();
+        for wish in &mut self.wishes {
             let mut peers = Vec::new();
-            let mut active = true;
-            for pair in &wish.pairs {
+            let (mut active, mut fails) = (true, false);
+            for pair in wish.pairs.iter().filter_map(|id| self.pairs.get(*id)) {
                 let mut on = false;
-                for session in &self.sessions {
-                    if session.conn.is_some()
-                        && session.at(*pair).is_some_and(super::session::At::is_on)
-                    {
+                for at in pair.at.iter().filter(|at| at.is_on()) {
+                    let session = &self.sessions[at.of];
+                    if session.conn.is_some() {
                         on = true;
                         if !peers.contains(&session.peer) {
                             peers.push(session.peer);
@@ -222,56 +212,69 @@ impl Hub {
                     }
                 }
                 active &= on;
+                fails |= is_hopeless(pair, &self.sessions, self.now.mono_ms);
             }
+            let id = wish.id;
             let state = if active {
                 WishState::Active
             } else {
                 WishState::Moving
             };
-            let told = Some((state, peers.clone()));
             let action = match &wish.told {
-                None if active => Action::Made { id, peers },
-                None if wish.pairs.iter().any(|pair| self.is_hopeless(*pair)) => {
-                    let unserved_shards = self.unserved(&wish.pairs);
-                    if let Some(mut wish) = self.wishes.remove(&id) {
-                        let errors = std::mem::take(&mut wish.errors);
-                        self.forget(id, wish);
-                        self.act(Action::Failed {
-                            id,
-                            errors,
-                            unserved_shards,
-                        });
+                None if active => Action::Made {
+                    id,
+                    peers: peers.clone(),
+                },
+                None => {
+                    if fails {
+                        hopeless.push(id);
                     }
                     continue;
                 }
-                None => continue,
-                before if *before == told => continue,
-                Some(_) => Action::State { id, state, peers },
+                Some((before, by)) if *before == state && *by == peers => continue,
+                Some(_) => Action::State {
+                    id,
+                    state,
+                    peers: peers.clone(),
+                },
             };
-            if let Some(wish) = self.wishes.get_mut(&id) {
-                wish.told = told;
-                wish.errors.clear();
-            }
-            self.act(action);
+            wish.told = Some((state, peers));
+            wish.errors.clear();
+            self.actions.push_back(action);
+        }
+        for id in hopeless {
+            let (errors, unserved_shards) = self.why(id);
+            self.unwant(self.now, id);
+            self.act(Action::Failed {
+                id,
+                errors,
+                unserved_shards,
+            });
         }
     }
+}
 
-    /// Whether every server that serves the shard calls the pair wrong.
-    fn is_hopeless(&self, id: PairId) -> bool {
-        let Some(pair) = self.pairs.get(id) else {
-            return false;
-        };
-        let now = self.now.mono_ms;
-        let mut serving = self
-            .sessions
-            .iter()
-            .filter(|session| session.serves(pair.pubsub_topic.shard))
-            .peekable();
-        serving.peek().is_some()
-            && serving.all(|session| {
-                session
-                    .at(id)
-                    .is_some_and(|at| at.standing == Standing::Idle && at.refused_until > now)
-            })
+pub(super) fn topics_of(pairs: &Pairs, ids: &[PairId]) -> Vec<String> {
+    let mut topics: Vec<String> = Vec::new();
+    for pair in ids.iter().filter_map(|id| pairs.get(*id)) {
+        if !topics.contains(&pair.content_topic) {
+            topics.push(pair.content_topic.clone());
+        }
     }
+    topics
+}
+
+/// Whether every server that serves the shard calls the pair wrong.
+fn is_hopeless(pair: &Pair, sessions: &[Session], now: u64) -> bool {
+    let mut any = false;
+    for (index, session) in sessions.iter().enumerate() {
+        if session.serves(pair.pubsub_topic.shard) {
+            any = true;
+            let refused = |at: &At| at.standing == Standing::Idle && at.refused_until > now;
+            if !pair.at(index).is_some_and(refused) {
+                return false;
+            }
+        }
+    }
+    any
 }
