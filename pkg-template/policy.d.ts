@@ -136,13 +136,17 @@ export interface Policy {
   readonly duplicateGraceMs: number;
   /** An ordered close must be confirmed within this, in milliseconds. Default: 5,000. */
   readonly closeMs: number;
-  /** A connection that was silent for this long is pinged, in milliseconds: half of what proxies cut. Default: 60,000. */
+  /** A connection that something depends on is pinged when it was silent for this long while somebody sees the page, in milliseconds: a peer that went away without a word costs no more than this and the time to answer. Default: 5,000. */
   readonly pingIdleMs: number;
-  /** Time to answer, in milliseconds. Default: 10,000. */
+  /** The same for all others, and while nobody sees the page, in milliseconds: less than the 30 s after which the hastiest proxies cut. Default: 25,000. */
+  readonly pingUnusedMs: number;
+  /** The longest time to answer, in milliseconds; also while no round trip is known. Default: 3,000. */
   readonly pingTimeoutMs: number;
+  /** The shortest time to answer, in milliseconds: in between it is four times the last round trip. Default: 1,000. */
+  readonly pingTimeoutMinMs: number;
   /** Time to answer after sleep or a change of network, in milliseconds. Default: 5,000. */
   readonly pingResumeTimeoutMs: number;
-  /** Pings in a row without answer that close a connection. Default: 2. */
+  /** Pings in a row without answer that close a connection. After the first it serves nothing until it is heard again. Default: 2. */
   readonly pingFailures: number;
   /** A wake-up this much too late means that the machine slept, in milliseconds. Default: 30,000. */
   readonly resumeLateMs: number;

@@ -172,7 +172,7 @@ export type FailureClass =
   | "ours"
   /** Full, or limiting our rate. Nothing to do: it is asked later. */
   | "busy"
-  /** It cannot do this now. Nothing to do: others are asked for some minutes. */
+  /** It cannot do this now. Nothing to do: after the third time others are asked for some minutes. */
   | "unable"
   /** An error, a reset or silence. Nothing to do: it is replaced when it happens again. */
   | "broken"
@@ -270,7 +270,9 @@ export type Guard =
   /** Without it all connections would lead to one network. */
   | "last-group"
   /** The initial sync uses it. */
-  | "sync";
+  | "sync"
+  /** It gave no sign of life, and is asked again. Ends within seconds. */
+  | "asked";
 
 /** What made the manager weigh connections against each other. */
 export type Trigger =

@@ -182,13 +182,19 @@ pub struct Config {
     pub close_ms: u64,
 
     // --- pings ----------------------------------------------------------------------------------------------------
-    /// A connection that was silent for this long is pinged, in milliseconds: half of what proxies cut.
+    /// A connection that something depends on is pinged when it was silent for this long while somebody sees the page, in
+    /// milliseconds: a peer that went away without a word costs no more than this and the time to answer.
     pub ping_idle_ms: u64,
-    /// Time to answer, in milliseconds.
+    /// The same for all others, and while nobody sees the page, in milliseconds: less than the 30 s after which the
+    /// hastiest proxies cut.
+    pub ping_unused_ms: u64,
+    /// The longest time to answer, in milliseconds; also while no round trip is known.
     pub ping_timeout_ms: u32,
+    /// The shortest time to answer, in milliseconds: in between it is four times the last round trip.
+    pub ping_timeout_min_ms: u32,
     /// Time to answer after sleep or a change of network, in milliseconds.
     pub ping_resume_timeout_ms: u32,
-    /// Pings in a row without answer that close a connection.
+    /// Pings in a row without answer that close a connection. After the first it serves nothing until it is heard again.
     pub ping_failures: u8,
     /// A wake-up this much too late means that the machine slept, in milliseconds.
     pub resume_late_ms: u64,
@@ -393,8 +399,10 @@ impl Config {
             duplicate_grace_ms: 5 * SECOND,
             close_ms: 5 * SECOND,
 
-            ping_idle_ms: MINUTE,
-            ping_timeout_ms: 10_000,
+            ping_idle_ms: 5 * SECOND,
+            ping_unused_ms: 25 * SECOND,
+            ping_timeout_ms: 3_000,
+            ping_timeout_min_ms: 1_000,
             ping_resume_timeout_ms: 5_000,
             ping_failures: 2,
             resume_late_ms: 30 * SECOND,

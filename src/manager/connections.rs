@@ -103,7 +103,10 @@ pub(super) struct Conn {
     pub(super) ping: u32,
     /// When it was pinged last.
     pub(super) pinged_at: u64,
+    /// Pings in a row without answer: it serves nothing while there is one.
     pub(super) ping_failures: u8,
+    /// It must answer this one: after sleep, or on what may be another network (4.14).
+    pub(super) on_trial: bool,
     pub(super) pongs: u32,
     pub(super) successes: u32,
     /// Since when it serves nothing and nothing is missing.

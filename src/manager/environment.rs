@@ -142,11 +142,6 @@ impl Environment {
         }
     }
 
-    /// How long a connection may be silent before it is pinged: twice as long when nobody looks.
-    pub(super) fn ping_idle_ms(&self, config: &Config) -> u64 {
-        config.ping_idle_ms << u8::from(self.is_hidden())
-    }
-
     /// Whether anything limits the soft target.
     fn adapts(&self) -> bool {
         self.is_hidden() || self.constrained || self.descent.is_some()
@@ -167,6 +162,8 @@ impl Manager {
         if before {
             self.set_pace();
             self.adapt(LimitCause::Calm);
+            // Signs of life are asked for more often from now on.
+            self.untidy = true;
         }
     }
 

@@ -36,6 +36,12 @@ impl Pressure {
         }
     }
 
+    /// Whether a connection that gave no sign of life is left alone until it was asked again: what it serves then nobody
+    /// knows yet.
+    fn spares_the_asked(self) -> bool {
+        matches!(self, Self::Spent | Self::Voluntary | Self::Arbitration(_))
+    }
+
     /// Whether new connections are left alone, and the last of their networks.
     fn spares_the_new(self) -> bool {
         matches!(self, Self::Voluntary | Self::Arbitration(_))
@@ -69,6 +75,9 @@ impl Manager {
         if self.mode.keeps(conn) {
             return Some(Guard::Sync);
         }
+        if pressure.spares_the_asked() && open.ping_failures > 0 {
+            return Some(Guard::Asked);
+        }
         if !last_resort && open.serving.iter().any(|id| self.at_minimum(id)) {
             return Some(Guard::Minimum);
         }
@@ -89,13 +98,21 @@ impl Manager {
     }
 
     /// Whether a requirement would fall below its minimum without one of its providers. What a protocol that enrolled
-    /// wants beyond its share is no minimum: or else who asks for more than there is would keep it (A6).
+    /// wants beyond its share is no minimum: or else who asks for more than there is would keep it (A6). What it locks and
+    /// is not served by is paid from that share.
     fn at_minimum(&self, id: super::RequirementId) -> bool {
         let mut protocols = self.enrollments.iter();
         let guest = protocols
             .find(|protocol| protocol.requirement == Some(id))
             .filter(|protocol| protocol.guest.is_some());
-        let funded = guest.map_or(u16::MAX, |protocol| protocol.grant.high);
+        let funded = guest.map_or(u16::MAX, |protocol| {
+            let idle = self.connections.open().filter(|(conn, open)| {
+                let lock = |of| self.locks.held_by(of, *conn);
+                !open.serving.contains(id) && protocol.enrollment().is_some_and(lock)
+            });
+            let idle = u16::try_from(idle.count()).unwrap_or(u16::MAX);
+            protocol.grant.high.saturating_sub(idle)
+        });
         self.needs
             .need(id)
             .is_some_and(|need| self.staying(id) <= usize::from(u16::from(need.min).min(funded)))

@@ -128,7 +128,7 @@ impl Manager {
             .collect();
         for (conn, rtt_ms) in open {
             if let Some(open) = self.connections.get_mut(conn) {
-                open.ping_failures = self.config.ping_failures.saturating_sub(1);
+                open.on_trial = true;
             }
             let needs = rtt_ms.map_or(most, |rtt| rtt.saturating_mul(ROUND_TRIPS));
             self.ping(conn, needs.max(LEAST_ANSWER_MS).min(most));

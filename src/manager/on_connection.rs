@@ -116,6 +116,7 @@ impl Manager {
                 ping: 0,
                 pinged_at: now,
                 ping_failures: 0,
+                on_trial: false,
                 pongs: 0,
                 successes: 0,
                 useless_since: None,
@@ -127,7 +128,7 @@ impl Manager {
         for (timer, wait) in [
             (Timer::Identify(conn), config.identify_ms),
             (Timer::Verify(conn), config.verify_ms),
-            (Timer::Ping(conn), config.ping_idle_ms),
+            (Timer::Ping(conn), config.ping_unused_ms),
         ] {
             self.deadlines.set(timer, now.saturating_add(wait));
         }
@@ -222,9 +223,8 @@ impl Manager {
         let Some(open) = self.connections.get_mut(conn).filter(|c| c.is_open()) else {
             return;
         };
-        let none = open.network == Network::OtherShards;
-        let offers = if none { Services::NONE } else { offers };
-        open.offers = Some(offers);
+        let elsewhere = open.network == Network::OtherShards;
+        open.offers = Some(if elsewhere { Services::NONE } else { offers });
         open.identified_at.get_or_insert(now);
         open.exchanges = exchanges;
         open.protocols = requirements::kept(&protocols);
@@ -236,6 +236,9 @@ impl Manager {
             record.verified = Some(offers);
             record.asked = all;
             record.agent = Some(agent.clone());
+        }
+        if elsewhere {
+            self.of_other_shards(ix);
         }
         self.out.tell(Notice::Identified {
             peer,
@@ -286,7 +289,7 @@ impl Manager {
 
     /// A peer serves other shards than ours: it is not dialed again for what it could serve otherwise, for as long as for
     /// a protocol that turned out to be absent. Shards move more often than clusters.
-    fn of_other_shards(&mut self, ix: Ix) {
+    pub(super) fn of_other_shards(&mut self, ix: Ix) {
         let until = self.now.mono_ms.saturating_add(self.config.absent_ms);
         let Some(peer) = self.table.get(ix) else {
             return;
@@ -343,7 +346,7 @@ impl Manager {
         let resting = peer.resting();
         let mut serving = Services::NONE;
         let mut cover = Cover::NONE;
-        if !open.is_open() || !primary {
+        if !open.is_open() || !primary || open.ping_failures > 0 {
             // It counts for nothing.
         } else if open.verified() {
             serving = open.offers.unwrap_or_default().minus(resting);

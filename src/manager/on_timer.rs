@@ -35,13 +35,8 @@ impl Manager {
                 self.deadlines.set(timer, at);
                 debug_assert!(self.connections.get(conn).is_some(), "timers end with them");
             }
-            Timer::Ping(conn) => {
-                // Waking up pings everybody, with less patience than this would.
-                let idle_ms = self.environment.ping_idle_ms(&self.config);
-                let at = self.now.mono_ms.saturating_add(idle_ms);
-                self.deadlines.set(timer, at);
-                debug_assert!(self.connections.get(conn).is_some(), "timers end with them");
-            }
+            // Waking up pings everybody, with less patience than this would.
+            Timer::Ping(conn) => self.ping_later(conn),
             Timer::Pong(conn) => {
                 // The same.
                 if let Some(open) = self.connections.get_mut(conn) {
@@ -93,24 +88,6 @@ impl Manager {
             Timer::Evict => self.finish_evictions(),
             Timer::Hidden => self.hidden_for_long(),
             Timer::Window => self.window_ends(),
-        }
-    }
-
-    /// A connection may have been silent for too long.
-    fn silent(&mut self, conn: ConnId) {
-        let Some(open) = self.connections.get(conn).filter(|c| c.is_open()) else {
-            return;
-        };
-        let now = self.now.mono_ms;
-        let idle_ms = self.environment.ping_idle_ms(&self.config);
-        let silent_at = open.heard_at.saturating_add(idle_ms);
-        if self.outage.is_offline() || open.pinging == Pinging::Waiting {
-            let again_at = now.saturating_add(idle_ms);
-            self.deadlines.set(Timer::Ping(conn), again_at);
-        } else if now < silent_at {
-            self.deadlines.set(Timer::Ping(conn), silent_at);
-        } else {
-            self.ping(conn, self.config.ping_timeout_ms);
         }
     }
 

@@ -179,7 +179,7 @@ closed_enum! {
         Ours = "ours",
         /// Full or rate limited: later, no penalty.
         Busy = "busy",
-        /// It can't do this now: skipped for some minutes.
+        /// It can't do this now: small penalty, skipped for some minutes after the third in a row.
         Unable = "unable",
         /// Error, reset or timeout: small penalty, replaced after the second within a minute.
         Broken = "broken",
@@ -304,6 +304,8 @@ closed_enum! {
         LastGroup = "last-group",
         /// It is the connection of the initial sync.
         Sync = "sync",
+        /// It gave no sign of life, and is asked again.
+        Asked = "asked",
     }
 }
 

@@ -139,9 +139,9 @@ impl Manager {
             return;
         };
         if let Some(offers) = &mut open.offers {
-            let listed = open.network != Network::OtherShards
-                && protocols.iter().any(|id| open.protocols.contains(id));
-            if listed {
+            let listed = protocols.iter().any(|id| open.protocols.contains(id));
+            let elsewhere = open.network == Network::OtherShards;
+            if listed && !elsewhere {
                 offers.insert(id);
             }
             let ix = open.ix;
@@ -149,6 +149,9 @@ impl Manager {
                 let offered: Services = listed.then_some(id).into_iter().collect();
                 peer.verified = peer.verified.map(|verified| verified.union(offered));
                 peer.asked.insert(id);
+            }
+            if elsewhere {
+                self.of_other_shards(ix);
             }
         }
         self.reassess(conn);

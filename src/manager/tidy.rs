@@ -5,7 +5,7 @@
 
 use super::Manager;
 use super::Run;
-use super::connections::{Conn, HandOff};
+use super::connections::{Conn, HandOff, Network};
 use super::deadlines::{Timer, Wake};
 use super::event::{ConnId, RequirementId};
 use super::guards::Pressure;
@@ -38,6 +38,7 @@ impl Manager {
             }
         }
         self.deadlines.put(Timer::Tidy, wake.0);
+        self.rearm_pings();
     }
 
     fn tidy_once(&mut self, wake: &mut Wake) {
@@ -112,7 +113,8 @@ impl Manager {
         }
     }
 
-    /// It serves nothing. It stays while it can still name other peers, or serve again what nobody else does.
+    /// It serves nothing. It stays while it can still name other peers, or serve again what nobody else does; and, as long
+    /// as there is room, when it only serves other shards (metadata.md, 5.6).
     fn useless(&mut self, id: ConnId, wake: &mut Wake) {
         let now = self.now.mono_ms;
         let short = self.needs.short();
@@ -125,7 +127,7 @@ impl Manager {
         let Some(conn) = self.connections.get_mut(id) else {
             return;
         };
-        if awaited || names {
+        if awaited || names || conn.network == Network::OtherShards {
             conn.useless_since = None;
             return;
         }

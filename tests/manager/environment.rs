@@ -310,7 +310,7 @@ fn ping_timeouts(world: &World, mark: usize) -> Vec<u32> {
 fn who_never_answered_a_ping_has_five_seconds_after_sleep() {
     let (mut world, _) = World::fleet();
     world.start();
-    world.run(30_000);
+    world.run(1_000);
     let mark = world.mark();
     world.now += 3_600_000;
     world.tell(Event::Unfreeze);

@@ -337,7 +337,7 @@ fn a_provider_that_failed_is_replaced_and_kept_while_it_is_locked() {
     let first = first.expect("one of them serves");
     world.lock(1, CHAT, first, 100_000);
     for id in ALL {
-        world.report(first, id, Outcome::Unable);
+        world.report(first, id, Outcome::Busy);
     }
     world.run(30_000);
     assert_eq!(world.health(), Health::Met);

@@ -1,7 +1,7 @@
 //! How fast, and when again (4.7, 4.8): what keeps a herd apart and an outage from being charged to anybody.
 
 use lightkeeper::manager::{
-    CloseCause, Command, DialFailure, Event, Health, HealthReason, Outcome, Source,
+    CloseCause, Command, Config, DialFailure, Event, Health, HealthReason, Outcome, Source,
 };
 
 use crate::world::{FILTER, LIGHT_PUSH, Reachable, STORE, World, config, need};
@@ -10,7 +10,11 @@ const MINUTE: u64 = 60_000;
 
 /// The one provider of one thing.
 fn sole(seed: u8) -> World {
-    let mut world = World::with(config(false), seed);
+    sole_with(config(false), seed)
+}
+
+fn sole_with(config: Config, seed: u8) -> World {
+    let mut world = World::with(config, seed);
     world.set_need(LIGHT_PUSH, need(1, 1, 1));
     world.set_need(FILTER, need(0, 0, 0));
     world.set_need(STORE, need(0, 0, 0));
@@ -159,7 +163,10 @@ fn dials_slow_down_when_most_fail_although_the_network_works_and_recover() {
 
 #[test]
 fn silent_connections_are_asked_for_a_sign_of_life_when_dials_fail_everywhere() {
-    let mut world = sole(1);
+    // Whoever serves is asked every five seconds in any case.
+    let mut config = config(false);
+    config.suspect_silence_ms = 1;
+    let mut world = sole_with(config, 1);
     world.nodes[0].answers_pings = false;
     world.set_need(LIGHT_PUSH, need(1, 4, 4));
     let mark = world.mark();

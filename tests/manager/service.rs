@@ -1,7 +1,7 @@
 //! How a peer's answers change what it is good for (4.5, the error classes).
 
 use lightkeeper::manager::{
-    Cause, Command, Event, Failed, Health, Metadata, Notice, Outcome, PeerState, Reason, Source,
+    Cause, Event, Failed, Health, Metadata, Notice, Outcome, PeerState, Reason, Source,
 };
 
 use crate::world::{ALL, FILTER, LIGHT_PUSH, Reachable, STORE, World, need};
@@ -143,7 +143,7 @@ fn a_connection_that_serves_nothing_any_more_is_closed_only_once_it_is_replaced(
     let (mut world, [first, _], spare) = three();
     world.nodes[spare].reachable = Reachable::Slowly(3_000);
     for id in ALL {
-        world.report(first, id, Outcome::Unable);
+        world.report(first, id, Outcome::Busy);
     }
     world.run(2_000);
     assert!(world.connected(first));
@@ -158,12 +158,7 @@ fn a_connection_that_serves_nothing_any_more_is_closed_only_once_it_is_replaced(
 
 #[test]
 fn fault_and_absent_replace_at_once() {
-    for outcome in [
-        Outcome::Fault,
-        Outcome::Absent,
-        Outcome::Busy,
-        Outcome::Unable,
-    ] {
+    for outcome in [Outcome::Fault, Outcome::Absent, Outcome::Busy] {
         let (mut world, [first, _], spare) = three();
         let mark = world.mark();
         world.report(first, FILTER, outcome);
@@ -190,10 +185,9 @@ fn our_own_mistakes_and_lost_state_cost_a_peer_nothing() {
 }
 
 #[test]
-fn busy_and_unable_cost_no_score() {
+fn busy_costs_no_score() {
     let (mut world, [first, _], _) = three();
     world.report(first, FILTER, Outcome::Busy);
-    world.report(first, STORE, Outcome::Unable);
     assert_eq!(world.view(first).score, 0);
     assert_eq!(world.view(first).last_reason, Some(Reason::Busy));
 }
@@ -316,6 +310,8 @@ fn three_faults_ban_for_a_while_and_say_so() {
 #[test]
 fn a_failed_request_is_told_with_when_it_is_tried_again() {
     let (mut world, [first, _], _) = three();
+    world.report(first, STORE, Outcome::Unable);
+    world.report(first, STORE, Outcome::Unable);
     let mark = world.mark();
     world.report(first, STORE, Outcome::Unable);
     let peer = world.nodes[first].id;
@@ -378,39 +374,6 @@ fn a_peer_whose_metadata_does_not_come_is_replaced_and_closed() {
     assert_eq!(world.dialed(), [slow, good]);
     assert_eq!(world.closes_since(0), [Reason::FailedService]);
     assert_eq!(world.health(), Health::Met);
-}
-
-#[test]
-fn a_silent_connection_is_pinged_every_minute_and_two_failures_close_it() {
-    let (mut world, place) = sole();
-    world.run(200_000);
-    let is_ping = |order: &Command| {
-        matches!(
-            order,
-            Command::Ping {
-                timeout_ms: 10_000,
-                ..
-            }
-        )
-    };
-    assert_eq!(world.count(0, is_ping), 3);
-    assert_eq!(world.view(place).rtt_ms, Some(5));
-    world.nodes[place].answers_pings = false;
-    world.nodes[place].reachable = Reachable::Never;
-    let mark = world.mark();
-    world.run(90_000);
-    assert_eq!(world.count(mark, is_ping), 2);
-    assert_eq!(world.closes_since(mark), [Reason::PingTimeout]);
-}
-
-#[test]
-fn a_connection_that_is_heard_of_is_not_pinged() {
-    let (mut world, place) = sole();
-    for _ in 0..10 {
-        world.run(50_000);
-        world.report(place, STORE, Outcome::Success);
-    }
-    assert_eq!(world.count(0, |o| matches!(o, Command::Ping { .. })), 0);
 }
 
 #[test]

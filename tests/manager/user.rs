@@ -293,3 +293,87 @@ fn a_requirement_without_a_target_is_always_met() {
         world.count(0, |o| matches!(o, Command::Notify(_)))
     );
 }
+
+/// The user's dial of a node is given up.
+fn gave_up(world: &mut World, place: usize) {
+    let peer = world.nodes[place].id;
+    world.tell(Event::GaveUp { peer });
+}
+
+#[test]
+fn eight_dead_dials_do_not_use_up_the_pins() {
+    let mut world = running();
+    for _ in 0..8 {
+        let place = world.node(&[]);
+        world.nodes[place].reachable = Reachable::No(DialFailure::Unreachable);
+        world.connect_now(place);
+        world.run(100);
+        gave_up(&mut world, place);
+        assert!(!world.view(place).pinned);
+    }
+    let good = world.node(&[]);
+    world.connect_now(good);
+    world.run(100);
+    assert!(world.connected(good));
+    // Nobody wants the others any more.
+    let mark = world.mark();
+    world.run(3_600_000);
+    assert_eq!(world.dialed_since(mark), [0_usize; 0]);
+}
+
+#[test]
+fn a_dial_that_is_given_up_is_cancelled_and_whom_the_user_holds_otherwise_stays_held() {
+    let mut world = running();
+    let place = world.node(&[]);
+    world.nodes[place].reachable = Reachable::Never;
+    world.connect_now(place);
+    let mark = world.mark();
+    gave_up(&mut world, place);
+    let cancelled = |order: &Command| matches!(order, Command::CancelDial { .. });
+    assert_eq!(world.count(mark, cancelled), 1);
+    assert_eq!(world.view(place).state, PeerState::Known);
+    // Kept for good before: a dial of it that comes to nothing changes nothing.
+    let peer = world.nodes[place].id;
+    world.tell(Event::ConnectNow {
+        peer,
+        routes: Vec::new(),
+        permanent: true,
+    });
+    world.connect_now(place);
+    gave_up(&mut world, place);
+    assert!(world.view(place).pinned);
+}
+
+#[test]
+fn of_two_dials_of_one_peer_one_may_be_given_up() {
+    let mut world = running();
+    let place = world.node(&[]);
+    world.nodes[place].reachable = Reachable::Slowly(1_000);
+    world.connect_now(place);
+    world.connect_now(place);
+    gave_up(&mut world, place);
+    world.run(2_000);
+    assert!(world.connected(place) && world.view(place).pinned);
+    // That one succeeded: later ones that come to nothing take nothing back.
+    for _ in 0..3 {
+        world.connect_now(place);
+        gave_up(&mut world, place);
+    }
+    assert!(world.view(place).pinned);
+}
+
+#[test]
+fn a_refused_dial_that_is_given_up_takes_nothing_from_one_that_succeeded() {
+    let mut world = running();
+    let place = world.node(&[]);
+    world.connect_now(place);
+    world.run(100);
+    world.lose(place, lightkeeper::manager::CloseCause::Broken);
+    world.tell(Event::Offline);
+    for _ in 0..3 {
+        world.connect_now(place);
+        assert_eq!(world.view(place).last_reason, Some(Reason::Offline));
+        gave_up(&mut world, place);
+    }
+    assert!(world.view(place).pinned);
+}

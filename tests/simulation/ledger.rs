@@ -38,9 +38,9 @@ pub(crate) struct ConnRecord {
     pub(crate) closing: Option<(u64, Reason)>,
     pub(crate) identified: bool,
     pub(crate) metadata: Option<Metadata>,
-    /// Pings without a sign of life since, and when the last was sent.
+    /// Pings without a sign of life since, and the number of the last: only an answer to that one counts.
     pub(crate) unanswered: u32,
-    pub(crate) pinged_at: u64,
+    pub(crate) ping: u32,
     /// When it was told to prove that it lives, unless it did: then one ping is enough (4.14).
     pub(crate) on_trial: Option<u64>,
 }
@@ -385,7 +385,7 @@ impl Ledger {
                         identified: false,
                         metadata: None,
                         unanswered: 0,
-                        pinged_at: now,
+                        ping: 0,
                         on_trial: None,
                     },
                 );
@@ -400,11 +400,8 @@ impl Ledger {
                     conn.metadata = Some(metadata.clone());
                 }
             }
-            Event::Pong { conn, rtt_ms, .. } => {
-                // What took longer than the last question is old answers an earlier one.
-                if let Some(conn) = self.conns.get_mut(conn)
-                    && u64::from(*rtt_ms) <= now - conn.pinged_at
-                {
+            Event::Pong { conn, ping, .. } => {
+                if let Some(conn) = self.conns.get_mut(conn).filter(|conn| conn.ping == *ping) {
                     conn.unanswered = 0;
                     conn.on_trial = None;
                 }
@@ -486,10 +483,10 @@ impl Ledger {
             Command::CancelDial { dial } => {
                 self.dials.remove(dial);
             }
-            Command::Ping { conn, .. } => {
+            Command::Ping { conn, ping, .. } => {
                 if let Some(conn) = self.conns.get_mut(conn) {
                     conn.unanswered += 1;
-                    conn.pinged_at = now;
+                    conn.ping = *ping;
                     if self.asks_all {
                         conn.on_trial = Some(now);
                     }

@@ -263,7 +263,11 @@ impl Watch {
                     new_until,
                     users: self.users(*conn, record, serves, &needs, scene),
                     leftover: self.left_by(*conn, scene) && serves.is_empty(),
-                    plain: single && ledger.steering.mode == Mode::Normal && !self.evicts(*conn),
+                    // Whoever owes a sign of life is left alone until it was asked again, which cannot be seen.
+                    plain: single
+                        && record.unanswered == 0
+                        && ledger.steering.mode == Mode::Normal
+                        && !self.evicts(*conn),
                 }
             })
             .collect();
@@ -292,8 +296,12 @@ impl Watch {
                 Protocol {
                     high: most,
                     requirement: now.requirement.map(|id| usize::from(id.0)),
+                    // What it locks for nothing is paid from its share; which that is the locks alone do not tell.
                     funded: match now.enrollment {
-                        Some(_) => (highs[0].min(highs[1]), most),
+                        Some(_) => {
+                            let least = highs[0].min(highs[1]);
+                            (least.saturating_sub(usize::from(now.locked)), most)
+                        }
                         None => BUILT_IN,
                     },
                 }
