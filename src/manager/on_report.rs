@@ -19,6 +19,10 @@ const SUCCESS: i16 = 8;
 const BROKEN: i16 = 8;
 /// See [`SUCCESS`].
 const FAULT: i16 = 4;
+/// See [`SUCCESS`].
+const UNABLE: i16 = 16;
+/// So long after a peer said that it can't, it says so anew, in milliseconds.
+const UNABLE_MEMORY_MS: u64 = 10 * 60_000;
 /// So many failures in a row tell of a peer, however seldom it is used (A3).
 const IN_A_ROW: u8 = 3;
 
@@ -89,6 +93,7 @@ impl Manager {
         service.broken = 0;
         service.broken_rounds = 0;
         service.busy_rounds = 0;
+        service.unable = 0;
         let recovered = service
             .rest
             .is_some_and(|rest| !matches!(rest.after, Outcome::Fault | Outcome::Absent));
@@ -124,6 +129,7 @@ impl Manager {
         match outcome {
             Outcome::Broken | Outcome::Withheld => peer.judge(requirement, WORST, BROKEN, now),
             Outcome::Fault => peer.judge(requirement, WORST, FAULT, now),
+            Outcome::Unable => peer.judge(requirement, WORST, UNABLE, now),
             _ => {}
         }
         let service = peer.service(requirement);
@@ -134,7 +140,18 @@ impl Manager {
                 let wait = backoff::doubled(draw, service.busy_rounds, config.busy_cap_ms);
                 Some((wait, Some(Reason::Busy)))
             }
-            Outcome::Unable => Some((config.unable_ms, None)),
+            // Once or twice may be what was asked, not who was (lightpush.md, section 8).
+            Outcome::Unable => {
+                if now.saturating_sub(service.unable_at) > UNABLE_MEMORY_MS {
+                    service.unable = 0;
+                }
+                service.unable_at = now;
+                service.unable += 1;
+                (service.unable >= IN_A_ROW).then(|| {
+                    service.unable = 0;
+                    (config.unable_ms, None)
+                })
+            }
             Outcome::Absent => Some((config.absent_ms, None)),
             Outcome::Broken => {
                 let again = service

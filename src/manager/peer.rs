@@ -82,6 +82,9 @@ pub(super) struct Service {
     pub(super) broken_at: Option<u64>,
     /// How many of those there are in a row, since it last rested.
     pub(super) broken: u8,
+    /// How often in a row it said that it can't, since it last rested, and when it said so last.
+    pub(super) unable: u8,
+    pub(super) unable_at: u64,
     /// Rests in a row after [`Outcome::Broken`].
     pub(super) broken_rounds: u8,
     /// Rests in a row after [`Outcome::Busy`].
@@ -96,6 +99,8 @@ impl Service {
             quality: Faded::default(),
             broken_at: None,
             broken: 0,
+            unable: 0,
+            unable_at: 0,
             broken_rounds: 0,
             busy_rounds: 0,
             rest: None,

@@ -225,13 +225,44 @@ fn a_peer_that_stays_busy_rests_twice_as_long_each_time_up_to_an_hour() {
 }
 
 #[test]
-fn a_sole_unable_peer_is_skipped_for_five_minutes() {
+fn a_sole_unable_peer_is_skipped_for_five_minutes_after_the_third_time_in_a_row() {
     let (mut world, place) = sole();
+    for _ in 0..2 {
+        world.report(place, STORE, Outcome::Unable);
+        world.run(9 * 60_000);
+    }
+    assert_eq!(world.have(STORE), 1);
     world.report(place, STORE, Outcome::Unable);
     world.run(299_000);
     assert_eq!(world.have(STORE), 0);
     world.run(1_001);
     assert_eq!(world.have(STORE), 1);
+}
+
+#[test]
+fn a_success_or_ten_quiet_minutes_make_the_next_unable_the_first_again() {
+    let (mut world, place) = sole();
+    for round in 0..6 {
+        for _ in 0..2 {
+            world.report(place, STORE, Outcome::Unable);
+        }
+        assert_eq!(world.have(STORE), 1, "{round}");
+        if round % 2 == 0 {
+            world.report(place, STORE, Outcome::Success);
+        } else {
+            world.run(10 * 60_000 + 1);
+        }
+    }
+}
+
+#[test]
+fn what_a_peer_cannot_do_costs_it_half_of_what_a_failure_does() {
+    let cost = |outcome| {
+        let (mut world, [first, _], _) = three();
+        world.report(first, FILTER, outcome);
+        world.view(first).score
+    };
+    assert_eq!((cost(Outcome::Unable), cost(Outcome::Broken)), (-62, -125));
 }
 
 #[test]
