@@ -4,19 +4,19 @@
  */
 
 /**
- * @typedef {"stop" | "start" | "stall" | "refuse" | "busy" | "slow" | "wrong-id" | "heal"} Action
+ * @typedef {"stop" | "start" | "stall" | "refuse" | "busy" | "limited" | "slow" | "wrong-id" | "heal"} Action
  * @typedef {"ok" | "down" | "slow" | "lie"} ResolverMode
  *
  * @typedef {object} FleetNode
  * @property {string} name
- * @property {"bootstrap" | "all" | "lightpush" | "filter" | "store"} role
+ * @property {"bootstrap" | "all" | "lightpush" | "filter" | "store" | `hostile:${string}`} role
  * @property {boolean} bootstrap
  * @property {string} peerId
  * @property {string} address
  * @property {string} enr
  * @property {string[]} services
  * @property {"running" | "stopped"} state
- * @property {"none" | "stall" | "refuse" | "busy" | "slow" | "wrong-id"} fault
+ * @property {"none" | "stall" | "refuse" | "busy" | "limited" | "slow" | "wrong-id"} fault
  * @property {number} connections
  *
  * @typedef {object} Fleet

@@ -18,6 +18,8 @@ pub enum Fault {
     Refuse,
     /// Every service answers that it has too many requests (429); metadata is answered.
     Busy,
+    /// Filter answers 30 requests of a peer in a minute, as nwaku does unless told otherwise, and 429 beyond.
+    Limited,
     /// Every answer comes two seconds late.
     Slow,
     /// The node's port is held by a node of another identity.
@@ -47,7 +49,9 @@ pub enum Action {
 
 /// No action has this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no such action; known are stop, start, stall, refuse, busy, slow, wrong-id, heal")]
+#[error(
+    "no such action; known are stop, start, stall, refuse, busy, limited, slow, wrong-id, heal"
+)]
 pub struct UnknownAction;
 
 impl FromStr for Action {
@@ -60,6 +64,7 @@ impl FromStr for Action {
             "stall" => Self::Fault(Fault::Stall),
             "refuse" => Self::Fault(Fault::Refuse),
             "busy" => Self::Fault(Fault::Busy),
+            "limited" => Self::Fault(Fault::Limited),
             "slow" => Self::Fault(Fault::Slow),
             "wrong-id" => Self::Fault(Fault::WrongId),
             "heal" => Self::Fault(Fault::None),
@@ -77,6 +82,7 @@ impl fmt::Display for Action {
             Self::Fault(Fault::Stall) => "stall",
             Self::Fault(Fault::Refuse) => "refuse",
             Self::Fault(Fault::Busy) => "busy",
+            Self::Fault(Fault::Limited) => "limited",
             Self::Fault(Fault::Slow) => "slow",
             Self::Fault(Fault::WrongId) => "wrong-id",
         })
@@ -90,7 +96,7 @@ mod tests {
     #[test]
     fn every_action_is_spelled_as_it_is_read() {
         for text in [
-            "stop", "start", "stall", "refuse", "busy", "slow", "wrong-id", "heal",
+            "stop", "start", "stall", "refuse", "busy", "limited", "slow", "wrong-id", "heal",
         ] {
             assert_eq!(text.parse::<Action>().unwrap().to_string(), text);
         }

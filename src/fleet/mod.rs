@@ -15,12 +15,13 @@
 //! | `services` | the request protocols, one file each |
 //! | `node` | a node's task and its swarm |
 //! | `resolver` | the tree and its DNS side |
-//! | `fault`, `events` | what goes wrong, and what is seen |
+//! | `fault`, `bucket`, `events` | what goes wrong, and what is seen |
 //! | `http` | control API, resolver and page |
 //!
 //! Bounds: 64 nodes; the log as `log` says; 1,000 subscribers of 1,000 criteria for each node; 256 messages waiting for
 //! one subscriber; 64 streams of one protocol for a connection.
 
+mod bucket;
 mod core;
 mod events;
 mod fault;
@@ -56,6 +57,7 @@ use self::{
     services::Site,
 };
 pub use self::{
+    bucket::Limit,
     core::{FleetInfo, NetworkInfo},
     events::{EventKind, FleetEvent},
     fault::{Action, Fault, NodeState, UnknownAction},

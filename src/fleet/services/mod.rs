@@ -7,6 +7,7 @@ mod peer_exchange;
 mod store;
 
 use std::{
+    collections::BTreeMap,
     io,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -22,6 +23,7 @@ use tokio::{sync::watch, time::timeout};
 
 use self::filter::Subscriptions;
 use super::{
+    bucket::{Bucket, Limit},
     events::{EventKind, Events, FleetEvent},
     fault::Fault,
     network::{Network, Published},
@@ -38,6 +40,12 @@ use crate::{
 
 /// How late a slow node answers.
 const SLOW: Duration = Duration::from_secs(2);
+
+/// What nwaku's filter lets each peer ask (filter.md, section 4).
+const FILTER_LIMIT: Limit = Limit {
+    requests: 30,
+    period: Duration::from_secs(60),
+};
 
 /// How long a stream may stay without its request. nwaku leaves that to yamux, which waits five minutes.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -63,7 +71,7 @@ pub(crate) enum Protocol {
 }
 
 impl Protocol {
-    const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Metadata,
         Self::PeerExchange,
         Self::LightpushV3,
@@ -72,7 +80,8 @@ impl Protocol {
         Self::Store,
     ];
 
-    fn name(self) -> &'static str {
+    /// The id.
+    pub(crate) fn name(self) -> &'static str {
         use protocols::ids;
         match self {
             Self::Metadata => ids::METADATA,
@@ -111,7 +120,7 @@ impl Protocol {
     }
 
     /// Bytes of a request that are read.
-    fn request_limit(self) -> usize {
+    pub(crate) fn request_limit(self) -> usize {
         match self {
             Self::Metadata => protocols::metadata::MAX_FRAME,
             Self::PeerExchange => protocols::peer_exchange::MAX_REQUEST,
@@ -121,7 +130,8 @@ impl Protocol {
         }
     }
 
-    fn answer(self, site: &Site, peer: &PeerId, request: &[u8]) -> Reply {
+    /// The honest answer.
+    pub(crate) fn answer(self, site: &Site, peer: &PeerId, request: &[u8]) -> Reply {
         match self {
             Self::Metadata => metadata::answer(site, request),
             Self::PeerExchange => peer_exchange::answer(site, request),
@@ -146,7 +156,7 @@ impl Protocol {
 }
 
 /// What a request leads to.
-enum Reply {
+pub(crate) enum Reply {
     /// This frame; `told` is what the event stream says of it.
     Frame { frame: Vec<u8>, told: String },
     /// The stream is closed without an answer.
@@ -174,6 +184,8 @@ pub(crate) struct Site {
     samples: AtomicUsize,
     subscriptions: Mutex<Subscriptions>,
     fault: watch::Sender<Fault>,
+    /// Filter requests of each peer while the fault is `limited`.
+    buckets: Mutex<BTreeMap<PeerId, Bucket>>,
 }
 
 impl Site {
@@ -193,6 +205,7 @@ impl Site {
             samples: AtomicUsize::new(0),
             subscriptions: Mutex::default(),
             fault: watch::Sender::new(Fault::None),
+            buckets: Mutex::default(),
         }
     }
 
@@ -201,6 +214,7 @@ impl Site {
     }
 
     pub(crate) fn set_fault(&self, fault: Fault) {
+        self.buckets().clear();
         self.fault.send_replace(fault);
     }
 
@@ -215,6 +229,18 @@ impl Site {
         self.subscriptions
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn buckets(&self) -> MutexGuard<'_, BTreeMap<PeerId, Bucket>> {
+        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a filter request of a peer is within nwaku's limit.
+    fn within_limit(&self, peer: PeerId) -> bool {
+        let now = tokio::time::Instant::now();
+        let mut buckets = self.buckets();
+        let bucket = buckets.entry(peer).or_insert_with(|| Bucket::new(now));
+        bucket.take(FILTER_LIMIT, now)
     }
 
     /// As after a restart.
@@ -270,11 +296,16 @@ pub(crate) async fn serve(site: Arc<Site>, peer: PeerId, protocol: Protocol, mut
         Fault::Busy => protocol
             .busy()
             .unwrap_or_else(|| protocol.answer(&site, &peer, &request)),
+        Fault::Limited if protocol == Protocol::Filter && !site.within_limit(peer) => {
+            filter::busy()
+        }
         Fault::Slow => {
             tokio::time::sleep(SLOW).await;
             protocol.answer(&site, &peer, &request)
         }
-        Fault::None | Fault::Stall | Fault::WrongId => protocol.answer(&site, &peer, &request),
+        Fault::None | Fault::Stall | Fault::Limited | Fault::WrongId => {
+            protocol.answer(&site, &peer, &request)
+        }
     };
     match reply {
         Reply::Frame { frame, told } => match send(&mut stream, &frame).await {

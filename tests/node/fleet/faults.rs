@@ -91,6 +91,30 @@ async fn a_busy_node_answers_that_it_is_and_keeps_its_connections() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_limited_node_answers_thirty_filter_requests_of_a_peer_in_a_minute() {
+    let fleet = fleet().await;
+    let client = Client::new();
+    let peer = connect(&client, &fleet, "all-1").await;
+    assert_eq!(act(&fleet, "all-1", "limited").await.fault, Fault::Limited);
+    assert_eq!(subscribe(&client, peer).await.status_code(), 200);
+    let ping = || filter(&client, peer, FilterRequest::ping("p".into()));
+    for _ in 1..30 {
+        assert_eq!(ping().await.status_code(), 200);
+    }
+    let over = ping().await;
+    assert_eq!((over.status_code(), &*over.request_id), (429, "N/A"));
+    // Another peer has its own thirty, and other services have none.
+    let other = Client::new();
+    connect(&other, &fleet, "all-1").await;
+    assert_eq!(subscribe(&other, peer).await.status_code(), 200);
+    let pushed = push(&client, peer, &push_request(message(b"x"))).await;
+    assert_eq!(pushed.status_code(), 200);
+    act(&fleet, "all-1", "heal").await;
+    assert_eq!(ping().await.status_code(), 200);
+    fleet.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refusing_node_closes_every_request_stream() {
     let fleet = fleet().await;
     let client = Client::new();
