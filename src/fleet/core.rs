@@ -12,6 +12,7 @@ use super::{
     network::{Network, PublishError},
     node::{Node, NodeInfo},
     options::SHARDS,
+    records::Records,
     resolver::{Resolver, ResolverMode},
 };
 
@@ -48,6 +49,7 @@ pub(crate) struct Core {
     address: SocketAddr,
     nodes: Vec<Node>,
     network: Arc<Network>,
+    records: Arc<Records>,
     resolver: Resolver,
     events: Events,
 }
@@ -57,6 +59,7 @@ impl Core {
         address: SocketAddr,
         nodes: Vec<Node>,
         network: Arc<Network>,
+        records: Arc<Records>,
         resolver: Resolver,
         events: Events,
     ) -> Self {
@@ -64,9 +67,15 @@ impl Core {
             address,
             nodes,
             network,
+            records,
             resolver,
             events,
         }
+    }
+
+    pub(crate) fn parts(&self) -> (Arc<Network>, Arc<Records>, Events) {
+        let (network, records) = (Arc::clone(&self.network), Arc::clone(&self.records));
+        (network, records, self.events.clone())
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

@@ -14,6 +14,7 @@
 //! | `network`, `log` | the mesh and the messages it remembers |
 //! | `services` | the request protocols, one file each |
 //! | `node` | a node's task and its swarm |
+//! | [`hostile`] | nodes that follow a script |
 //! | `resolver` | the tree and its DNS side |
 //! | `fault`, `bucket`, `events` | what goes wrong, and what is seen |
 //! | `http` | control API, resolver and page |
@@ -25,6 +26,7 @@ mod bucket;
 mod core;
 mod events;
 mod fault;
+pub mod hostile;
 mod http;
 mod keys;
 mod log;
@@ -45,17 +47,6 @@ use tokio::{
     task::JoinHandle,
 };
 
-use self::{
-    core::Core,
-    events::Events,
-    keys::{Key, Purpose},
-    network::Network,
-    node::{Blueprint, Node},
-    port::PortHold,
-    records::{Records, record_of},
-    resolver::Resolver,
-    services::Site,
-};
 pub use self::{
     bucket::Limit,
     core::{FleetInfo, NetworkInfo},
@@ -67,7 +58,19 @@ pub use self::{
         CommandLine, DEFAULT_CLUSTER, FleetOptions, MAX_NODES, Mount, OptionsError, SHARDS, USAGE,
     },
     resolver::{DOMAIN, ResolverMode, UnknownMode},
-    role::{Place, Role, Service, deal},
+    role::{Place, Role, Service, deal, deal_hostile},
+};
+use self::{
+    core::Core,
+    events::Events,
+    hostile::{Control, ScriptName},
+    keys::{Key, Purpose},
+    network::Network,
+    node::{Blueprint, Node},
+    port::PortHold,
+    records::{Records, record_of},
+    resolver::Resolver,
+    services::Site,
 };
 use crate::discovery::{enr::EnrError, enrtree::UrlError};
 
@@ -139,16 +142,26 @@ impl Fleet {
 
         // Records name ports, and nodes hand out each other's records: all ports first, then all records, then nodes.
         let mut plans = Vec::with_capacity(options.nodes);
-        for (index, place) in deal(options.nodes).into_iter().enumerate() {
+        let mut places = deal(options.nodes);
+        deal_hostile(&mut places, &options.hostile);
+        for (index, place) in places.into_iter().enumerate() {
             let port = match options.first_node_port() {
                 0 => 0,
                 first => first + index as u16,
             };
             let port = PortHold::take(port).map_err(at_port(port))?;
             let key = Key::derive(seed, Purpose::Identity, &place.name);
-            let services = place.role.services(options.bootstrap_serves);
-            let enr = record_of(&key, port.port(), cluster, services)?;
-            plans.push((place, port, key, services, enr));
+            let script = match place.role {
+                Role::Hostile(script) => script.map(ScriptName::script),
+                _ => None,
+            };
+            let services = match &script {
+                Some(script) => script.services.clone(),
+                None => place.role.services(options.bootstrap_serves).to_vec(),
+            };
+            let enr = record_of(&key, port.port(), cluster, &services)?;
+            let hostile = script.map(|script| Arc::new(Control::new(script)));
+            plans.push((place, port, key, services, hostile, enr));
         }
         let records = Records::new(plans.iter().map(|(place, .., enr)| (place.role, enr)));
         let records = Arc::new(records);
@@ -169,7 +182,7 @@ impl Fleet {
         };
 
         let (mut nodes, mut tasks) = (Vec::new(), Vec::new());
-        for (place, port, key, services, enr) in plans {
+        for (place, port, key, services, hostile, enr) in plans {
             let name = place.name.clone();
             let site = Site::new(
                 name.clone(),
@@ -187,6 +200,7 @@ impl Fleet {
                 enr: enr.to_text(),
                 services,
                 site,
+                hostile,
             });
             nodes.push(node);
             tasks.push(task);
@@ -199,7 +213,9 @@ impl Fleet {
             })?;
         }
 
-        let core = Arc::new(Core::new(address, nodes, network, resolver, events));
+        let core = Arc::new(Core::new(
+            address, nodes, network, records, resolver, events,
+        ));
         let (closing, closed) = watch::channel(false);
         let http = http::serve(listener, Arc::clone(&core), &options.mounts, closed);
         Ok(Self {
@@ -253,6 +269,11 @@ impl Fleet {
     /// What the nodes see from now on. A receiver that falls 1,024 events behind loses the oldest.
     pub fn events(&self) -> broadcast::Receiver<FleetEvent> {
         self.core.events()
+    }
+
+    /// What a node beside the fleet shares with its own.
+    fn parts(&self) -> (Arc<Network>, Arc<Records>, Events) {
+        self.core.parts()
     }
 
     /// Ends every node and the HTTP side, and returns when nothing listens any more.

@@ -203,7 +203,7 @@ impl Network {
 }
 
 /// Nanoseconds since 1970.
-fn now_ns() -> i64 {
+pub(crate) fn now_ns() -> i64 {
     i64::try_from(unix_time().as_nanos()).unwrap_or(i64::MAX)
 }
 

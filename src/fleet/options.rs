@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::hostile::ScriptName;
+
 /// The cluster that nodes are in unless told otherwise: that of The Waku Network (64/NETWORK).
 pub const DEFAULT_CLUSTER: u16 = 1;
 
@@ -27,6 +29,8 @@ pub struct FleetOptions {
     pub port: u16,
     /// The number of nodes, 1 to [`MAX_NODES`]; [`deal`](super::deal) gives them roles.
     pub nodes: usize,
+    /// The scripts of hostile nodes, which come to `nodes` and count against the same limit.
+    pub hostile: Vec<ScriptName>,
     /// What every key follows from.
     pub seed: u64,
     /// Port of the first node, the others follow; by default the one after `port`, or any when that is 0.
@@ -44,6 +48,7 @@ impl Default for FleetOptions {
         Self {
             port: 8800,
             nodes: 8,
+            hostile: Vec::new(),
             seed: 1,
             node_port: None,
             bootstrap_serves: false,
@@ -96,6 +101,11 @@ pub const USAGE: &str = "\
 usage: fleet [options]
   --port N              page, control API and resolver on 127.0.0.1:N; 0 for any (8800)
   --nodes N             how many nodes (8)
+  --hostile A,B,…       so many more, which follow the scripts of these names:
+                        silent, silent-filter, empty-payload, never-asked, flood, stall-streams, withhold, late-pushes,
+                        stream-each, takes-and-drops, no-relay-peers, not-published, bad-request, busy, half-frames,
+                        announces, garbage, false-entries, wrong-cursor, same-cursor, empty-pages, identify-flood,
+                        no-ping, silent-ping, other-shards, other-cluster, bad-metadata, limited-30, limited-1s
   --seed N              what keys follow from (1)
   --node-port N         port of the first node; 0 for any (the one after --port)
   --cluster-id N        the nodes' cluster (1)
@@ -133,6 +143,7 @@ impl CommandLine {
                     let most = MAX_NODES as u64;
                     options.nodes = number("--nodes", value("--nodes")?, 1, most)? as usize;
                 }
+                "--hostile" => options.hostile = scripts(value("--hostile")?)?,
                 "--seed" => options.seed = number("--seed", value("--seed")?, 0, u64::MAX)?,
                 "--node-port" => {
                     let port = number("--node-port", value("--node-port")?, 0, u16::MAX.into())?;
@@ -174,18 +185,23 @@ impl FleetOptions {
 
     /// Whether these options can be fulfilled at all.
     pub fn check(&self) -> Result<(), OptionsError> {
-        if !(1..=MAX_NODES).contains(&self.nodes) {
+        if self.nodes == 0 || self.all_nodes() > MAX_NODES {
             return Err(OptionsError::BadValue {
                 option: "--nodes",
                 wanted: "a number from 1 to 64",
-                value: self.nodes.to_string(),
+                value: self.all_nodes().to_string(),
             });
         }
         match self.first_node_port() {
             0 => Ok(()),
-            first if u32::from(first) + self.nodes as u32 - 1 <= u16::MAX.into() => Ok(()),
-            _ => Err(OptionsError::PortsExhausted(self.nodes)),
+            first if u32::from(first) + self.all_nodes() as u32 - 1 <= u16::MAX.into() => Ok(()),
+            _ => Err(OptionsError::PortsExhausted(self.all_nodes())),
         }
+    }
+
+    /// Hostile nodes included.
+    fn all_nodes(&self) -> usize {
+        self.nodes + self.hostile.len()
     }
 
     /// The first node's port, 0 for any.
@@ -214,6 +230,15 @@ fn number(option: &'static str, value: String, least: u64, most: u64) -> Result<
             })
         }
     }
+}
+
+fn scripts(value: String) -> Result<Vec<ScriptName>, OptionsError> {
+    let read: Result<_, _> = value.split(',').map(str::parse).collect();
+    read.map_err(|_| OptionsError::BadValue {
+        option: "--hostile",
+        wanted: "names of scripts with commas between them",
+        value,
+    })
 }
 
 fn mount(value: String) -> Result<Mount, OptionsError> {
@@ -255,8 +280,16 @@ mod tests {
     }
 
     #[test]
+    fn the_usage_names_every_script() {
+        let words: Vec<&str> = USAGE.split([' ', ',', '\n']).collect();
+        for script in ScriptName::ALL {
+            assert!(words.contains(&script.name()), "{script}");
+        }
+    }
+
+    #[test]
     fn every_option_is_read() {
-        let line = "--port 0 --nodes=3 --seed 7 --node-port 9000 --cluster-id 16 --bootstrap-serves \
+        let line = "--port 0 --nodes=3 --hostile silent,empty-payload --seed 7 --node-port 9000 --cluster-id 16 --bootstrap-serves \
                     --www w --pkg p --mount /t/=tests/web --until-stdin-closes";
         let mount = |prefix: &str, dir: &str| Mount {
             prefix: prefix.into(),
@@ -265,6 +298,7 @@ mod tests {
         let options = FleetOptions {
             port: 0,
             nodes: 3,
+            hostile: vec![ScriptName::Silent, ScriptName::EmptyPayload],
             seed: 7,
             node_port: Some(9000),
             bootstrap_serves: true,
@@ -297,6 +331,7 @@ mod tests {
             "--nodes 65",
             "--seed x",
             "--mount a=b",
+            "--hostile silent,polite",
         ] {
             let option = line.split(' ').next().unwrap();
             match parse(line) {

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+
+use super::hostile::ScriptName;
 
 /// A request protocol that a service node answers, as JavaScript spells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -19,8 +21,7 @@ pub enum Service {
 }
 
 /// What a node is for. Every node answers metadata, whatever its role.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// Stands in the record tree and answers peer exchange; with `bootstrap_serves` it serves all else too.
     Bootstrap,
@@ -32,6 +33,25 @@ pub enum Role {
     Filter,
     /// Serves store only.
     Store,
+    /// Follows a script, which has a name when it is one of the fleet's.
+    Hostile(Option<ScriptName>),
+}
+
+/// The word that JSON uses: in lower case, and for a hostile node `hostile:` and its script.
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bootstrap => f.write_str("bootstrap"),
+            Self::Hostile(Some(script)) => write!(f, "hostile:{script}"),
+            other => f.write_str(other.word()),
+        }
+    }
+}
+
+impl Serialize for Role {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 impl Role {
@@ -50,10 +70,12 @@ impl Role {
             Self::Lightpush => &[Service::LightPush],
             Self::Filter => &[Service::Filter],
             Self::Store => &[Service::Store],
+            // Its script says.
+            Self::Hostile(_) => &[],
         }
     }
 
-    /// The word that names and JSON use.
+    /// The word that names begin with.
     fn word(self) -> &'static str {
         match self {
             Self::Bootstrap => "boot",
@@ -61,6 +83,7 @@ impl Role {
             Self::Lightpush => "lightpush",
             Self::Filter => "filter",
             Self::Store => "store",
+            Self::Hostile(_) => "hostile",
         }
     }
 }
@@ -103,15 +126,26 @@ pub fn deal(count: usize) -> Vec<Place> {
         .take(count)
         .collect();
     roles.sort();
-    let mut places: Vec<Place> = Vec::with_capacity(count);
+    let mut places = Vec::with_capacity(count);
     for role in roles {
-        let number = 1 + places.iter().filter(|place| place.role == role).count();
-        places.push(Place {
-            role,
-            name: format!("{}-{number}", role.word()),
-        });
+        let name = numbered(&places, role, role.word());
+        places.push(Place { role, name });
     }
     places
+}
+
+/// Adds nodes that follow scripts, behind all others: their names begin with `hostile` and the script.
+pub fn deal_hostile(places: &mut Vec<Place>, scripts: &[ScriptName]) {
+    for script in scripts {
+        let role = Role::Hostile(Some(*script));
+        let name = numbered(places, role, &format!("hostile-{script}"));
+        places.push(Place { role, name });
+    }
+}
+
+fn numbered(places: &[Place], role: Role, word: &str) -> String {
+    let number = 1 + places.iter().filter(|place| place.role == role).count();
+    format!("{word}-{number}")
 }
 
 #[cfg(test)]
@@ -158,5 +192,24 @@ mod tests {
     fn bootstrap_nodes_serve_only_when_told_to() {
         assert_eq!(Role::Bootstrap.services(false), [Service::PeerExchange]);
         assert_eq!(Role::Bootstrap.services(true), Role::All.services(false));
+    }
+
+    #[test]
+    fn hostile_nodes_are_named_after_their_scripts() {
+        let mut places = deal(1);
+        let silent = ScriptName::Silent;
+        deal_hostile(&mut places, &[silent, ScriptName::NoPing, silent]);
+        let names: Vec<_> = places.iter().map(|place| &*place.name).collect();
+        assert_eq!(
+            names,
+            [
+                "boot-1",
+                "hostile-silent-1",
+                "hostile-no-ping-1",
+                "hostile-silent-2"
+            ]
+        );
+        assert_eq!(places[2].role.to_string(), "hostile:no-ping");
+        assert_eq!(places[0].role.to_string(), "bootstrap");
     }
 }

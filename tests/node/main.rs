@@ -3,5 +3,6 @@
 mod client;
 mod driver;
 mod fleet;
+mod hostile;
 mod http;
 mod streams;

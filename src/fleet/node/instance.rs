@@ -53,13 +53,13 @@ const CLEAN_UP_EVERY: Duration = Duration::from_secs(60);
 const STREAM_ORDERS: usize = 64;
 
 /// Somebody wants a stream to a peer.
-pub(super) struct StreamOrder {
-    pub(super) peer: PeerId,
-    pub(super) protocol: StreamProtocol,
-    pub(super) reply: StreamReply,
+pub(crate) struct StreamOrder {
+    pub(crate) peer: PeerId,
+    pub(crate) protocol: StreamProtocol,
+    pub(crate) reply: StreamReply,
 }
 
-pub(super) type StreamReply = oneshot::Sender<Result<Stream, OpenError>>;
+pub(crate) type StreamReply = oneshot::Sender<Result<Stream, OpenError>>;
 
 /// A connected peer.
 struct Peer {

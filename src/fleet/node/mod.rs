@@ -15,9 +15,15 @@ use tokio::{
 };
 
 use self::instance::Instance;
+pub(super) use self::{
+    instance::{StreamOrder, StreamReply},
+    push::{PushQueue, pump},
+    swarm::{Tasks, transport},
+};
 use super::{
     events::{EventKind, FleetEvent},
     fault::{Action, Fault, NodeState},
+    hostile::{Control, Peer},
     keys::Key,
     port::PortHold,
     role::{Place, Role, Service},
@@ -72,8 +78,10 @@ pub(crate) struct Blueprint {
     pub(crate) impostor: Key,
     pub(crate) port: PortHold,
     pub(crate) enr: String,
-    pub(crate) services: &'static [Service],
+    pub(crate) services: Vec<Service>,
     pub(crate) site: Site,
+    /// Of a node that follows a script.
+    pub(crate) hostile: Option<Arc<Control>>,
 }
 
 /// A node: what is fixed about it, and the way to its task.
@@ -82,7 +90,7 @@ pub(crate) struct Node {
     peer_id: PeerId,
     address: Multiaddr,
     enr: String,
-    services: &'static [Service],
+    services: Vec<Service>,
     orders: mpsc::Sender<Order>,
     status: watch::Receiver<Status>,
 }
@@ -108,7 +116,8 @@ impl Node {
             impostor: blueprint.impostor,
             port: blueprint.port,
             site: Arc::new(blueprint.site),
-            services: blueprint.services,
+            services: blueprint.services.clone(),
+            hostile: blueprint.hostile,
             status,
             instance: None,
         };
@@ -130,6 +139,14 @@ impl Node {
         &self.place.name
     }
 
+    pub(crate) fn peer_id(&self) -> PeerId {
+        self.peer_id
+    }
+
+    pub(crate) fn address(&self) -> &Multiaddr {
+        &self.address
+    }
+
     pub(crate) fn info(&self) -> NodeInfo {
         let status = *self.status.borrow();
         NodeInfo {
@@ -139,7 +156,7 @@ impl Node {
             peer_id: self.peer_id.to_string(),
             address: self.address.to_string(),
             enr: self.enr.clone(),
-            services: self.services.to_vec(),
+            services: self.services.clone(),
             state: status.state,
             fault: status.fault,
             connections: status.connections,
@@ -180,9 +197,39 @@ struct Runner {
     impostor: Key,
     port: PortHold,
     site: Arc<Site>,
-    services: &'static [Service],
+    services: Vec<Service>,
+    hostile: Option<Arc<Control>>,
     status: watch::Sender<Status>,
-    instance: Option<Instance>,
+    instance: Option<Running>,
+}
+
+/// What has the port.
+enum Running {
+    Honest(Box<Instance>),
+    Hostile(Box<Peer>),
+}
+
+impl Running {
+    async fn turn(&mut self) {
+        match self {
+            Self::Honest(instance) => instance.turn().await,
+            Self::Hostile(peer) => peer.turn().await,
+        }
+    }
+
+    fn connections(&self) -> usize {
+        match self {
+            Self::Honest(instance) => instance.connections(),
+            Self::Hostile(peer) => peer.connections(),
+        }
+    }
+
+    async fn stop(self) {
+        match self {
+            Self::Honest(instance) => instance.stop().await,
+            Self::Hostile(peer) => peer.stop().await,
+        }
+    }
 }
 
 impl Runner {
@@ -257,7 +304,7 @@ impl Runner {
         let mut tries = 1;
         let instance = loop {
             let site = Arc::clone(&self.site);
-            match Instance::start(&key.libp2p, self.port.port(), self.services, site) {
+            match self.open(&key, site) {
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse && tries < BIND_TRIES => {
                     tries += 1;
                     tokio::time::sleep(BIND_PAUSE).await;
@@ -268,8 +315,29 @@ impl Runner {
         self.instance = Some(instance);
         self.status
             .send_modify(|status| status.state = NodeState::Running);
-        self.site.network.node_started();
+        if self.relays() {
+            self.site.network.node_started();
+        }
         Ok(())
+    }
+
+    fn open(&self, key: &Key, site: Arc<Site>) -> io::Result<Running> {
+        let (key, port) = (&key.libp2p, self.port.port());
+        Ok(match &self.hostile {
+            Some(control) => {
+                let peer = Peer::start(key, port, Arc::clone(control), site)?;
+                Running::Hostile(Box::new(peer))
+            }
+            None => {
+                let instance = Instance::start(key, port, &self.services, site)?;
+                Running::Honest(Box::new(instance))
+            }
+        })
+    }
+
+    /// Whether the mesh counts on the node.
+    fn relays(&self) -> bool {
+        self.hostile.is_none()
     }
 
     async fn stop(&mut self) {
@@ -277,7 +345,9 @@ impl Runner {
             return;
         };
         instance.stop().await;
-        self.site.network.node_stopped();
+        if self.relays() {
+            self.site.network.node_stopped();
+        }
         self.status.send_modify(|status| {
             status.state = NodeState::Stopped;
             status.connections = 0;

@@ -24,10 +24,10 @@ const QUEUE: usize = 256;
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The way to a peer's pump, which ends when this is dropped.
-pub(super) type PushQueue = mpsc::Sender<Arc<Published>>;
+pub(crate) type PushQueue = mpsc::Sender<Arc<Published>>;
 
 /// A queue, and the task that empties it.
-pub(super) fn pump(
+pub(crate) fn pump(
     peer: PeerId,
     site: Arc<Site>,
     streams: mpsc::Sender<StreamOrder>,

@@ -9,8 +9,8 @@ use std::{
 };
 
 use libp2p::{
-    Swarm, Transport,
-    core::upgrade::Version,
+    PeerId, Swarm, Transport,
+    core::{muxing::StreamMuxerBox, transport::Boxed, upgrade::Version},
     identify,
     identity::Keypair,
     noise,
@@ -38,10 +38,10 @@ pub(super) struct Behaviour {
 
 /// The tasks of one instance. Stopping it ends them all, and with them every socket, at once.
 #[derive(Clone, Default)]
-pub(super) struct Tasks(Arc<Mutex<JoinSet<()>>>);
+pub(crate) struct Tasks(Arc<Mutex<JoinSet<()>>>);
 
 impl Tasks {
-    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let mut tasks = self.lock();
         // Those that have ended would be kept until somebody asks.
         while tasks.try_join_next().is_some() {}
@@ -49,7 +49,7 @@ impl Tasks {
     }
 
     /// Ends all tasks, and returns when they are gone.
-    pub(super) async fn stop(&self) {
+    pub(crate) async fn stop(&self) {
         let mut tasks = std::mem::take(&mut *self.lock());
         tasks.shutdown().await;
     }
@@ -65,19 +65,23 @@ impl Executor for Tasks {
     }
 }
 
+/// Plain WebSocket over TCP, noise and yamux.
+pub(crate) fn transport(key: &Keypair) -> io::Result<Boxed<(PeerId, StreamMuxerBox)>> {
+    let tcp = tcp::tokio::Transport::new(tcp::Config::default().nodelay(true));
+    Ok(websocket::Config::new(tcp)
+        .upgrade(Version::V1)
+        .authenticate(noise::Config::new(key).map_err(io::Error::other)?)
+        .multiplex(yamux::Config::default())
+        .timeout(HANDSHAKE_TIMEOUT)
+        .boxed())
+}
+
 /// A swarm that accepts `streams`, whose connections run as `tasks`.
 pub(super) fn build(
     key: &Keypair,
     streams: streams::Config,
     tasks: Tasks,
 ) -> io::Result<Swarm<Behaviour>> {
-    let tcp = tcp::tokio::Transport::new(tcp::Config::default().nodelay(true));
-    let transport = websocket::Config::new(tcp)
-        .upgrade(Version::V1)
-        .authenticate(noise::Config::new(key).map_err(io::Error::other)?)
-        .multiplex(yamux::Config::default())
-        .timeout(HANDSHAKE_TIMEOUT)
-        .boxed();
     let agent = format!("lightkeeper-fleet/{}", env!("CARGO_PKG_VERSION"));
     let identify =
         identify::Config::new(PROTOCOL_VERSION.to_owned(), key.public()).with_agent_version(agent);
@@ -87,7 +91,7 @@ pub(super) fn build(
     };
     let config = swarm::Config::with_executor(tasks);
     Ok(Swarm::new(
-        transport,
+        transport(key)?,
         behaviour,
         key.public().to_peer_id(),
         config,
