@@ -69,6 +69,10 @@ impl Card {
     pub(super) async fn answer(self, control: Arc<Control>, remote: Multiaddr, mut stream: Stream) {
         let frame = match control.script(|script| script.identify) {
             Identify::Honest => control.script(|script| self.frame(script, &remote, &[])),
+            Identify::Late(late) => {
+                tokio::time::sleep(late).await;
+                control.script(|script| self.frame(script, &remote, &[]))
+            }
             Identify::Protocols(count) => {
                 let more: Vec<String> = (0..count).map(|n| format!("/x/{n}")).collect();
                 control.script(|script| self.frame(script, &remote, &more))

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     HOLD, ID_PUSH,
     answers::prefix,
-    control::{Control, Pair},
+    control::{Control, Held, Pair},
     identify::{self, Card},
     script::Mischief,
 };
@@ -101,17 +101,24 @@ impl Target {
             Mischief::Half => {
                 let frame = frame::encode(&push_frame(&self.asked_for(), 0, vec![7; 1000]));
                 let stream = self.begun(&frame[..frame.len() / 2]).await?;
+                let held = self.control.hold();
                 let _ = done.send(());
-                self.hold(stream).await;
+                keep(stream, held).await;
                 Ok(())
             }
             Mischief::Stall(count) => {
                 let header = prefix(MAX_FRAME - 1);
                 let begun = join_all((0..count).map(|_| self.begun(&header))).await;
-                let _ = done.send(());
                 let begun = begun.into_iter().flatten();
-                join_all(begun.map(|stream| self.hold(stream))).await;
+                // Counted before it is told that they are there.
+                let held: Vec<_> = begun.map(|s| (s, self.control.hold())).collect();
+                let _ = done.send(());
+                join_all(held.into_iter().map(|(stream, held)| keep(stream, held))).await;
                 Ok(())
+            }
+            Mischief::IdentifyFrame(frame) => {
+                let mut stream = self.open(ID_PUSH).await?;
+                identify::write(&mut stream, &frame).await
             }
             Mischief::Identify { count, changing } => {
                 for number in 0..count {
@@ -167,13 +174,6 @@ impl Target {
         Ok(stream)
     }
 
-    /// Keeps a push stream open until the other side ends it.
-    async fn hold(&self, mut stream: Stream) {
-        let _held = self.control.hold();
-        let ended = async { while !matches!(stream.read(&mut [0; 64]).await, Ok(0) | Err(_)) {} };
-        let _ = tokio::time::timeout(HOLD, ended).await;
-    }
-
     /// Writes frames to one push stream, and ends it.
     async fn on_one_stream(&self, frames: impl IntoIterator<Item = Vec<u8>>) -> io::Result<()> {
         let mut stream = self.open(ids::FILTER_PUSH).await?;
@@ -200,6 +200,13 @@ pub(super) async fn push_alone(target: Target, frame: Vec<u8>) {
     };
     // A push has no answer.
     let _: io::Result<()> = result.await;
+}
+
+/// Keeps a push stream open until the other side ends it.
+async fn keep(mut stream: Stream, _held: Held<'_>) {
+    let ended = async { while !matches!(stream.read(&mut [0; 64]).await, Ok(0) | Err(_)) {} };
+    // What nobody ended by then is dropped.
+    let _ = tokio::time::timeout(HOLD, ended).await;
 }
 
 /// Ends our side and waits for the end of theirs.

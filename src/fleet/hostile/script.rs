@@ -228,6 +228,8 @@ pub enum Identify {
     Honest,
     /// With so many made-up protocols more.
     Protocols(usize),
+    /// With what the script announces, this much later.
+    Late(Duration),
     /// The stream is reset.
     Reset,
     /// Nothing comes.
@@ -277,6 +279,8 @@ pub enum Mischief {
         /// Whether each says something else.
         changing: bool,
     },
+    /// An identify push with this frame.
+    IdentifyFrame(Vec<u8>),
 }
 
 /// See the module's documentation.

@@ -281,12 +281,7 @@ async fn floods_and_stalled_streams_are_as_large_as_was_said() {
     assert_eq!(pushed(&mut client).await.1.len(), MAX_SIZE);
 
     soon(hostile.harass(us, Mischief::Stall(60))).await;
-    soon(async {
-        while hostile.held() < 60 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    assert_eq!(hostile.held(), 60);
     assert!(hostile.until_held(59).now_or_never().is_none());
     client.hang_up(peer).await;
     soon(hostile.until_held(0)).await;
