@@ -9,4 +9,4 @@ mod receiving;
 mod sending;
 mod wire;
 mod wishes;
-mod world;
+pub(crate) mod world;

@@ -53,6 +53,11 @@ impl World {
         change: impl FnOnce(&Fleet, &mut NodeConfig),
     ) -> Self {
         let fleet = Fleet::start(options).await.expect("a fleet on free ports");
+        Self::in_fleet(fleet, change)
+    }
+
+    /// A node in a fleet that is there.
+    pub(crate) fn in_fleet(fleet: Fleet, change: impl FnOnce(&Fleet, &mut NodeConfig)) -> Self {
         let info = fleet.info();
         let mut config = NodeConfig {
             keypair: Keypair::generate_ed25519(),

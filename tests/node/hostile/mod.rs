@@ -1,5 +1,13 @@
 //! A peer that follows a script: first that it does what the script says, then what a node makes of it. Each story is
 //! named after the finding of the review that it shows.
 
+mod filter;
+mod left;
+mod lightpush;
+mod memory;
 mod peer;
+mod presence;
 mod roles;
+mod stage;
+mod store;
+mod streams;
