@@ -90,6 +90,7 @@ impl Peer {
                     max_streams: MAX_INBOUND,
                 })
                 .collect(),
+            answer_pings: true,
             max_outbound: MAX_OUTBOUND,
             open_timeout: OPEN_TIMEOUT,
         };

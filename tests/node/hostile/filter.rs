@@ -1,5 +1,7 @@
 //! What filter servers push and answer.
 
+use crate::driver::world::wanted;
+use lightkeeper::node::Wanted;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -59,7 +61,7 @@ async fn what_was_never_asked_for_is_charged_and_not_delivered() {
 async fn h2_a_400_from_one_server_does_not_end_a_subscription_that_another_took() {
     let stage = Stage::new(vec![serving(), serving()]).await;
     let subscribed = stage.subscribe().await;
-    let served = |h: &&Hostile| h.peer_id() == subscribed.peer;
+    let served = |h: &&Hostile| h.peer_id() == subscribed.peers[0];
     let good = stage.hostile.iter().find(served).unwrap();
     let bad = stage.hostile.iter().find(|h| !served(h)).unwrap();
     bad.change(|script| script[Part::Subscribe].then = Answer::status(400, "BAD_REQUEST"));
@@ -95,10 +97,7 @@ async fn h4_thirty_subscriptions_at_once_are_made_within_what_a_server_allows() 
     let topics = (0..30).map(|n| format!("/lightkeeper/1/many-{n}/proto"));
     let subscribing = topics.clone().map(|topic| {
         let default_deadline = Duration::from_secs(10);
-        stage
-            .world
-            .node
-            .subscribe(vec![topic], None, default_deadline)
+        stage.world.node.subscribe(wanted(&topic), default_deadline)
     });
     let made = soon(futures::future::join_all(subscribing)).await;
     let failed: Vec<_> = made.iter().filter_map(|one| one.as_ref().err()).collect();
@@ -125,14 +124,9 @@ async fn h4_a_429_moves_nobody() {
         hostile.change(|script| script[Part::Subscribe].next.push_back(Answer::too_many()));
     }
     let other = "/lightkeeper/1/other/proto".to_owned();
-    let second = soon(
-        stage
-            .world
-            .node
-            .subscribe(vec![other.clone()], None, PATIENCE),
-    )
-    .await
-    .unwrap();
+    let second = soon(stage.world.node.subscribe(wanted(&other), PATIENCE))
+        .await
+        .unwrap();
     stage
         .world
         .fleet
@@ -152,7 +146,13 @@ async fn l12_no_server_is_asked_for_more_than_900_topics() {
     let topic = |n: usize| format!("/lightkeeper/1/topic-{n}/proto");
     let subscribing = (0..10).map(|batch| {
         let topics = (0..100).map(|n| topic(100 * batch + n)).collect();
-        stage.world.node.subscribe(topics, None, PATIENCE)
+        stage.world.node.subscribe(
+            Wanted {
+                content_topics: topics,
+                ..Wanted::default()
+            },
+            PATIENCE,
+        )
     });
     for one in soon(futures::future::join_all(subscribing)).await {
         one.unwrap();
@@ -186,20 +186,15 @@ async fn l12_a_503_for_one_subscription_leaves_the_others_where_they_are() {
     let full = stage
         .hostile
         .iter()
-        .find(|h| h.peer_id() == first.peer)
+        .find(|h| h.peer_id() == first.peers[0])
         .unwrap();
     full.change(|script| {
         script[Part::Subscribe].then = Answer::status(503, text);
     });
     let other = "/lightkeeper/1/other/proto".to_owned();
-    let second = soon(
-        stage
-            .world
-            .node
-            .subscribe(vec![other.clone()], None, PATIENCE),
-    )
-    .await
-    .unwrap();
+    let second = soon(stage.world.node.subscribe(wanted(&other), PATIENCE))
+        .await
+        .unwrap();
     stage
         .world
         .fleet
@@ -242,7 +237,7 @@ async fn nothing_is_lost(silence: impl AsyncFn(&Hostile)) {
     let stage = Stage::new(vec![serving(), serving()]).await;
     let subscribed = stage.subscribe().await;
     stage.hear(subscribed.id, "before").await;
-    let serves = |h: &&Hostile| h.peer_id() == subscribed.peer;
+    let serves = |h: &&Hostile| h.peer_id() == subscribed.peers[0];
     let server = stage.hostile.iter().find(serves).unwrap();
     silence(server).await;
     for number in 0..20 {

@@ -2,6 +2,8 @@
 //! that forgets what it asked for forgets it after a minute, so all five ways into this wait for that together, and the
 //! first ping of a subscription, which comes after a minute as well, with them.
 
+use crate::driver::world::wanted;
+use lightkeeper::node::Wanted;
 use std::time::Duration;
 
 use lightkeeper::fleet::hostile::{Answer, Hostile, Mischief, Part};
@@ -46,7 +48,7 @@ async fn after_a_reconnect() {
     let left = stage
         .hostile
         .iter()
-        .find(|h| h.peer_id() == subscribed.peer)
+        .find(|h| h.peer_id() == subscribed.peers[0])
         .unwrap();
     let us = stage.world.node.peer_id();
     soon(left.disconnect(us)).await;
@@ -59,10 +61,7 @@ async fn of_a_slow_server() {
     let late = Answer::Late(Duration::from_secs(12), Box::new(Answer::Honest));
     let stage = Stage::new(vec![serving().next(Part::Subscribe, late)]).await;
     let deadline = Duration::from_secs(11);
-    let subscribing = stage
-        .world
-        .node
-        .subscribe(vec![TOPIC.into()], None, deadline);
+    let subscribing = stage.world.node.subscribe(wanted(TOPIC), deadline);
     assert!(soon(subscribing).await.is_err());
     pushed_later(&stage, &stage.hostile[0]).await;
     stage.close().await;
@@ -72,10 +71,7 @@ async fn of_a_slow_server() {
 async fn of_an_aborted_call() {
     let late = Answer::Late(Duration::from_millis(300), Box::new(Answer::Honest));
     let stage = Stage::new(vec![serving().next(Part::Subscribe, late)]).await;
-    let subscribing = stage
-        .world
-        .node
-        .subscribe(vec![TOPIC.into()], None, PATIENCE);
+    let subscribing = stage.world.node.subscribe(wanted(TOPIC), PATIENCE);
     tokio::select! {
         _ = subscribing => panic!("answered before it was given up"),
         () = soon(stage.hostile[0].until_asked(Part::Subscribe, 1)) => {}
@@ -90,9 +86,15 @@ async fn after_a_refused_unsubscription() {
     let stage = Stage::new(vec![script]).await;
     let ended = stage.subscribe().await;
     let other = vec!["/lightkeeper/1/other/proto".to_owned()];
-    soon(stage.world.node.subscribe(other, None, PATIENCE))
-        .await
-        .unwrap();
+    soon(stage.world.node.subscribe(
+        Wanted {
+            content_topics: other,
+            ..Wanted::default()
+        },
+        PATIENCE,
+    ))
+    .await
+    .unwrap();
     // Whether it fails is not what this is about.
     let _ = soon(stage.world.node.unsubscribe(ended.id)).await;
     pushed_later(&stage, &stage.hostile[0]).await;

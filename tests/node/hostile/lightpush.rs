@@ -1,5 +1,6 @@
 //! What lightpush servers answer.
 
+use lightkeeper::node::SendOptions;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lightkeeper::fleet::hostile::{Answer, Hostile, Part};
@@ -12,9 +13,13 @@ use crate::driver::world::{PATIENCE, outgoing};
 
 impl Stage {
     async fn send(&self, text: &str) -> Result<(), lightkeeper::node::NodeError> {
-        soon(self.world.node.light_push(outgoing(text), PATIENCE))
-            .await
-            .map(|_| ())
+        soon(
+            self.world
+                .node
+                .light_push(outgoing(text), SendOptions::default(), PATIENCE),
+        )
+        .await
+        .map(|_| ())
     }
 
     /// Those who were sent a message.
@@ -60,7 +65,13 @@ async fn h6_a_short_deadline_of_ours_charges_nobody() {
     for number in 0..3 {
         let haste = Duration::from_millis(20);
         let message = outgoing(&format!("hasty {number}"));
-        let error = soon(stage.world.node.light_push(message, haste)).await;
+        let error = soon(
+            stage
+                .world
+                .node
+                .light_push(message, SendOptions::default(), haste),
+        )
+        .await;
         assert_eq!(error.unwrap_err().code, ErrorCode::Timeout);
     }
     stage.send("patient").await.unwrap();
@@ -91,7 +102,13 @@ async fn m5_the_same_bytes_again_take_nobody_out() {
     message.timestamp_ms = Some(now.as_millis() as u64);
     for _ in 0..5 {
         // Whether the second is "ok" or "known already" is the API's affair; that a user should correct it is wrong.
-        if let Err(error) = soon(stage.world.node.light_push(message.clone(), PATIENCE)).await {
+        if let Err(error) = soon(stage.world.node.light_push(
+            message.clone(),
+            SendOptions::default(),
+            PATIENCE,
+        ))
+        .await
+        {
             assert_ne!(error.code, ErrorCode::Rejected, "{error}");
             assert_ne!(error.code, ErrorCode::NoPeer, "{error}");
         }

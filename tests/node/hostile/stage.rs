@@ -3,6 +3,7 @@
 use lightkeeper::fleet::hostile::{Hostile, Part, Script};
 use lightkeeper::fleet::{Fleet, FleetOptions, Service};
 use lightkeeper::manager::{Failed, Notice, Reason};
+use lightkeeper::node::Wanted;
 use lightkeeper::node::{
     GapCause, NodeConfig, NodeEvent, Received, Subscribed, SubscriptionId, SubscriptionState,
 };
@@ -72,9 +73,15 @@ impl Stage {
     /// Subscribes to the tests' topic.
     pub(crate) async fn subscribe(&self) -> Subscribed {
         let topics = vec![TOPIC.into()];
-        soon(self.world.node.subscribe(topics, None, PATIENCE))
-            .await
-            .unwrap()
+        soon(self.world.node.subscribe(
+            Wanted {
+                content_topics: topics,
+                ..Wanted::default()
+            },
+            PATIENCE,
+        ))
+        .await
+        .unwrap()
     }
 
     /// Those that were asked to serve a subscription, and those that were not.
@@ -92,7 +99,9 @@ impl Stage {
                 return None;
             };
             let charged = match notice {
-                Notice::Failed { failed, .. } => matches!(failed, Failed::Request { .. }),
+                Notice::Failed {
+                    failed, charged, ..
+                } => *charged && matches!(failed, Failed::Request { .. }),
                 Notice::Banned { .. } => true,
                 Notice::Disconnected { reason, .. } => matches!(
                     reason,

@@ -35,11 +35,10 @@ impl Stage {
                 String::from_utf8(m.message.payload().to_vec()).unwrap()
             };
             found.extend(page.messages.iter().map(text));
-            match page.cursor {
-                None => return Ok(found),
-                Some(cursor) => query.cursor = Some(cursor),
+            if page.position.is_none() {
+                return Ok(found);
             }
-            query.peer = Some(page.peer);
+            query.position = page.position;
         }
         panic!("a history without an end: {found:?}");
     }

@@ -34,7 +34,7 @@ async fn h7_a_flood_is_one_gap_and_the_flooder_is_replaced() {
     let stage = Stage::new(vec![serving(), serving()]).await;
     let subscribed = stage.subscribe().await;
     let us = stage.world.node.peer_id();
-    let flooder = |h: &&Hostile| h.peer_id() == subscribed.peer;
+    let flooder = |h: &&Hostile| h.peer_id() == subscribed.peers[0];
     let flooder = stage.hostile.iter().find(flooder).unwrap();
     soon(flooder.harass(us, Mischief::Flood(100_000))).await;
     stage.until_gap().await;
