@@ -325,6 +325,14 @@ impl Driver {
         self.wake();
     }
 
+    /// Somebody showed a sign of life: a server that lives and does not push withholds.
+    pub(super) fn filter_server_lives(&mut self, conn: ConnId) {
+        if let Some(connection) = self.connections.get(conn) {
+            let peer = connection.peer;
+            self.subscriptions.hub.alive(now(), &peer);
+        }
+    }
+
     /// Hands messages over.
     pub(super) fn deliver(&mut self, deliveries: Vec<Delivery>) {
         for delivery in deliveries {

@@ -242,6 +242,7 @@ impl Driver {
                 if let Some(conn) = self.connections.named(connection) {
                     let rtt_ms = u32::try_from(rtt.as_millis()).unwrap_or(u32::MAX);
                     self.inputs.push_back(Event::Pong { conn, ping, rtt_ms });
+                    self.filter_server_lives(conn);
                 }
             }
             streams::Event::PingFailed {
@@ -250,6 +251,9 @@ impl Driver {
                 if let Some(conn) = self.connections.named(connection) {
                     // Whoever said anything since is there, if busy with something else.
                     let heard = self.heard_since_ping(conn);
+                    if heard.is_some() {
+                        self.filter_server_lives(conn);
+                    }
                     self.inputs
                         .push_back(heard.unwrap_or(Event::PingFailed { conn, ping }));
                 }

@@ -42,10 +42,22 @@ async fn a_refusal_to_speak_ping_is_a_sign_of_life() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_peer_that_takes_pings_and_echoes_none_is_left() {
+async fn a_peer_that_takes_pings_and_echoes_none_is_alive() {
     let mut script = serving();
     script.ping = Ping::Silence;
     let stage = Stage::with(vec![script], pinging).await;
+    tokio::time::sleep(A_FEW_PINGS).await;
+    // It negotiates: any byte is a sign of life.
+    stage.assert_nobody_charged();
+    assert!(stage.hostile[0].is_connected(stage.world.node.peer_id()));
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_stands_still_is_left() {
+    let stage = Stage::with(vec![serving()], pinging).await;
+    stage.world.ready().await;
+    stage.hostile[0].freeze();
     let reason = stage
         .world
         .disconnect_since(0, stage.hostile[0].peer_id())

@@ -142,6 +142,15 @@ impl Hub {
         }
     }
 
+    /// The server showed some sign of life, by whatever protocol: what it does not push from here on, it withholds.
+    pub fn alive(&mut self, now: super::Now, peer: &libp2p_identity::PeerId) {
+        if let Some(index) = self.find(peer) {
+            let session = &mut self.sessions[index];
+            session.heard = now.mono_ms;
+            self.dirty |= session.record.open.iter().any(|one| one.proved.is_none());
+        }
+    }
+
     /// What the session has not pushed so far says nothing about it: its connection broke, or we slept.
     pub(super) fn excuse(&mut self, index: usize) {
         self.sessions[index].record.open.clear();
@@ -181,7 +190,7 @@ impl Hub {
         }
         let mut wake = NEVER;
         for session in &mut self.sessions {
-            let life = session.life.mono_ms;
+            let life = session.life.mono_ms.max(session.heard);
             let mut open = std::mem::take(&mut session.record.open);
             open.retain_mut(|missed| {
                 if missed.proved.is_none() && life >= missed.at {

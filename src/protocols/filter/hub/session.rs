@@ -45,6 +45,8 @@ pub(super) struct Session {
     pub(super) misses: u8,
     /// The last answer that said yes, or the last push.
     pub(super) life: Now,
+    /// The last sign of life of any kind, monotonic.
+    pub(super) heard: u64,
     /// Not asked for new pairs before: it did not answer.
     pub(super) short_rest: u64,
     /// Not asked for new pairs before: it is full, or broke a rule.
@@ -96,6 +98,7 @@ impl Session {
             ping_every: PING_MS,
             misses: 0,
             life: Now::default(),
+            heard: 0,
             short_rest: 0,
             long_rest: 0,
             resort_at: 0,
