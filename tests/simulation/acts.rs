@@ -116,16 +116,27 @@ impl World {
                     self.ask(c, GateQuery::Outbound { peer });
                 }
             }
-            Act::Report(place, requirement, outcome) => {
+            Act::Report(place, requirement, outcome)
+            | Act::Excused(place, requirement, outcome) => {
                 let requirement = RequirementId(*requirement);
                 let outcome = *outcome;
+                let charged = matches!(act, Act::Report(..));
                 self.about(c, *place, |peer, _| Event::Report {
                     peer,
                     requirement,
                     outcome,
-                    charged: true,
+                    charged,
                 });
             }
+            Act::Doubt(place) => {
+                let links = self.clients[c].links.iter();
+                let place = self.place(*place);
+                let mut its = links.filter(|(_, link)| Some(link.place) == place);
+                if let Some(conn) = its.next().map(|(conn, _)| *conn) {
+                    self.user(c, Event::Doubt { conn });
+                }
+            }
+            Act::GaveUp(place) => self.about(c, *place, |peer, _| Event::GaveUp { peer }),
             Act::Tick => {
                 if self.clients[c].environment.awake() {
                     self.tell(c, Event::Tick);

@@ -153,6 +153,11 @@ impl Ledger {
         }
     }
 
+    /// Whether the machine slept before this input.
+    pub(crate) fn resumed(&self) -> bool {
+        self.resumed
+    }
+
     pub(crate) fn peer(&self, peer: &PeerId) -> PeerRecord {
         self.peers.get(peer).cloned().unwrap_or_default()
     }
@@ -178,6 +183,7 @@ impl Ledger {
             | Event::PeerExchangeDone { peer, .. }
             | Event::SetPriority { peer, .. }
             | Event::ConnectNow { peer, .. }
+            | Event::GaveUp { peer }
             | Event::HangUp { peer }
             | Event::Protect { peer, .. }
             | Event::Unprotect { peer, .. }
@@ -340,6 +346,13 @@ impl Ledger {
             }
             Event::Protect { peer, .. } if !self.peers.contains_key(peer) => {
                 self.peers.entry(*peer).or_default().named = true;
+            }
+            // Somebody else may want it held.
+            Event::GaveUp { peer } => {
+                let held = subject.is_some_and(|view| view.pinned);
+                if let Some(record) = self.peers.get_mut(peer).filter(|_| !held) {
+                    record.requested = false;
+                }
             }
             Event::HangUp { peer } => {
                 if let Some(record) = self.peers.get_mut(peer).filter(|record| !record.gone) {

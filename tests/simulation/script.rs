@@ -41,6 +41,12 @@ pub(crate) enum Act {
     /// Somebody else in the page wants to dial it.
     Foreign(u16),
     Report(u16, u8, Outcome),
+    /// The same, of what the peer did not do, or had no time for.
+    Excused(u16, u8, Outcome),
+    /// A request to it takes long.
+    Doubt(u16),
+    /// The user's dial of it is given up.
+    GaveUp(u16),
     /// A tick that nobody asked for.
     Tick,
     /// An event about a connection and a dial that never were.

@@ -100,6 +100,10 @@ fn act() -> impl Strategy<Value = Act> {
         1 => place().prop_map(Act::Foreign),
         3 => (place(), 0..3_u8, prop::sample::select(Outcome::ALL.to_vec()))
             .prop_map(|(place, id, outcome)| Act::Report(place, id, outcome)),
+        2 => (place(), 0..3_u8, prop::sample::select(Outcome::ALL.to_vec()))
+            .prop_map(|(place, id, outcome)| Act::Excused(place, id, outcome)),
+        2 => place().prop_map(Act::Doubt),
+        1 => place().prop_map(Act::GaveUp),
         1 => (0..6_u8).prop_map(Act::Stray),
         1 => Just(Act::Tick),
         1 => prop::sample::select(vec![0, 1_000, 20_000])

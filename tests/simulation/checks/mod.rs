@@ -19,6 +19,7 @@ mod doctored;
 mod held;
 mod lapses;
 mod liars;
+mod life;
 mod lifetimes;
 mod liveness;
 mod locks;
@@ -166,5 +167,6 @@ pub(crate) fn all() -> Vec<Box<dyn Invariant>> {
         Box::new(bursts::Passing::default()),
         Box::new(answers::Plausible),
         Box::new(scorers::Bounded::default()),
+        Box::new(life::Asked::default()),
     ]
 }

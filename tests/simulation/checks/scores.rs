@@ -83,6 +83,13 @@ impl Fair {
                 matches!(source, Source::PeerExchange | Source::Foreign),
             ),
             Event::Hint { peer, .. } => (peer, false),
+            // What it did not do is told, and no more.
+            Event::Report {
+                peer,
+                charged: false,
+                outcome,
+                ..
+            } if *outcome != Outcome::Success => (peer, false),
             _ => return Ok(()),
         };
         let stranger = Self::stranger(peer, scene);

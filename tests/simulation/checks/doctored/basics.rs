@@ -225,6 +225,45 @@ fn giving_a_connection_less_than_its_time_to_answer_after_sleep_breaks_s19() {
 }
 
 #[test]
+fn a_missed_sign_of_life_that_changes_nothing_breaks_4_8() {
+    let missed = |serves: bool, again: bool| {
+        let mut trace = Trace::started();
+        let conn = trace.connects(1);
+        let ping = |ping| Command::Ping {
+            conn,
+            ping,
+            timeout_ms: 3_000,
+        };
+        trace.serves(FILTER, &[1]);
+        trace.well(found(1, Source::PeerExchange), &[ping(1)]);
+        trace.t += 3_000;
+        if !serves {
+            trace.serves(FILTER, &[]);
+        }
+        let orders = if again { vec![ping(2)] } else { Vec::new() };
+        trace.told(Event::PingFailed { conn, ping: 1 }, &orders)
+    };
+    assert_eq!(missed(true, true), Some("4.8"));
+    assert_eq!(missed(false, false), Some("4.8"));
+    assert_eq!(missed(false, true), None);
+}
+
+#[test]
+fn a_ping_with_another_time_to_be_answered_breaks_4_8() {
+    for timeout_ms in [999, 5_001] {
+        let mut trace = Trace::started();
+        let conn = trace.connects(1);
+        let ping = Command::Ping {
+            conn,
+            ping: 1,
+            timeout_ms,
+        };
+        let event = found(1, Source::PeerExchange);
+        assert_eq!(trace.told(event, &[ping]), Some("4.8"));
+    }
+}
+
+#[test]
 fn a_denial_for_a_reason_that_is_not_so_breaks_s19() {
     for reason in [
         Reason::Stopped,

@@ -57,6 +57,20 @@ fn a_score_out_of_bounds_breaks_s14() {
 }
 
 #[test]
+fn a_report_that_is_not_charged_and_judges_breaks_s14() {
+    let excused = || Event::Report {
+        peer: peer_id(1),
+        requirement: FILTER,
+        outcome: Outcome::Fault,
+        charged: false,
+    };
+    let mut after = standing();
+    after.parts.quality = vec![(FILTER, -1)];
+    assert_eq!(made(excused(), Some(standing()), after), Some("S14"));
+    assert_eq!(made(excused(), Some(standing()), standing()), None);
+}
+
+#[test]
 fn a_sighting_that_judges_breaks_s14() {
     let sighting = || found(1, Source::PeerExchange);
     assert_eq!(made(sighting(), Some(standing()), standing()), None);
