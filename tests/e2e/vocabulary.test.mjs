@@ -164,7 +164,7 @@ pageTest("errors() has a dial that failed, watchPeers() the peers as they are", 
 
 pageTest("that the machine slept is found out also when its clock slept with it", async ({ createLightNode }, { options, all: [peer] }) => {
   // Nothing else is due for a day.
-  const policy = { pingIdleMs: 86_400_000 };
+  const policy = { pingIdleMs: 86_400_000, pingUnusedMs: 86_400_000 };
   const node = await createLightNode({ ...options, bootstrap: [], policy, require: { lightPush: 0, filter: 0, store: 0 } });
   const events = listen(node);
   await node.dial(peer.address);
@@ -178,7 +178,7 @@ pageTest("that the machine slept is found out also when its clock slept with it"
   Date.now = now;
   await node.close();
   return { before, detail };
-}, (result) => assert.deepEqual(result, { before: 0, detail: { state: "resumed" } }));
+}, (result) => assert.deepEqual(result, { before: 0, detail: { state: "resumed", cause: "slept" } }));
 
 // --- connections ------------------------------------------------------------------------------------------------------
 
