@@ -5,7 +5,7 @@
 //!
 //! | port | what it does |
 //! |---|---|
-//! | +0 | sends every message back; at the path `/status` answers each message with the numbers of its own open connections and of those on port +1, two big-endian `u32` |
+//! | +0 | sends every message back; at the path `/status` answers each message with the numbers of its own open connections, of those on port +1, and of the answers at `/endless` that were taken whole and that were not, four big-endian `u32`; at `/mute` reads everything and never answers, a close neither; at `/goodbye` answers the first message with a message of yamux's, its goodbye and a close; a plain GET of `/endless` answers 64 MiB without saying so beforehand |
 //! | +1 | accepts connections and says nothing: no socket ever opens |
 //! | +2 | closes as soon as the socket is open, with the code that the path names (1000 if it names none) |
 //! | +3 | reads nothing; the next connection makes it drop both without a goodbye |
@@ -26,7 +26,7 @@ use std::{
 
 use futures::{SinkExt, StreamExt};
 use tokio::{
-    io::AsyncReadExt,
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::oneshot,
 };
@@ -65,6 +65,9 @@ enum Behaviour {
 struct State {
     echoing: AtomicU32,
     stalled: AtomicU32,
+    /// Answers at `/endless`, by how they ended.
+    whole: AtomicU32,
+    cut: AtomicU32,
     /// Ends the connection that the abrupt port holds.
     held: Mutex<Option<oneshot::Sender<()>>>,
 }
@@ -144,7 +147,18 @@ impl Drop for Counted<'_> {
 }
 
 async fn echo(stream: TcpStream, state: &State) -> Result<(), Failure> {
+    let mut begin = [0; 12];
+    if stream.peek(&mut begin).await? == begin.len() && begin == *b"GET /endless" {
+        let whole = endless(stream).await.is_ok();
+        let ended = if whole { &state.whole } else { &state.cut };
+        ended.fetch_add(1, Ordering::Relaxed);
+        return Ok(());
+    }
     let (mut socket, path) = open(stream).await?;
+    if path == "mute" {
+        let _counted = Counted::new(&state.echoing);
+        return mute(socket.into_inner()).await;
+    }
     let status = path == "status";
     let _counted = (!status).then(|| Counted::new(&state.echoing));
     while let Some(message) = socket.next().await {
@@ -153,7 +167,7 @@ async fn echo(stream: TcpStream, state: &State) -> Result<(), Failure> {
             continue;
         }
         let answer = if status {
-            let counts = [&state.echoing, &state.stalled];
+            let counts = [&state.echoing, &state.stalled, &state.whole, &state.cut];
             Message::binary(
                 counts
                     .map(|count| count.load(Ordering::Relaxed).to_be_bytes())
@@ -162,9 +176,34 @@ async fn echo(stream: TcpStream, state: &State) -> Result<(), Failure> {
         } else {
             message
         };
+        if path == "goodbye" {
+            // A stream that says "bye" and ends, then the end of the connection, all at once.
+            let stream = [0, 0, 0, 5, 0, 0, 0, 2, 0, 0, 0, 3, b'b', b'y', b'e'];
+            let goodbye = [0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+            let frames = [stream.as_slice(), goodbye.as_slice()].concat();
+            socket.feed(Message::binary(frames)).await?;
+            return Ok(socket.close(None).await?);
+        }
         socket.send(answer).await?;
     }
     Ok(())
+}
+
+async fn mute(mut stream: TcpStream) -> Result<(), Failure> {
+    let mut ignored = [0; 1024];
+    while stream.read(&mut ignored).await? > 0 {}
+    Ok(())
+}
+
+async fn endless(mut stream: TcpStream) -> io::Result<()> {
+    let head = "HTTP/1.1 200 OK\r\nAccess-Control-Allow-Origin: *\r\nContent-Type: application/dns-message\r\n\
+                Connection: close\r\n\r\n";
+    stream.write_all(head.as_bytes()).await?;
+    let block = vec![0; 64 * 1024];
+    for _ in 0..1_024 {
+        stream.write_all(&block).await?;
+    }
+    stream.shutdown().await
 }
 
 async fn stall(mut stream: TcpStream, state: &State) -> Result<(), Failure> {

@@ -4,6 +4,7 @@
 use std::future::Future;
 
 use futures::future::{Either, select};
+use futures::{AsyncReadExt as _, AsyncWriteExt as _};
 use gloo_timers::future::TimeoutFuture;
 use libp2p::core::{
     Endpoint, Transport as _,
@@ -20,13 +21,18 @@ pub(crate) const FLOOD: u16 = 4;
 pub(crate) const SLOW: u16 = 5;
 pub(crate) const DEAD: u16 = 6;
 
-/// The address of a server, as text.
-pub(crate) fn address(offset: u16) -> String {
+/// The port of a server.
+pub(crate) fn port(offset: u16) -> u16 {
     let base: u16 = option_env!("LIGHTKEEPER_ECHO_PORT")
         .unwrap_or("8790")
         .parse()
         .expect("a port");
-    format!("/ip4/127.0.0.1/tcp/{}/ws", base + offset)
+    base + offset
+}
+
+/// The address of a server, as text.
+pub(crate) fn address(offset: u16) -> String {
+    format!("/ip4/127.0.0.1/tcp/{}/ws", port(offset))
 }
 
 /// For tests that count sockets: closes those that a failed test has left open.
@@ -73,6 +79,31 @@ pub(crate) async fn eventually(mut holds: impl AsyncFnMut() -> bool) {
         }
     })
     .await;
+}
+
+/// Asks the echo server what it counts.
+pub(crate) struct Status(Connection);
+
+impl Status {
+    pub(crate) async fn open() -> Self {
+        Self(
+            dial(&format!("{}/http-path/status", address(ECHO)))
+                .await
+                .unwrap(),
+        )
+    }
+
+    /// Its own open connections, those that stall, and the endless answers that were taken whole and that were not.
+    pub(crate) async fn ask(&mut self) -> [u32; 4] {
+        self.0.write_all(b"?").await.unwrap();
+        let mut answer = [0; 16];
+        self.0.read_exact(&mut answer).await.unwrap();
+        let mut counts = answer.chunks_exact(4);
+        [(); 4].map(|()| {
+            let count = counts.next().expect("four of them");
+            u32::from_be_bytes(count.try_into().expect("four bytes"))
+        })
+    }
 }
 
 /// Lets some time pass.

@@ -16,7 +16,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use wasm_bindgen_test::wasm_bindgen_test;
 
-use crate::support::{clean_slate, pause, within};
+use crate::support::{ECHO, Status, clean_slate, eventually, pause, port, within};
 
 const TOPIC: &str = "/lightkeeper/1/web/proto";
 
@@ -519,4 +519,18 @@ async fn a_hundred_nodes_made_and_freed_leave_no_socket() {
         Client::new().await.start().await;
     }
     no_sockets().await;
+}
+
+#[wasm_bindgen_test]
+async fn a_resolver_that_answers_without_end_is_cut_off() {
+    let mut status = Status::open().await;
+    let [_, _, whole, cut] = status.ask().await;
+    let options = options().await;
+    let endless = format!("http://127.0.0.1:{}/endless", port(ECHO));
+    set(&options, "resolvers", js_sys::Array::of1(&endless.into()));
+    let mut client = Client::with(options);
+    client.call("start", JsValue::UNDEFINED).await.unwrap();
+    eventually(async || status.ask().await[3] > cut).await;
+    assert_eq!(status.ask().await[2], whole);
+    destroy(client.handle);
 }

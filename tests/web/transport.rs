@@ -4,12 +4,15 @@ use std::{cell::Cell, io, pin::Pin, rc::Rc, task::Poll};
 
 use futures::{
     AsyncRead as _, AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _,
-    future::{join, poll_fn},
+    future::{Either, join, poll_fn, select},
 };
 use libp2p::core::{
     Endpoint, Transport as _,
+    muxing::StreamMuxerExt as _,
     transport::{DialOpts, ListenerId, PortUse, TransportError},
+    upgrade::OutboundConnectionUpgrade as _,
 };
+use lightkeeper::node::muxer::{self, Muxer};
 use lightkeeper::transport::{
     Closed, Connection, Error, Fault, HIGH_WATER, MAX_MESSAGE, READ_LIMIT, Transport, abandon_all,
     open_sockets,
@@ -19,36 +22,12 @@ use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::heap::{live_bytes, live_objects};
 use crate::support::{
-    ABRUPT, CLOSE, DEAD, ECHO, FLOOD, SLOW, STALL, address, begin, clean_slate, dial, eventually,
-    within,
+    ABRUPT, CLOSE, DEAD, ECHO, FLOOD, SLOW, STALL, Status, address, begin, clean_slate, dial,
+    eventually, within,
 };
 
 /// What a write past the high-water mark may leave in hand.
 const MOST_IN_HAND: u32 = HIGH_WATER + MAX_MESSAGE as u32;
-
-/// Asks the echo server how many connections it has open, and how many the stalling one has.
-struct Status(Connection);
-
-impl Status {
-    async fn open() -> Self {
-        Self(
-            dial(&format!("{}/http-path/status", address(ECHO)))
-                .await
-                .unwrap(),
-        )
-    }
-
-    async fn ask(&mut self) -> (u32, u32) {
-        self.0.write_all(b"?").await.unwrap();
-        let mut answer = [0; 8];
-        self.0.read_exact(&mut answer).await.unwrap();
-        let [a, b, c, d, e, f, g, h] = answer;
-        (
-            u32::from_be_bytes([a, b, c, d]),
-            u32::from_be_bytes([e, f, g, h]),
-        )
-    }
-}
 
 /// The inner error of an end.
 fn closed(error: &io::Error) -> Closed {
@@ -191,7 +170,7 @@ async fn a_thousand_cycles_leave_nothing_behind() {
         "{objects} objects became {}",
         live_objects()
     );
-    eventually(async || status.ask().await.0 == 0).await;
+    eventually(async || status.ask().await[0] == 0).await;
     drop(status);
     assert_eq!(open_sockets(), 0);
 }
@@ -295,12 +274,12 @@ async fn dropping_a_dial_closes_its_socket() {
     );
     assert!(futures::poll!(&mut dial).is_pending());
     assert_eq!(open_sockets(), 2);
-    eventually(async || status.ask().await.1 == 1).await;
+    eventually(async || status.ask().await[1] == 1).await;
     assert!(futures::poll!(&mut dial).is_pending());
 
     drop(dial);
     assert_eq!(open_sockets(), 1);
-    eventually(async || status.ask().await.1 == 0).await;
+    eventually(async || status.ask().await[1] == 0).await;
 }
 
 #[wasm_bindgen_test]
@@ -400,12 +379,12 @@ async fn dropping_a_connection_while_a_reader_waits_closes_it() {
     clean_slate();
     let mut status = Status::open().await;
     let mut connection = dial(&address(ECHO)).await.unwrap();
-    eventually(async || status.ask().await.0 == 1).await;
+    eventually(async || status.ask().await[0] == 1).await;
     assert!(read_is_pending(&mut connection).await);
 
     drop(connection);
     assert_eq!(open_sockets(), 1);
-    eventually(async || status.ask().await.0 == 0).await;
+    eventually(async || status.ask().await[0] == 0).await;
 }
 
 #[wasm_bindgen_test]
@@ -427,14 +406,101 @@ async fn closing_wakes_a_waiting_reader() {
 #[wasm_bindgen_test]
 async fn nothing_can_be_written_after_a_close() {
     let mut connection = dial(&address(ECHO)).await.unwrap();
-    assert!(
-        poll_fn(|cx| Poll::Ready(Pin::new(&mut connection).poll_close(cx)))
-            .await
-            .is_pending()
-    );
+    connection.close().await.unwrap();
     let error = connection.write(b"late").await.unwrap_err();
-    assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
-    within(connection.close()).await.unwrap();
+    assert_eq!(closed(&error).code, 1000);
+    connection.close().await.unwrap();
+}
+
+/// Whether a close is over in the turn in which it is ordered.
+async fn closes_at_once(connection: &mut Connection) -> bool {
+    poll_fn(|cx| Poll::Ready(Pin::new(&mut *connection).poll_close(cx).is_ready())).await
+}
+
+#[wasm_bindgen_test]
+async fn a_close_does_not_wait_for_a_server_that_never_answers_it() {
+    clean_slate();
+    let mut connection = dial(&format!("{}/http-path/mute", address(ECHO)))
+        .await
+        .unwrap();
+    connection.write_all(b"last words").await.unwrap();
+    assert!(closes_at_once(&mut connection).await);
+    assert_eq!(open_sockets(), 0);
+}
+
+#[wasm_bindgen_test]
+async fn a_close_does_not_wait_for_a_server_that_reads_nothing() {
+    clean_slate();
+    let mut connection = dial(&address(ABRUPT)).await.unwrap();
+    fill(&mut connection).await;
+    assert!(closes_at_once(&mut connection).await);
+    assert_eq!(open_sockets(), 0);
+    // The server holds one connection, and gives it up with the next.
+    drop(dial(&address(ABRUPT)).await);
+}
+
+/// Yamux over a connection.
+async fn muxed(connection: Connection) -> Muxer<Connection> {
+    muxer::Config
+        .upgrade_outbound(connection, "/yamux/1.0.0")
+        .await
+        .unwrap()
+}
+
+#[wasm_bindgen_test]
+async fn the_multiplexer_too_closes_though_its_goodbye_cannot_be_written() {
+    clean_slate();
+    let mut muxer = muxed(dial(&address(ABRUPT)).await.unwrap()).await;
+    let mut streams = Vec::new();
+    // Until the network's own buffers are full, and what yamux itself holds.
+    loop {
+        let mut stream = poll_fn(|cx| muxer.poll_outbound_unpin(cx)).await.unwrap();
+        // More than waits in a stream, so that the connection must take some.
+        let write = stream.write_all(&[7; 250 * 1024]);
+        let work = poll_fn(|cx| muxer.poll_unpin(cx));
+        let full = matches!(
+            select(
+                std::pin::pin!(write),
+                select(work, gloo_timers::future::TimeoutFuture::new(500)),
+            )
+            .await,
+            Either::Right(_)
+        );
+        streams.push(stream);
+        if full {
+            break;
+        }
+    }
+    within(poll_fn(|cx| muxer.poll_close_unpin(cx)))
+        .await
+        .unwrap();
+    drop(muxer);
+    assert_eq!(open_sockets(), 0);
+    drop(dial(&address(ABRUPT)).await);
+}
+
+#[wasm_bindgen_test]
+async fn a_goodbye_and_what_came_with_it_are_heard_though_the_socket_has_closed() {
+    let mut connection = dial(&format!("{}/http-path/goodbye", address(ECHO)))
+        .await
+        .unwrap();
+    connection.write_all(b"?").await.unwrap();
+    // Long enough for all of it, the close included, to come before we look.
+    gloo_timers::future::TimeoutFuture::new(300).await;
+    let mut muxer = muxed(connection).await;
+    let mut streams = Vec::new();
+    let end = within(poll_fn(|cx| {
+        let polled = muxer.poll_unpin(cx);
+        while let Poll::Ready(Ok(stream)) = muxer.poll_inbound_unpin(cx) {
+            streams.push(stream);
+        }
+        polled
+    }))
+    .await;
+    assert!(matches!(end, Err(muxer::Error::Goodbye(_))), "{end:?}");
+    let mut words = String::new();
+    streams[0].read_to_string(&mut words).await.unwrap();
+    assert_eq!(words, "bye");
 }
 
 #[wasm_bindgen_test]
@@ -442,7 +508,7 @@ async fn abandoning_closes_every_socket_also_while_someone_waits() {
     clean_slate();
     let mut status = Status::open().await;
     let mut connection = dial(&address(ECHO)).await.unwrap();
-    eventually(async || status.ask().await.0 == 1).await;
+    eventually(async || status.ask().await[0] == 1).await;
     spawn_local(async move {
         // Never woken again.
         let _ = connection.read(&mut [0; 16]).await;
@@ -457,7 +523,7 @@ async fn abandoning_closes_every_socket_also_while_someone_waits() {
     drop(stalled);
     drop(status);
     let mut status = Status::open().await;
-    eventually(async || status.ask().await == (0, 0)).await;
+    eventually(async || status.ask().await[..2] == [0, 0]).await;
 }
 
 #[wasm_bindgen_test]

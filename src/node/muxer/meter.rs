@@ -61,7 +61,7 @@ impl Meter {
     }
 
     /// Bytes that were received and that nobody has read.
-    #[cfg(test)]
+    #[cfg(all(test, not(target_arch = "wasm32")))]
     pub(super) fn unread(&self) -> usize {
         self.lock().unread
     }
