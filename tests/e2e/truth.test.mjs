@@ -203,7 +203,7 @@ describe("the truth of what is reported", { concurrency: 3 }, () => {
     const from = await page.mark();
     for (const text of ["one", "two"]) {
       const { error } = await send(page, { text, options: { timeoutMs: 1 } });
-      if (error) assert.equal(error.code, "timeout");
+      if (error) assert.ok(["timeout", "no-peer"].includes(error.code), JSON.stringify(error));
     }
     await sleep(1_000);
     const { report, error } = await send(page, { text: "three" });

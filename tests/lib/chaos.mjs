@@ -40,7 +40,7 @@ const KINDS = /** @type {const} */ (["stop", "stall", "slow", "busy", "refuse", 
 export class Chaos {
   /** @type {Disturbance[]} */
   done = [];
-  #random;
+  #seed;
   #fleet;
   /** @type {import("./fleet.mjs").FleetNode[]} */
   #honest = [];
@@ -53,7 +53,7 @@ export class Chaos {
    */
   constructor(fleet, seed) {
     this.#fleet = fleet;
-    this.#random = seeded(seed);
+    this.#seed = seed;
   }
 
   /** Before anybody connects. */
@@ -64,42 +64,36 @@ export class Chaos {
 
   /** Disturbs until a time, and leaves every node well. */
   async run(/** @type {number} */ until) {
-    await Promise.all(Array.from({ length: AT_ONCE }, () => this.#disturbInTurn(until)));
+    // Numbers of its own for each, so that neither depends on when the other took one.
+    await Promise.all(Array.from({ length: AT_ONCE }, (_, index) => this.#disturbInTurn(until, seeded(this.#seed * AT_ONCE + index))));
   }
 
-  async #disturbInTurn(/** @type {number} */ until) {
+  async #disturbInTurn(/** @type {number} */ until, /** @type {() => number} */ random) {
+    const between = (/** @type {{ least: number, most: number }} */ { least, most }) => least + random() * (most - least);
+    const pick = (/** @type {readonly any[]} */ from) => from[Math.floor(random() * from.length)];
     while (Date.now() < until) {
-      await sleep(this.#between(PAUSE_MS));
-      const disturbed = this.done.filter(({ to }) => to === Infinity).map(({ name }) => name);
-      const choices = [...KINDS, ...(this.#liars.length > 0 ? ["lie"] : [])];
-      const kind = choices[Math.floor(this.#random() * choices.length)];
-      const candidates = (kind === "lie" ? this.#liars : this.#honest).filter(({ name }) => !disturbed.includes(name));
-      const lastsMs = this.#between(DISTURBED_MS);
-      const chosen = this.#random();
-      if (candidates.length === 0) continue;
-      const { name, peerId } = candidates[Math.floor(chosen * candidates.length)];
-      const disturbance = { name, peerId, kind, from: Date.now(), to: Infinity };
-      this.done.push(disturbance);
-      const act = (/** @type {Parameters<import("./fleet.mjs").Fleet["act"]>[1]} */ action) => this.#fleet.act(name, action);
-      if (kind === "lie") {
-        await act("start");
-        await sleep(lastsMs);
-        await act("stop");
-      } else if (kind === "stop" || kind === "restart") {
-        await act("stop");
-        await sleep(kind === "stop" ? lastsMs : RESTART_MS);
-        await act("start");
-      } else {
-        await act(/** @type {"stall" | "slow" | "busy" | "refuse"} */ (kind));
-        await sleep(lastsMs);
-        await act("heal");
-      }
-      disturbance.to = Date.now();
+      const [pauseMs, kind, lastsMs] = [between(PAUSE_MS), pick([...KINDS, ...(this.#liars.length > 0 ? ["lie"] : [])]), between(DISTURBED_MS)];
+      const nodes = kind === "lie" ? this.#liars : this.#honest;
+      let node = pick(nodes);
+      await sleep(pauseMs);
+      // Who is disturbed already: the next one.
+      while (this.done.some(({ name, to }) => name === node.name && to === Infinity)) node = nodes[(nodes.indexOf(node) + 1) % nodes.length];
+      await this.#disturb(node, kind, lastsMs);
     }
   }
 
-  #between(/** @type {{ least: number, most: number }} */ { least, most }) {
-    return least + this.#random() * (most - least);
+  async #disturb(/** @type {import("./fleet.mjs").FleetNode} */ { name, peerId }, /** @type {string} */ kind, /** @type {number} */ lastsMs) {
+    const disturbance = { name, peerId, kind, from: Date.now(), to: Infinity };
+    this.done.push(disturbance);
+    const [first, ms, last] = {
+      lie: /** @type {const} */ (["start", lastsMs, "stop"]),
+      stop: /** @type {const} */ (["stop", lastsMs, "start"]),
+      restart: /** @type {const} */ (["stop", RESTART_MS, "start"]),
+    }[kind] ?? [/** @type {"stall" | "slow" | "busy" | "refuse"} */ (kind), lastsMs, /** @type {const} */ ("heal")];
+    await this.#fleet.act(name, first);
+    await sleep(ms);
+    await this.#fleet.act(name, last);
+    disturbance.to = Date.now();
   }
 
   /** Whether somebody may be blamed at a time: he lies, or was disturbed not long ago. */
@@ -113,35 +107,4 @@ export class Chaos {
   nameOf(/** @type {string} */ peerId) {
     return [...this.#honest, ...this.#liars].find((node) => node.peerId === peerId)?.name ?? peerId;
   }
-}
-
-/**
- * @typedef {{ text: string, at: number }} Sent `at`: when it was accepted, epoch milliseconds
- * @typedef {{ text: string, at: number, via?: string }} Received in order of arrival
- *
- * @param {Sent[]} sent
- * @param {Received[]} received
- * @returns {{ lost: string[], duplicates: string[], fromStore: number, disorderMs: number, longestGapMs: number }}
- *   `disorderMs`: the longest time by which a message was published before another that had arrived before it;
- *   `longestGapMs`: between two arrivals
- */
-export function tally(sent, received) {
-  const times = new Map(sent.map(({ text, at }) => [text, at]));
-  const seen = new Set();
-  const duplicates = [];
-  let fromStore = 0;
-  let disorderMs = 0;
-  let longestGapMs = 0;
-  let newest = 0;
-  for (const [index, { text, at, via }] of received.entries()) {
-    if (seen.has(text)) duplicates.push(text);
-    seen.add(text);
-    if (via === "store") fromStore++;
-    if (index > 0) longestGapMs = Math.max(longestGapMs, at - received[index - 1].at);
-    const published = times.get(text);
-    if (published === undefined) continue;
-    disorderMs = Math.max(disorderMs, newest - published);
-    newest = Math.max(newest, published);
-  }
-  return { lost: sent.map(({ text }) => text).filter((text) => !seen.has(text)), duplicates, fromStore, disorderMs, longestGapMs };
 }

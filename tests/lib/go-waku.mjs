@@ -134,6 +134,16 @@ export class GoWaku {
     }
   }
 
+  /** Silent from now on, with its connections open, as a machine that hangs. */
+  freeze() {
+    process.kill(/** @type {import("./process.mjs").Running} */ (this.#process).pid, "SIGSTOP");
+  }
+
+  /** Goes on after `freeze`. */
+  thaw() {
+    process.kill(/** @type {import("./process.mjs").Running} */ (this.#process).pid, "SIGCONT");
+  }
+
   /** At once, as a machine that loses its power: no goodbye. */
   async kill() {
     await this.#process?.stop("SIGKILL");
