@@ -50,7 +50,7 @@ test(`${MINUTES} minutes of chaos cost no message and blame nobody who was well`
     const traffic = new Traffic(page, TOPIC, (text) => fleet.publish(TOPIC, text));
     await traffic.start({ othersEveryMs: OTHERS_EVERY_MS, ownEveryMs: OWN_EVERY_MS });
     await chaos.run(Date.now() + MINUTES * 60_000);
-    const { sent, sends, failed, slowestMs, lost, duplicates, fromStore, disorderMs, longestGapMs, stalledMs } = await traffic.end(SETTLE_MS);
+    const { sent, refused, sends, failed, slowestMs, lost, duplicates, fromStore, disorderMs, longestGapMs, stalledMs } = await traffic.end(SETTLE_MS);
     const events = await page.events();
     const losses = /** @type {{ peerId: string, deliberate: boolean, index: number, needed: string[] }[]} */ (await page.page.evaluate(() => globalThis.losses));
     const unmended = losses.filter(({ deliberate, needed }) => !deliberate && needed.length > 0).filter(
@@ -81,6 +81,7 @@ test(`${MINUTES} minutes of chaos cost no message and blame nobody who was well`
     }));
 
     assert.ok(chaos.done.length >= MINUTES * 4, "hardly anything was disturbed");
+    assert.deepEqual(refused, []);
     assert.ok(sent.length >= MINUTES * 60 * 15, "fewer messages than were wanted");
     assert.deepEqual({ lost, duplicates }, { lost: [], duplicates: [] });
     assert.ok(disorderMs <= DISORDER_MS, `out of order by ${disorderMs} ms`);

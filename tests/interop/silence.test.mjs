@@ -64,8 +64,9 @@ function silenceTest(name, happening, check) {
       await happening({ browser, page, victim });
       await sleep(3_000);
       const result = await traffic.end(SETTLE_MS);
-      const { sent, sends, failed, slowestMs, lost, duplicates, longestGapMs } = result;
-      console.log(`${name}\n${table({ published: sent.length, lost: lost.length, duplicates: duplicates.length, "longest gap, ms": longestGapMs, sends: sends.length, failed: failed.length, "slowest, ms": slowestMs })}`);
+      const { sent, refused, sends, failed, slowestMs, lost, duplicates, longestGapMs } = result;
+      console.log(`${name}\n${table({ published: sent.length, refused: refused.length, lost: lost.length, duplicates: duplicates.length, "longest gap, ms": longestGapMs, sends: sends.length, failed: failed.length, "slowest, ms": slowestMs })}`);
+      assert.ok(refused.length < sent.length / 10, refused.join("\n"));
       assert.deepEqual({ lost, duplicates }, { lost: [], duplicates: [] });
       await check(result, page, from);
       page.assertConsole();

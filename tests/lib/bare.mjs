@@ -68,21 +68,22 @@ export class Bare extends Demo {
  * @param {import("playwright-core").Browser} browser
  * @param {string} url of a blank page
  * @param {object} options of the node
- * @param {{ expect?: RegExp[], start?: boolean }} [more] what the browser will print; `start: false` leaves the node off
+ * @param {{ expect?: RegExp[], script?: () => void }} [more] what the browser will print; what runs before any script of the page
  * @returns {Promise<Bare>}
  */
-export async function openBare(browser, url, options, { expect = [], start = true } = {}) {
+export async function openBare(browser, url, options, { expect = [], script } = {}) {
   const watched = await newPage(browser);
   watched.expectOnConsole(...expect);
+  if (script) await watched.page.addInitScript(script);
   await watched.page.goto(url);
-  await watched.page.evaluate(async ({ options, types, start }) => {
+  await watched.page.evaluate(async ({ options, types }) => {
     const { createPeerManager } = await import("/pkg/index.js");
     const node = await createPeerManager(options);
     const events = /** @type {any[]} */ ([]);
     globalThis.demo = { node, events };
     for (const type of types) node.addEventListener(type, ({ detail }) => events.push({ type, detail, at: Date.now(), seq: events.length }));
-    if (start) await node.start();
-  }, { options, types: EVENTS, start });
+    await node.start();
+  }, { options, types: EVENTS });
   return new Bare(watched);
 }
 

@@ -11,6 +11,7 @@ import { setTimeout as sleep } from "node:timers/promises";
  *
  * @typedef {object} Tally
  * @property {Sent[]} sent that had to arrive, in order of time
+ * @property {string[]} refused why others could not publish some
  * @property {Send[]} sends of the page
  * @property {string[]} failed why some of them did not end well
  * @property {number} slowestMs of them
@@ -32,6 +33,8 @@ export class Traffic {
   #isOver = false;
   /** @type {Sent[]} */
   #others = [];
+  /** @type {string[]} */
+  #refused = [];
   /** @type {Promise<void>} */
   #publishing = Promise.resolve();
 
@@ -74,8 +77,6 @@ export class Traffic {
       }, probeMs);
     }, { topic: this.#topic, everyMs: ownEveryMs, probeMs: PROBE_MS });
     this.#publishing = this.#publishOn(othersEveryMs);
-    // A failure is told when the traffic ends.
-    this.#publishing.catch(() => {});
   }
 
   /** At the pace that was asked for, however long each takes. */
@@ -83,8 +84,11 @@ export class Traffic {
     const began = Date.now();
     for (let number = 0; !this.#isOver; number++) {
       const text = `other ${number}`;
-      await this.#publish(text);
-      this.#others.push({ text, at: Date.now() });
+      // What a node would not take is not under way.
+      await this.#publish(text).then(
+        () => this.#others.push({ text, at: Date.now() }),
+        (error) => this.#refused.push(String(error)),
+      );
       await sleep(Math.max(0, began + (number + 1) * everyMs - Date.now()));
     }
   }
@@ -111,6 +115,7 @@ export class Traffic {
     const stalledMs = await page.evaluate(() => (clearInterval(globalThis.probe), globalThis.stalledMs));
     return {
       sent,
+      refused: this.#refused,
       sends,
       failed: sends.filter(({ error }) => error !== "").map(({ text, error }) => `${text}: ${error}`),
       slowestMs: Math.max(0, ...sends.map(({ ms }) => ms)),
