@@ -167,7 +167,9 @@ export async function measureMessages(browser, measure, record) {
       await sleep(MINUTES * 60_000);
       const { filter } = await page.serving();
       if (filter.length === 0) throw new Error("nobody serves filter any more");
-      return mostInAMinute(fleet.seen);
+      const most = fleet.mostInAMinute(/filter-subscribe/);
+      if (most === 0) throw new Error("no filter request was seen");
+      return most;
     });
     record("filter_requests_a_minute", [most], "requests");
   });
@@ -235,11 +237,4 @@ export async function measureMessages(browser, measure, record) {
       record(`${name}_stall_ms`, runs.map(({ stalled }) => stalled), "ms");
     });
   }
-}
-
-/** The most filter requests that one node was asked within any minute. */
-function mostInAMinute(/** @type {import("../lib/fleet.mjs").FleetEvent[]} */ seen) {
-  const requests = seen.filter(({ kind, protocol }) => kind === "request" && /filter-subscribe/.test(protocol ?? ""));
-  if (requests.length === 0) throw new Error("no filter request was seen");
-  return Math.max(...requests.map((first) => requests.filter(({ node, at }) => node === first.node && at >= first.at && at < first.at + 60_000).length));
 }

@@ -9,7 +9,7 @@ import { BLANK, openBare, optionsOf } from "../lib/bare.mjs";
 import { REFUSED_SOCKET } from "../lib/browser.mjs";
 import { Chaos } from "../lib/chaos.mjs";
 import { startFleet } from "../lib/fleet.mjs";
-import { useBrowser } from "../lib/suite.mjs";
+import { tellMore, useBrowser } from "../lib/suite.mjs";
 import { table, Traffic } from "../lib/traffic.mjs";
 
 const browser = useBrowser();
@@ -40,8 +40,9 @@ const watchLosses = (/** @type {import("../lib/bare.mjs").Bare} */ page) =>
 
 test(`${MINUTES} minutes of chaos cost no message and blame nobody who was well`, { timeout: (MINUTES + 3) * 60_000 }, async () => {
   const fleet = await startFleet({ nodes: 16, www: BLANK, args: ["--hostile", LIARS.join()] });
-  const chaos = new Chaos(fleet, SEED);
+  /** @type {import("../lib/bare.mjs").Bare | undefined} */
   let page;
+  const chaos = new Chaos(fleet, SEED, async () => Object.values((await page?.serving()) ?? {}).flat());
   try {
     await chaos.prepare();
     page = await openBare(browser(), fleet.url, await optionsOf(fleet), { expect: [REFUSED_SOCKET] });
@@ -92,7 +93,7 @@ test(`${MINUTES} minutes of chaos cost no message and blame nobody who was well`
     assert.deepEqual(framed.map(({ at, detail }) => `${at} ${chaos.nameOf(detail.peerId)} ${JSON.stringify(detail)}`), []);
     page.assertConsole();
   } catch (error) {
-    /** @type {any} */ (error).message += `\n\n${await story(page, chaos)}`;
+    tellMore(error, await story(page, chaos));
     throw error;
   } finally {
     await page?.close();

@@ -79,8 +79,10 @@ describe("the truth of what is reported", { concurrency: 3 }, () => {
       await fleet.publish(`/lightkeeper/1/row-${number}/proto`, `for ${number}`);
       await page.arrives(`for ${number}`);
     }
-    const busy = fleet.seen.filter(({ kind, protocol, detail }) => kind === "answer" && /filter-subscribe/.test(protocol ?? "") && /^429/.test(detail ?? ""));
-    assert.deepEqual(busy.map(({ node, at }) => `${node} at ${at}`), [], "more was asked than the servers take");
+    const most = fleet.mostInAMinute(/filter-subscribe/);
+    assert.ok(most > 0 && most <= 30, `${most} requests in a minute`);
+    const refused = fleet.seen.filter(({ kind, protocol, detail }) => kind === "answer" && /filter-subscribe/.test(protocol ?? "") && /429/.test(detail ?? ""));
+    assert.deepEqual(refused.map(({ node, at }) => `${node} at ${at}`), [], "more was asked than the servers take");
   });
 
   bareTest(browser, "six empty messages of anybody cost nobody anything, and the good one after them arrives", {}, async ({ fleet, page }) => {

@@ -9,7 +9,7 @@ import { CLUSTER, meshed, SHARD, startGoWaku } from "../lib/go-waku.mjs";
 import { PKG_DIR, WWW_DIR, ZONE_BIN } from "../lib/paths.mjs";
 import { start } from "../lib/process.mjs";
 import { serveStatic } from "../lib/static.mjs";
-import { useBrowser } from "../lib/suite.mjs";
+import { tellMore, useBrowser } from "../lib/suite.mjs";
 
 const browser = useBrowser();
 const TOPIC = "/lightkeeper/1/interop/proto";
@@ -63,7 +63,7 @@ function pageTest(name, findable, more) {
       await replaces(demo, name);
       demo.assertConsole();
     } catch (error) {
-      /** @type {any} */ (error).message += `\n\nwhat happened in the page:\n${await demo.story()}`;
+      tellMore(error, `what happened in the page:\n${await demo.story()}`);
       throw error;
     } finally {
       await demo.close();

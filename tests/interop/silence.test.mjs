@@ -10,6 +10,7 @@ import { freeze } from "../lib/freeze.mjs";
 import { CLUSTER, SHARD, startGoWaku } from "../lib/go-waku.mjs";
 import { PKG_DIR } from "../lib/paths.mjs";
 import { serveStatic } from "../lib/static.mjs";
+import { tellMore } from "../lib/suite.mjs";
 import { table, Traffic } from "../lib/traffic.mjs";
 
 const TOPIC = "/lightkeeper/1/silence/proto";
@@ -71,7 +72,7 @@ function silenceTest(name, happening, check) {
       await check(result, page, from);
       page.assertConsole();
     } catch (error) {
-      if (page) /** @type {any} */ (error).message += `\n\nwhat happened in the page:\n${await page.story()}`;
+      if (page) tellMore(error, `what happened in the page:\n${await page.story()}`);
       throw error;
     } finally {
       await browser.close();

@@ -18,6 +18,8 @@ export function seeded(/** @type {number} */ seed) {
 
 /** How many nodes are disturbed at once at most. */
 const AT_ONCE = 2;
+/** The share of disturbances that hit somebody whom the page needs just then. */
+const FELT = 0.75;
 /** How long a disturbance and the pause before the next one last. */
 const DISTURBED_MS = { least: 4_000, most: 15_000 };
 const PAUSE_MS = { least: 500, most: 5_000 };
@@ -42,6 +44,7 @@ export class Chaos {
   done = [];
   #seed;
   #fleet;
+  #inUse;
   /** @type {import("./fleet.mjs").FleetNode[]} */
   #honest = [];
   /** Nodes that lie whenever they run. They are away but for their turns. @type {import("./fleet.mjs").FleetNode[]} */
@@ -50,9 +53,11 @@ export class Chaos {
   /**
    * @param {import("./fleet.mjs").Fleet} fleet
    * @param {number} seed
+   * @param {() => Promise<string[]>} inUse the peer ids of whom the page needs at a time
    */
-  constructor(fleet, seed) {
+  constructor(fleet, seed, inUse) {
     this.#fleet = fleet;
+    this.#inUse = inUse;
     this.#seed = seed;
   }
 
@@ -73,11 +78,14 @@ export class Chaos {
     const pick = (/** @type {readonly any[]} */ from) => from[Math.floor(random() * from.length)];
     while (Date.now() < until) {
       const [pauseMs, kind, lastsMs] = [between(PAUSE_MS), pick([...KINDS, ...(this.#liars.length > 0 ? ["lie"] : [])]), between(DISTURBED_MS)];
-      const nodes = kind === "lie" ? this.#liars : this.#honest;
-      let node = pick(nodes);
+      const [isFelt, drawn] = [random() < FELT, random()];
       await sleep(pauseMs);
-      // Who is disturbed already: the next one.
-      while (this.done.some(({ name, to }) => name === node.name && to === Infinity)) node = nodes[(nodes.indexOf(node) + 1) % nodes.length];
+      const inUse = kind !== "lie" && isFelt ? await this.#inUse() : [];
+      const disturbed = this.done.filter(({ to }) => to === Infinity).map(({ name }) => name);
+      const idle = (kind === "lie" ? this.#liars : this.#honest).filter(({ name }) => !disturbed.includes(name));
+      const needed = idle.filter(({ peerId }) => inUse.includes(peerId));
+      const nodes = needed.length > 0 ? needed : idle;
+      const node = nodes[Math.floor(drawn * nodes.length)];
       await this.#disturb(node, kind, lastsMs);
     }
   }

@@ -12,7 +12,7 @@ const LIMIT_MS = 60_000;
  *
  * @typedef {object} FleetNode
  * @property {string} name
- * @property {"bootstrap" | "all" | "lightpush" | "filter" | "store"} role
+ * @property {"bootstrap" | "all" | "lightpush" | "filter" | "store" | `hostile:${string}`} role
  * @property {boolean} bootstrap
  * @property {string} peerId
  * @property {string} address
@@ -78,11 +78,23 @@ export class Fleet {
 
   /**
    * @param {string} name
-   * @param {"stop" | "start" | "stall" | "refuse" | "busy" | "slow" | "wrong-id" | "heal"} action
+   * @param {"stop" | "start" | "stall" | "refuse" | "busy" | "limited" | "slow" | "wrong-id" | "heal"} action
    * @returns {Promise<FleetNode>}
    */
   act(name, action) {
     return this.#request(`api/nodes/${encodeURIComponent(name)}/${action}`, { method: "POST" });
+  }
+
+  /**
+   * The most requests of a protocol that one node was asked by one peer within any minute.
+   *
+   * @param {RegExp} protocol
+   */
+  mostInAMinute(protocol) {
+    const requests = this.seen.filter((event) => event.kind === "request" && protocol.test(event.protocol ?? ""));
+    const within = (/** @type {FleetEvent} */ first) =>
+      requests.filter(({ node, peer, at }) => node === first.node && peer === first.peer && at >= first.at && at < first.at + 60_000).length;
+    return Math.max(0, ...requests.map(within));
   }
 
   /** @param {"ok" | "down" | "slow" | "lie"} mode */

@@ -19,6 +19,17 @@ export function useBrowser() {
 }
 
 /**
+ * Adds to what a failure says. Reporters print the stack, which has the message of when the error was made.
+ *
+ * @param {any} error
+ * @param {string} story
+ */
+export function tellMore(error, story) {
+  error.message += `\n\n${story}`;
+  error.stack += `\n\n${story}`;
+}
+
+/**
  * A test with a fleet and the demo page on it. The page's console must hold nothing but what `expect` names.
  *
  * @param {string} name
@@ -37,7 +48,7 @@ export function demoTest(name, options, work) {
       await work({ fleet, demo });
       demo.assertConsole();
     } catch (error) {
-      if (demo) /** @type {any} */ (error).message += `\n\nwhat happened in the page:\n${await demo.story()}`;
+      if (demo) tellMore(error, `what happened in the page:\n${await demo.story()}`);
       throw error;
     } finally {
       await demo?.close();
