@@ -34,7 +34,8 @@ demoTest("a message that is sent is received by filter and found in store", {}, 
   const before = Date.now();
   const report = await demo.withNode((node, topic) => node.lightPush.send({ contentTopic: topic, payload: new TextEncoder().encode("ahoy") }), TOPIC);
   assert.match(report.hash, /^(0x)?[0-9a-f]{64}$/);
-  assert.equal(report.accepted.length, 1);
+  // Two are asked, and the first that takes it is enough.
+  assert.ok(report.accepted.length >= 1 && report.attempts >= report.accepted.length, JSON.stringify(report));
   assert.deepEqual(report.failed, []);
   await arrived(demo, "ahoy");
   const [message] = await received(demo);
@@ -105,19 +106,21 @@ demoTest("other topics are not received, and nothing is after unsubscribing", {}
   assert.deepEqual((await received(demo)).map(({ text }) => text), ["for us"]);
 });
 
-demoTest("a subscription whose peer is lost moves to another and says so", {}, async ({ fleet, demo }) => {
+demoTest("a subscription that loses one of its two servers misses nothing, and gets another", {}, async ({ fleet, demo }) => {
   await subscribe(demo);
+  await demo.until("two servers have it", () => globalThis.subscription.peers.length === 2);
   const [first] = await demo.page.evaluate(() => globalThis.subscription.peers);
   const from = await demo.mark();
   demo.watched.expectOnConsole(/WebSocket connection to 'ws:\/\/127\.0\.0\.1:\d+\/?' failed/);
   await fleet.act((await fleet.byPeerId(first)).name, "stop");
-  const gap = await demo.event("filter:gap", {}, { from });
-  assert.deepEqual(gap.detail.contentTopics, [TOPIC]);
-  assert.ok(gap.detail.from <= gap.detail.to, JSON.stringify(gap.detail));
-  assert.equal(gap.detail.filled, false);
-  await demo.until("the subscription is active elsewhere", (_, first) => globalThis.subscription.state === "active" && !globalThis.subscription.peers.includes(first), first);
+  await fleet.publish(TOPIC, "at the move");
+  await arrived(demo, "at the move");
+  await demo.until("another server has it too", (_, first) => globalThis.subscription.peers.length === 2 && !globalThis.subscription.peers.includes(first), first);
+  assert.equal(await demo.page.evaluate(() => globalThis.subscription.state), "active");
   await fleet.publish(TOPIC, "after the move");
   await arrived(demo, "after the move");
+  assert.deepEqual(await demo.eventsOf("filter:gap", {}, from), []);
+  assert.deepEqual((await received(demo)).map(({ text }) => text), ["at the move", "after the move"]);
 });
 
 demoTest("a call that is aborted rejects with the signal's reason", {}, async ({ fleet, demo }) => {

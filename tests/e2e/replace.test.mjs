@@ -162,5 +162,5 @@ demoTest("all nodes are stopped and started again, and the page is ready again b
   await demo.at("fleet-start-all").click();
   await demo.withNode((node) => node.ready({ timeoutMs: 120_000 }));
   const { accepted } = await demo.withNode((node) => node.lightPush.send({ contentTopic: "/lightkeeper/1/back/proto", payload: new Uint8Array([1]) }));
-  assert.equal(accepted.length, 1);
+  assert.ok(accepted.length >= 1);
 });

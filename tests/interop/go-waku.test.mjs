@@ -83,7 +83,7 @@ async function sendsAndReceives(demo, running, label) {
   const report = await eventually(demo, "a message is accepted", () =>
     demo.withNode((node, { topic, text }) => node.lightPush.send({ contentTopic: topic, payload: new TextEncoder().encode(text) }), { topic: TOPIC, text: `${label}: sent` }),
   );
-  assert.equal(report.accepted.length, 1);
+  assert.ok(report.accepted.length >= 1);
   for (const node of running) await node.sees(TOPIC, `${label}: sent`);
   for (const [index, node] of running.entries()) {
     const text = `${label}: published by ${index}`;
