@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 /**
  * @typedef {{ text: string, at: number }} Sent `at`: when it was published, epoch milliseconds
  * @typedef {{ text: string, at: number, ms: number, error: string }} Send of the page; `ms`: how long it took
- * @typedef {{ text: string, at: number, via?: string }} Received in order of arrival
+ * @typedef {{ text: string, hash: string, at: number, via?: string }} Received in order of arrival
  *
  * @typedef {object} Tally
  * @property {Sent[]} sent that had to arrive, in order of time
@@ -52,11 +52,11 @@ export class Traffic {
   /**
    * Subscribes and begins.
    *
-   * @param {{ othersEveryMs: number, ownEveryMs: number, subscribe?: object }} options
+   * @param {{ othersEveryMs: number, ownEveryMs: number, subscribe?: object, send?: object }} options
    */
-  async start({ othersEveryMs, ownEveryMs, subscribe }) {
+  async start({ othersEveryMs, ownEveryMs, subscribe, send }) {
     await this.#page.listen([this.#topic], subscribe);
-    await this.#page.withNode((node, { topic, everyMs, probeMs }) => {
+    await this.#page.withNode((node, { topic, everyMs, probeMs, send }) => {
       globalThis.sends = [];
       globalThis.stalledMs = 0;
       let number = 0;
@@ -66,7 +66,7 @@ export class Traffic {
         globalThis.sends.push(entry);
         const began = performance.now();
         node.lightPush
-          .send({ contentTopic: topic, payload: new TextEncoder().encode(text) })
+          .send({ contentTopic: topic, payload: new TextEncoder().encode(text) }, send)
           .catch((/** @type {any} */ error) => { entry.error = `${error.code}: ${error.message}`; })
           .finally(() => { entry.ms = performance.now() - began; });
       }, everyMs);
@@ -75,7 +75,7 @@ export class Traffic {
         globalThis.stalledMs = Math.max(globalThis.stalledMs, performance.now() - last - probeMs);
         last = performance.now();
       }, probeMs);
-    }, { topic: this.#topic, everyMs: ownEveryMs, probeMs: PROBE_MS });
+    }, { topic: this.#topic, everyMs: ownEveryMs, probeMs: PROBE_MS, send });
     this.#publishing = this.#publishOn(othersEveryMs);
   }
 
@@ -132,13 +132,15 @@ export class Traffic {
 export function tally(sent, received) {
   const times = new Map(sent.map(({ text, at }) => [text, at]));
   const seen = new Set();
+  const hashes = new Set();
   const duplicates = [];
   let fromStore = 0;
   let disorderMs = 0;
   let longestGapMs = 0;
   let newest = 0;
-  for (const [index, { text, at, via }] of received.entries()) {
-    if (seen.has(text)) duplicates.push(text);
+  for (const [index, { text, hash, at, via }] of received.entries()) {
+    if (hashes.has(hash)) duplicates.push(text);
+    hashes.add(hash);
     seen.add(text);
     if (via === "store") fromStore++;
     if (index > 0) longestGapMs = Math.max(longestGapMs, at - received[index - 1].at);
