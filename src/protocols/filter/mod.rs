@@ -1,4 +1,7 @@
 //! Filter (12/WAKU2-FILTER): live subscriptions. Requests to a server; the server then opens streams to us.
+//!
+//! Here are the requests and their answers; [`push`] is what servers send; [`hub`] decides what to ask of whom, and what of all
+//! that comes is delivered.
 
 pub mod hub;
 pub mod push;

@@ -123,7 +123,7 @@ impl Hub {
                     (GATHER_MS, &mut add)
                 }
                 Standing::Leave if session.adding == 0 => {
-                    job.kind = if session_is_idle(&self.pairs.all, index) {
+                    job.kind = if session.live == 0 {
                         SubscribeType::UnsubscribeAll
                     } else {
                         SubscribeType::Unsubscribe
@@ -280,13 +280,6 @@ impl Hub {
             }
         }
     }
-}
-
-/// Whether nothing is wanted from a server.
-fn session_is_idle(pairs: &[Pair], index: usize) -> bool {
-    !pairs
-        .iter()
-        .any(|pair| pair.at(index).is_some_and(|at| at.is_live()))
 }
 
 /// Whether nobody has the pair, nor is asked for it in good time.
