@@ -151,7 +151,9 @@ impl Driver {
     /// Adds what only we know of how a question ended.
     pub(super) fn conclude(&self, conn: ConnId, begun: u64, how: &mut Circumstances) {
         how.ours |= self.is_leaving(conn);
-        how.disturbed = self.manager().disturbed_since(begun);
+        let manager = self.manager();
+        // A sleep that the manager has not been told of yet counts, too.
+        how.disturbed = manager.disturbed_since(begun) || manager.has_slept(platform::now());
     }
 
     /// Tells the manager how a request ended, and whether it counts.

@@ -121,6 +121,9 @@ pub(super) struct Driver {
     pub(super) subscriptions: Subscriptions,
     /// The hub's next deadline and a timer that fires then or before.
     filter_timer: Option<(u64, BoxFuture<'static, ()>)>,
+    /// When the loop last came to rest, and since when we are offline or asleep, if we are.
+    last_turn: Time,
+    away_since: Option<Time>,
     /// The node that we are the driver of.
     me: Weak<Mutex<Self>>,
     /// The stop that waits for servers to be told; counts up, so that a start in between makes it void.
@@ -196,6 +199,8 @@ impl Driver {
             dial_failures: LiteMap::new(),
             subscriptions,
             filter_timer: None,
+            last_turn: platform::now(),
+            away_since: None,
             me: Weak::new(),
             stopping: 0,
             asks: Asks::default(),
@@ -460,6 +465,12 @@ impl Driver {
         if self.is_closed() {
             return Poll::Ready(());
         }
+        // Whether we slept is known before anything else that came meanwhile is looked at.
+        let now = platform::now();
+        let due = self.manager().next_deadline();
+        if due.is_some_and(|due| due <= now.mono_ms) || self.manager().has_slept(now) {
+            self.inputs.push_front(Event::Tick);
+        }
         loop {
             let mut busy = self.feed(platform::now());
             if let Some(swarm) = &mut self.swarm
@@ -477,6 +488,7 @@ impl Driver {
             busy |= self.poll_filter_timer(cx);
             busy |= self.poll_timer(cx);
             if !busy {
+                self.last_turn = platform::now();
                 self.waker = Some(cx.waker().clone());
                 return Poll::Pending;
             }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Answer, Done, Driver, MAX_DIAL_FAILURES, Purpose};
-use crate::manager::{Command, ConnId, Failed, Notice, Reason};
+use crate::manager::{Command, ConnId, Failed, NetworkState, Notice, Reason};
 use crate::node::event::{LogLevel, NodeEvent};
 use crate::node::platform;
 use crate::protocols::ids;
@@ -136,6 +136,24 @@ impl Driver {
                 ),
             );
         }
+        if let Notice::NetworkChanged { state, .. } = &notice {
+            self.away_or_back(*state);
+        }
         self.emit(NodeEvent::Manager(notice));
+    }
+
+    /// What servers acknowledged before we were away says nothing about the time since.
+    fn away_or_back(&mut self, state: NetworkState) {
+        let before = self.last_turn;
+        match state {
+            NetworkState::Offline | NetworkState::Suspended => {
+                self.away_since.get_or_insert(before);
+            }
+            NetworkState::Online | NetworkState::Resumed => {
+                let since = self.away_since.take().unwrap_or(before);
+                let now = platform::now().into();
+                self.subscriptions.hub.disturbed(now, since.into());
+            }
+        }
     }
 }
