@@ -226,3 +226,68 @@ fn a_new_subscription_goes_to_the_servers_that_have_others() {
     world.subscribed(&[B]);
     assert_eq!(world.acked_by(B), [2, 3], "the same two");
 }
+
+#[test]
+fn a_connection_lost_with_requests_under_way_holds_up_nothing_on_the_next() {
+    let mut world = World::new(1);
+    let id = world.want(&[A], 0);
+    world.run_for(5);
+    world.disconnect(0);
+    world.connect(0);
+    world.run_for(100);
+    assert!(world.made.contains_key(&id), "a subscribe");
+
+    world.fakes[0].to_ping = Some(Says::Silence);
+    world.run_for(61_000);
+    world.fakes[0].to_ping = None;
+    let pings = world.fakes[0].count(Ping);
+    world.connect(0);
+    world.run_for(125_000);
+    assert_eq!(world.fakes[0].count(Ping), pings + 2, "a ping");
+
+    world.fakes[0].to_unsubscribe = Some(Says::Silence);
+    let time = world.time();
+    world.hub.unwant(time, id);
+    world.run_for(20);
+    assert_eq!(world.fakes[0].kinds().last(), Some(&UnsubscribeAll));
+    world.connect(0);
+    let again = world.want(&[A], 0);
+    world.run_for(100);
+    assert!(world.made.contains_key(&again), "an unsubscribe");
+}
+
+#[test]
+fn when_the_one_who_wants_more_servers_leaves_the_surplus_is_given_up() {
+    let mut world = World::new(3);
+    let more = world.want_with(&[A], 0, 3, true);
+    let id = world.want_with(&[A], 0, 2, true);
+    world.run_for(100);
+    assert_eq!(world.acked_by(A), [0, 1, 2]);
+    let time = world.time();
+    world.hub.unwant(time, more);
+    world.run_for(3_000);
+    assert_eq!(world.acked_by(A), [0, 1]);
+    let sent = world.busy_for(200, A);
+    world.assert_got_all(id, &sent);
+    assert!(world.gaps.is_empty());
+}
+
+#[test]
+fn what_is_wanted_again_before_the_server_was_told_costs_no_request() {
+    let mut world = World::new(1);
+    let id = world.subscribed(&[A]);
+    // No room to tell it at once.
+    for n in 0..8 {
+        world.subscribed(&[&format!("/app/1/{n}/proto")]);
+    }
+    let asked = world.fakes[0].asked.len();
+    let time = world.time();
+    world.hub.unwant(time, id);
+    world.run_for(500);
+    let again = world.want(&[A], 0);
+    world.run_for(1);
+    assert!(world.made.contains_key(&again));
+    world.run_for(30_000);
+    assert_eq!(world.fakes[0].asked.len(), asked);
+    assert!(world.gaps.is_empty());
+}
