@@ -114,7 +114,6 @@ const GAPS = {
   resubscribed: "its peers had forgotten it and were told again",
   overflow: "more came in at once than this page takes",
   slept: "the page slept or was offline",
-  silent: "its peers gave no sign of life",
 };
 
 /** What the network of this computer does. @type {Record<string, string>} */

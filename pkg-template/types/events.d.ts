@@ -86,9 +86,7 @@ export type GapCause =
   /** More came in at once than the page takes, or than was read. */
   | "overflow"
   /** The page slept, or its network was away. */
-  | "slept"
-  /** Its peers gave no sign of life. */
-  | "silent";
+  | "slept";
 
 /** Which line a requirement crossed. */
 export type Crossed =

@@ -6,22 +6,38 @@
 
 use super::Hub;
 use super::pairs::{At, Pair, Standing};
-use super::session::{NEVER, Session};
+use super::session::{MAX_PAIRS, NEVER, Session};
 
 impl Hub {
     pub(super) fn assign(&mut self) {
         let now = self.now.mono_ms;
+        let most = self.room_for();
         for pair in &mut self.pairs.all {
-            let wake = place(pair, &mut self.sessions, now);
+            let wake = place(pair, most, &mut self.sessions, now);
             self.next = self.next.min(wake);
         }
     }
 }
 
+impl Hub {
+    /// On how many servers each pair has room. With more pairs than all servers take so often, fewer servers for each are
+    /// better than none for the last.
+    fn room_for(&self) -> u8 {
+        let now = self.now.mono_ms;
+        let usable = self.sessions.iter().filter(|session| {
+            session.conn.is_some() && !session.retiring && session.rests_until() <= now
+        });
+        let room = usable.count() * usize::from(MAX_PAIRS);
+        let wanted = self.pairs.all.iter().filter(|pair| pair.peers > 0);
+        let each = room / wanted.count().max(1);
+        u8::try_from(each.max(1)).unwrap_or(u8::MAX)
+    }
+}
+
 /// Finds servers for a pair. When to look again, if nobody is there for it.
-fn place(pair: &mut Pair, sessions: &mut [Session], now: u64) -> u64 {
+fn place(pair: &mut Pair, most: u8, sessions: &mut [Session], now: u64) -> u64 {
     let shard = pair.pubsub_topic.shard;
-    let need = pair.peers;
+    let need = pair.peers.min(most);
     let (mut good, mut acked, mut urgent, mut ready) = (0, 0, true, false);
     for at in &mut pair.at {
         let session = &mut sessions[at.of];

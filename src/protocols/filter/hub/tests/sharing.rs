@@ -144,6 +144,20 @@ fn no_server_gets_more_pairs_than_it_takes() {
 }
 
 #[test]
+fn where_not_all_have_room_twice_each_topic_has_a_server() {
+    let mut world = World::new(2);
+    let topics: Vec<_> = (0..1_000).map(|n| format!("/app/1/{n}/proto")).collect();
+    for part in topics.chunks(50) {
+        let part: Vec<_> = part.iter().map(String::as_str).collect();
+        world.want(&part, 0);
+    }
+    world.run_for(120_000);
+    assert_eq!(world.made.len(), 20);
+    let total: usize = world.fakes.iter().map(|fake| fake.pairs.len()).sum();
+    assert!((1_000..=1_800).contains(&total), "{total}");
+}
+
+#[test]
 fn a_lost_server_is_replaced_and_nothing_is_missed() {
     let mut world = World::new(3);
     let id = world.subscribed(&[T]);
