@@ -144,7 +144,8 @@ fn burst_message(burst: BurstId, answer: BurstAnswer) -> JsValue {
 }
 
 fn notice_message(node: &Node, notice: Notice) -> JsValue {
-    let names = Names::of(node);
+    // Only some notices name a requirement.
+    let names = || Names::of(node);
     let about = |peer: &libp2p::PeerId| Plain::new().with("peerId", peer.to_string());
     match notice {
         Notice::Discovered {
@@ -155,7 +156,7 @@ fn notice_message(node: &Node, notice: Notice) -> JsValue {
             "peer:discovery",
             about(&peer)
                 .with("source", source(from))
-                .with("claims", names.all(&claims)),
+                .with("claims", names().all(&claims)),
         ),
         Notice::Connected {
             peer,
@@ -219,7 +220,7 @@ fn notice_message(node: &Node, notice: Notice) -> JsValue {
             Plain::new()
                 .with("lost", lost.to_string())
                 .with("gained", gained.to_string())
-                .with("requirement", names.one(requirement))
+                .with("requirement", names().one(requirement))
                 .count("gapMs", gap_ms),
         ),
         Notice::Failed {
@@ -240,7 +241,7 @@ fn notice_message(node: &Node, notice: Notice) -> JsValue {
                     outcome,
                 } => detail
                     .with("kind", outcome.as_str())
-                    .with("protocol", names.one(requirement)),
+                    .with("protocol", names().one(requirement)),
             };
             event("peer:fail", detail)
         }
@@ -265,7 +266,7 @@ fn notice_message(node: &Node, notice: Notice) -> JsValue {
         } => event(
             "requirement:change",
             Plain::new()
-                .with("name", names.one(requirement))
+                .with("name", names().one(requirement))
                 .with("have", have)
                 .with("min", min)
                 .with("target", target)
