@@ -16,13 +16,7 @@ async fn a_message_is_sent_received_and_found_in_the_store() {
     let subscribed = soon(world.node.subscribe(wanted(TOPIC), PATIENCE))
         .await
         .unwrap();
-    let report = soon(
-        world
-            .node
-            .light_push(outgoing("hello"), SendOptions::default(), PATIENCE),
-    )
-    .await
-    .unwrap();
+    let report = world.send(outgoing("hello")).await.unwrap();
     assert!(!report.accepted.is_empty());
 
     let received = world.message_since(mark, subscribed.id).await;
@@ -49,13 +43,7 @@ async fn an_ephemeral_message_is_received_and_not_stored() {
         .unwrap();
     let mut message = outgoing("gone");
     message.ephemeral = true;
-    soon(
-        world
-            .node
-            .light_push(message, SendOptions::default(), PATIENCE),
-    )
-    .await
-    .unwrap();
+    world.send(message).await.unwrap();
     let received = world.message_since(mark, subscribed.id).await;
     assert_eq!(received.message.ephemeral, Some(true));
     let query = StoreQuery {
@@ -73,13 +61,7 @@ async fn pages_follow_one_another_by_their_cursors() {
     world.ready().await;
     let mut sent = Vec::new();
     for n in 0..5 {
-        let report = soon(world.node.light_push(
-            outgoing(&format!("{n}")),
-            SendOptions::default(),
-            PATIENCE,
-        ))
-        .await
-        .unwrap();
+        let report = world.send(outgoing(&format!("{n}"))).await.unwrap();
         sent.push(report.hash);
     }
     let mut query = StoreQuery {
@@ -184,32 +166,14 @@ async fn without_a_peer_a_call_ends_at_its_deadline() {
 async fn a_message_that_no_server_would_take_is_refused_before_it_is_sent() {
     let world = World::new().await;
     let mut message = outgoing("");
-    let error = soon(
-        world
-            .node
-            .light_push(message.clone(), SendOptions::default(), PATIENCE),
-    )
-    .await
-    .unwrap_err();
+    let error = world.send(message.clone()).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::InvalidOptions);
     message.payload = vec![0; 200 * 1024];
-    let error = soon(
-        world
-            .node
-            .light_push(message.clone(), SendOptions::default(), PATIENCE),
-    )
-    .await
-    .unwrap_err();
+    let error = world.send(message.clone()).await.unwrap_err();
     assert_eq!(error.option.as_deref(), Some("message"));
     message.payload = vec![1];
     message.content_topic = "no topic".into();
-    let error = soon(
-        world
-            .node
-            .light_push(message, SendOptions::default(), PATIENCE),
-    )
-    .await
-    .unwrap_err();
+    let error = world.send(message).await.unwrap_err();
     assert_eq!(error.option.as_deref(), Some("contentTopic"));
     world.close().await;
 }

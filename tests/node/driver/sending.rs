@@ -25,13 +25,7 @@ fn charged(world: &World) -> Vec<Outcome> {
 async fn a_message_goes_to_two_peers_and_one_is_enough() {
     let world = World::new().await;
     world.ready().await;
-    let report = soon(
-        world
-            .node
-            .light_push(outgoing("hello"), SendOptions::default(), PATIENCE),
-    )
-    .await
-    .unwrap();
+    let report = world.send(outgoing("hello")).await.unwrap();
     assert_eq!(report.attempts, 2);
     assert!(!report.accepted.is_empty());
     let both = SendOptions {
@@ -53,13 +47,7 @@ async fn peers_that_refuse_are_passed_over_and_named() {
     for peer in &peers {
         world.control(&world.name_of(*peer), "refuse").await;
     }
-    let report = soon(
-        world
-            .node
-            .light_push(outgoing("hello"), SendOptions::default(), PATIENCE),
-    )
-    .await
-    .unwrap();
+    let report = world.send(outgoing("hello")).await.unwrap();
     assert!(report.accepted.iter().all(|peer| !peers.contains(peer)));
     assert!(!report.failed.is_empty());
     world.close().await;
@@ -73,12 +61,7 @@ async fn silent_peers_are_passed_over_within_seconds_and_charged_only_after_thei
     for peer in &peers {
         world.control(&world.name_of(*peer), "stall").await;
     }
-    let report = soon(
-        world
-            .node
-            .light_push(outgoing("hello"), SendOptions::default(), PATIENCE),
-    )
-    .await;
+    let report = world.send(outgoing("hello")).await;
     // A stalled node still answers pings: the message has nobody else until the requests had their time.
     if let Ok(report) = report {
         assert!(report.accepted.iter().all(|peer| !peers.contains(peer)));
@@ -96,13 +79,7 @@ async fn when_all_are_busy_the_caller_hears_it_and_nobody_is_charged() {
     for node in world.fleet.nodes() {
         world.control(&node.name, "busy").await;
     }
-    let error = soon(
-        world
-            .node
-            .light_push(outgoing("hello"), SendOptions::default(), PATIENCE),
-    )
-    .await
-    .unwrap_err();
+    let error = world.send(outgoing("hello")).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::Busy);
     assert!(error.tried.iter().all(|one| one.code == ErrorCode::Busy));
     assert!(!error.tried.is_empty());
@@ -130,13 +107,7 @@ async fn the_same_bytes_five_times_are_known_already() {
     for sent in soon(join_all(at_once)).await {
         sent.unwrap();
     }
-    soon(
-        world
-            .node
-            .light_push(outgoing("other"), SendOptions::default(), PATIENCE),
-    )
-    .await
-    .unwrap();
+    world.send(outgoing("other")).await.unwrap();
     assert_eq!(charged(&world), []);
     world.close().await;
 }
@@ -189,13 +160,7 @@ async fn our_own_haste_charges_nobody() {
             .query(StoreQuery::default(), Duration::from_millis(1));
         let _ = query.await;
     }
-    soon(
-        world
-            .node
-            .light_push(outgoing("later"), SendOptions::default(), PATIENCE),
-    )
-    .await
-    .unwrap();
+    world.send(outgoing("later")).await.unwrap();
     assert_eq!(charged(&world), []);
     world.close().await;
 }
@@ -220,13 +185,7 @@ async fn a_message_is_confirmed_by_a_store_that_did_not_take_it() {
 async fn what_is_stored_is_told_by_hash() {
     let world = World::new().await;
     world.ready().await;
-    let report = soon(
-        world
-            .node
-            .light_push(outgoing("kept"), SendOptions::default(), PATIENCE),
-    )
-    .await
-    .unwrap();
+    let report = world.send(outgoing("kept")).await.unwrap();
     let unknown = lightkeeper::protocols::message::MessageHash([7; 32]);
     let stored = soon(
         world

@@ -10,8 +10,8 @@ use lightkeeper::discovery::dialable::Page;
 use lightkeeper::fleet::{Action, Fleet, FleetOptions};
 use lightkeeper::manager::{Notice, PeerState, Reason};
 use lightkeeper::node::{
-    Limits, LogLevel, Needs, Node, NodeConfig, NodeEvent, Outgoing, ReadyLevel, Received,
-    SubscriptionId, Wanted,
+    Limits, LogLevel, Needs, Node, NodeConfig, NodeError, NodeEvent, Outgoing, ReadyLevel,
+    Received, SendOptions, SendReport, SubscriptionId, Wanted,
 };
 use lightkeeper::protocols::network::Network;
 use tokio::sync::Notify;
@@ -203,6 +203,12 @@ impl World {
     pub(crate) async fn control(&self, name: &str, action: &str) {
         let action: Action = action.parse().unwrap();
         soon(self.fleet.control(name, action)).await.unwrap();
+    }
+
+    /// Sends as users do who say nothing more.
+    pub(crate) async fn send(&self, message: Outgoing) -> Result<SendReport, NodeError> {
+        let options = SendOptions::default();
+        soon(self.node.light_push(message, options, PATIENCE)).await
     }
 
     pub(crate) async fn close(self) {
