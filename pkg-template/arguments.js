@@ -31,7 +31,7 @@ const MIN_LIFETIME_MS = 60_000;
 /** How many decisions the manager remembers. */
 const MAX_DECISIONS = 1024;
 const DEFAULT_DECISIONS = 16;
-const OUTCOMES = /** @type {const} */ (["success", "ours", "busy", "unable", "broken", "fault", "withheld", "lost", "absent"]);
+const OUTCOMES = /** @type {const} */ (["success", "ours", "busy", "unable", "broken", "fault", "withheld", "late", "lost", "absent"]);
 const CLASSES = /** @type {const} */ (["critical", "normal", "opportunistic"]);
 /** Host, port and `/ws`, `/wss`, `/tls/ws` or `/tls/sni/NAME/ws`, with a path or without. */
 const WEBSOCKET = /^\/(?:ip4\/((?:\d{1,3}\.){3}\d{1,3})|ip6\/([\da-fA-F:.]+)|dns[46]?\/([^/]+))(?:\/tcp\/(\d{1,5}))?\/(?:wss?|tls(?:\/sni\/[^/]+)?\/ws)(?:\/http-path\/[^/]+)?$/;

@@ -146,6 +146,7 @@ export const FAILURES = {
   broken: "it failed or did not answer",
   fault: "it broke the protocol",
   withheld: "it took or withheld what others passed on",
+  late: "it has not answered for longer than usual",
   lost: "it forgot our subscription",
   absent: "it does not offer this",
 };

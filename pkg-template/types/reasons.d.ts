@@ -180,6 +180,8 @@ export type FailureClass =
   | "fault"
   /** It kept back what others delivered, or spread nothing of what it took. Nothing to do: it is replaced. */
   | "withheld"
+  /** It has not answered for longer than usual. Nothing to do: another one does the work meanwhile. */
+  | "late"
   /** It forgot what we had agreed on. Nothing to do: that is set up anew. */
   | "lost"
   /** It does not speak the protocol. Nothing to do: it is not asked again. */

@@ -23,6 +23,8 @@ const FAULT: i16 = 4;
 const UNABLE: i16 = 16;
 /// So long after a peer said that it can't, it says so anew, in milliseconds.
 const UNABLE_MEMORY_MS: u64 = 10 * 60_000;
+/// How long a provider that is late is passed over, unless it answers before.
+const LATE_REST_MS: u64 = 15_000;
 /// So many failures in a row tell of a peer, however seldom it is used (A3).
 const IN_A_ROW: u8 = 3;
 
@@ -54,6 +56,8 @@ impl Manager {
             }
             let rest_ms = self.failed_service(ix, requirement, outcome);
             until = rest_ms.map(|wait| self.now.mono_ms.saturating_add(wait));
+        } else if outcome == Outcome::Late && self.can_wait_for(ix, requirement) {
+            until = Some(self.now.mono_ms.saturating_add(LATE_REST_MS));
         }
         if let Some(until) = until {
             self.rest(ix, requirement, until, outcome);
@@ -177,7 +181,7 @@ impl Manager {
             Outcome::Withheld => {
                 displaced.then_some((config.broken_rest_ms, Some(Reason::Withheld)))
             }
-            Outcome::Success | Outcome::Ours | Outcome::Lost => None,
+            Outcome::Success | Outcome::Ours | Outcome::Lost | Outcome::Late => None,
         };
         let (wait, reason) = rest?;
         if reason.is_some() {
@@ -206,6 +210,16 @@ impl Manager {
             && self
                 .needs
                 .displaces(requirement, now, self.config.broken_window_ms)
+    }
+
+    /// Whether a provider that is late can be passed over until it answers: somebody else serves, or could be dialed.
+    fn can_wait_for(&self, ix: Ix, requirement: RequirementId) -> bool {
+        let resting = self
+            .table
+            .get(ix)
+            .is_none_or(|peer| peer.resting().contains(requirement));
+        let others = self.needs.have(requirement) > 1 || self.candidates.any(requirement);
+        !resting && others
     }
 
     /// A provider does not serve for a while.

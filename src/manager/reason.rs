@@ -189,6 +189,8 @@ closed_enum! {
         /// It did not pass on what others delivered, or took a message without spreading it: small penalty, replaced once
         /// in a while if others serve.
         Withheld = "withheld",
+        /// It has not answered for longer than usual: nothing is charged, and another one takes over meanwhile.
+        Late = "late",
         /// State is gone: rebuild it on the same peer.
         Lost = "lost",
         /// It does not speak the protocol: the capability is cleared.

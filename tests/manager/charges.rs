@@ -50,7 +50,8 @@ fn what_a_peer_did_not_do_is_told_and_changes_nothing() {
     let place = serving[0];
     let before = world.view(place);
     for outcome in Outcome::ALL {
-        if matches!(outcome, Outcome::Success | Outcome::Ours) {
+        // Who is late is passed over, as the next story has it.
+        if matches!(outcome, Outcome::Success | Outcome::Ours | Outcome::Late) {
             continue;
         }
         for _ in 0..5 {
@@ -158,6 +159,32 @@ fn what_fails_under_suspicion_is_told_and_not_charged() {
     world.report(serving[0], FILTER, Outcome::Withheld);
     assert_eq!(told(&world, mark), [false, false]);
     assert_eq!(quality(&world, serving[0], FILTER), 0);
+}
+
+#[test]
+fn who_is_late_is_passed_over_without_a_charge_until_it_answers() {
+    let (mut world, serving) = serving(2, 3, need(1, 2, 3));
+    let place = serving[0];
+    let mark = world.mark();
+    world.excused(place, LIGHT_PUSH, Outcome::Late);
+    assert!(!world.serves(place, LIGHT_PUSH));
+    assert!(world.serves(place, FILTER), "that is another matter");
+    assert_eq!(told(&world, mark), [false]);
+    assert_eq!(quality(&world, place, LIGHT_PUSH), 0);
+    world.run(1_000);
+    assert_eq!(world.have(LIGHT_PUSH), 2, "another took over");
+    world.report(place, LIGHT_PUSH, Outcome::Success);
+    assert!(world.serves(place, LIGHT_PUSH));
+    world.excused(place, LIGHT_PUSH, Outcome::Late);
+    world.run(16_000);
+    assert!(world.serves(place, LIGHT_PUSH), "nor does it last");
+}
+
+#[test]
+fn who_is_late_and_alone_is_waited_for() {
+    let (mut world, serving) = serving(1, 1, need(0, 1, 1));
+    world.excused(serving[0], FILTER, Outcome::Late);
+    assert!(world.serves(serving[0], FILTER));
 }
 
 #[test]

@@ -227,6 +227,7 @@ impl Driver {
                     });
                 }
             }
+            Action::Late { peer } => self.report(peer, FILTER, Outcome::Late, false),
             Action::Withheld { peer } => self.report(peer, FILTER, Outcome::Withheld, true),
             // What it floods us with may be others' messages: it rests, and nothing more.
             Action::OverBudget { peer } => self.report(peer, FILTER, Outcome::Busy, true),

@@ -14,8 +14,8 @@ use libp2p::PeerId;
 use super::confirm::{Confirming, Look, who_has};
 use super::sent::Key;
 use super::{Requests, SendReport};
-use crate::manager::{ConnId, Event, RequirementId};
-use crate::node::config::LIGHT_PUSH;
+use crate::manager::{ConnId, Event, Outcome, RequirementId};
+use crate::node::config::{LIGHT_PUSH, STORE};
 use crate::node::driver::Driver;
 use crate::node::error::{ErrorCode, NodeError};
 use crate::node::handle::Node;
@@ -29,6 +29,9 @@ use crate::protocols::lightpush::{self, Accepted, v2, v3};
 use crate::protocols::message::{MessageHash, WakuMessage};
 use crate::protocols::topic::PubsubTopic;
 use crate::protocols::verdict::{End, ExactClass, FailureClass, Protocol, Verdict};
+
+/// How often stores are asked for a message of which nobody says that it was taken.
+const LOOK_EVERY_MS: u64 = 750;
 
 /// One message.
 pub(super) struct Mail {
@@ -77,29 +80,22 @@ enum Next {
 
 /// See the module's documentation.
 pub(super) async fn carry(node: Node, mail: Mail, sending: Sending, tell: Told) {
+    node.lock().echoes.listen(mail.hash);
     let mut carrier = Carrier {
-        confirming: mail
-            .confirm
-            .then(|| Confirming::new(&mut node.lock(), mail.key())),
+        confirming: mail.confirm.then(|| Confirming::new(mail.key())),
         node,
         mail,
         sending,
         tell: Some(tell),
         open: FuturesUnordered::new(),
         looking: None,
+        look_at: 0,
         unsure: Vec::new(),
     };
     carrier.run().await;
-    let Carrier {
-        node,
-        mail,
-        confirming,
-        ..
-    } = carrier;
+    let Carrier { node, mail, .. } = carrier;
     let mut driver = node.lock();
-    if let Some(confirming) = confirming {
-        confirming.end(&mut driver);
-    }
+    driver.echoes.forget(&mail.hash);
     driver.sent.end(mail.key());
     driver.notify_waiting();
 }
@@ -112,6 +108,8 @@ struct Carrier {
     open: FuturesUnordered<BoxFuture<'static, Option<Said>>>,
     confirming: Option<Confirming>,
     looking: Option<BoxFuture<'static, Option<PeerId>>>,
+    /// When stores are asked for it again.
+    look_at: u64,
     /// Refusals with two meanings, judged when it is known what became of the message.
     unsure: Vec<(Asked, Verdict, Circumstances)>,
 }
@@ -187,6 +185,14 @@ impl Carrier {
                 }
                 None
             }
+            Step::Late(peer) => {
+                let mut driver = self.node.lock();
+                driver.report(peer, LIGHT_PUSH, Outcome::Late, false);
+                None
+            }
+            Step::Wait(until) if self.sending.is_unsure() => {
+                self.look_whether_it_is_out(now, until)
+            }
             Step::Wait(until) => Some(until),
             Step::Over(Over::Accepted) if self.confirming.is_some() => self.look_for_it(now),
             Step::Over(over) => {
@@ -194,6 +200,23 @@ impl Carrier {
                 None
             }
         }
+    }
+
+    /// Nobody took the message, and somebody may have without a word: has anybody else seen it?
+    fn look_whether_it_is_out(&mut self, now: u64, until: u64) -> Option<u64> {
+        let driver = self.node.lock();
+        if driver.echoes.witness(&self.mail.hash).is_some() {
+            self.sending.seen();
+            return None;
+        }
+        if self.looking.is_none() && now >= self.look_at {
+            self.look_at = now + LOOK_EVERY_MS;
+            let stores = driver.serving(STORE, self.mail.shard);
+            drop(driver);
+            let found = who_has(self.node.clone(), stores, self.mail.hash);
+            self.looking = Some(Box::pin(found));
+        }
+        Some(until.min(self.look_at))
     }
 
     /// The message was taken: does anybody else have it?

@@ -28,6 +28,21 @@ const MAX_WITNESSES: usize = 8;
 pub(in crate::node) struct Echoes(LiteMap<MessageHash, Vec<PeerId>>);
 
 impl Echoes {
+    /// Somebody waits to see this message.
+    pub(super) fn listen(&mut self, hash: MessageHash) {
+        self.0.insert(hash, Vec::new());
+    }
+
+    /// Nobody does any more.
+    pub(super) fn forget(&mut self, hash: &MessageHash) {
+        self.0.remove(hash);
+    }
+
+    /// Somebody who has it.
+    pub(super) fn witness(&self, hash: &MessageHash) -> Option<PeerId> {
+        self.0.get(hash)?.first().copied()
+    }
+
     /// Whether anybody waits for one.
     pub(in crate::node) fn wait(&self) -> bool {
         !self.0.is_empty()
@@ -68,8 +83,7 @@ pub(super) enum Look {
 }
 
 impl Confirming {
-    pub(super) fn new(driver: &mut Driver, key: Key) -> Self {
-        driver.echoes.0.insert(key.0, Vec::new());
+    pub(super) fn new(key: Key) -> Self {
         Self {
             hash: key.0,
             since: u64::MAX,
@@ -123,11 +137,6 @@ impl Confirming {
         for suspect in &self.suspects {
             driver.report(*suspect, LIGHT_PUSH, Outcome::Withheld, true);
         }
-    }
-
-    /// Nobody waits for it any more.
-    pub(super) fn end(&self, driver: &mut Driver) {
-        driver.echoes.0.remove(&self.hash);
     }
 }
 

@@ -347,7 +347,7 @@ impl Hub {
         // Nobody had the time to answer meanwhile.
         let slept = now.mono_ms.saturating_sub(from.mono_ms);
         for flight in &mut self.flights {
-            flight.at += slept;
+            flight.late_at += slept;
             flight.ends_at += slept;
         }
         self.outages.slept(slept);

@@ -76,7 +76,7 @@ impl Hub {
             _ => return Push::Dropped,
         };
         let session = &mut self.sessions[index];
-        session.life = now;
+        session.brought(now);
         if !is_wanted {
             return Push::Dropped;
         }

@@ -19,6 +19,8 @@ const TIMEOUT_MS: u32 = 10_000;
 const PING_TIMEOUT_MS: u32 = 5_000;
 /// After so long, or four round trips, a request is late: another server is asked beside.
 const LATE_MS: u64 = 2_000;
+/// A ping that asks whether a server lives that fell silent is late sooner.
+const QUIET_LATE_MS: u64 = 1_000;
 const LATE_ROUND_TRIPS: u64 = 4;
 /// The shell gives each request's end; should it not, the request ends by itself so long after its timeout.
 const GRACE_MS: u64 = 5_000;
@@ -38,7 +40,7 @@ pub(super) struct Flight {
     pub(super) kind: SubscribeType,
     /// Of the shard, in [`Session::adding`](super::session::Session).
     bit: u64,
-    pub(super) at: u64,
+    pub(super) late_at: u64,
     pub(super) ends_at: u64,
     late: bool,
 }
@@ -142,10 +144,10 @@ impl Hub {
             }
         }
         if acked && !session.pinging {
-            if session.ping_at <= now {
+            if session.ping_due() <= now {
                 return Some(Job::plain(SubscribeType::Ping));
             }
-            wake = wake.min(session.ping_at);
+            wake = wake.min(session.ping_due());
         }
         self.wake(wake);
         add.or(remove)
@@ -193,24 +195,31 @@ impl Hub {
         }
         let mut timeout_ms = PING_TIMEOUT_MS;
         let mut bit = 0;
+        let mut late_ms = LATE_MS;
         match kind {
             SubscribeType::Subscribe => {
                 timeout_ms = TIMEOUT_MS;
                 bit = shard_bit(job.topic.shard);
                 session.adding |= bit;
             }
-            SubscribeType::Ping => session.pinging = true,
+            SubscribeType::Ping => {
+                session.pinging = true;
+                if session.quiet_at <= now {
+                    late_ms = QUIET_LATE_MS;
+                    session.quiet_at = NEVER;
+                }
+            }
             _ => session.removing = true,
         }
         session.last_request = now;
-        let late_at = now + LATE_MS.max(u64::from(session.rtt_ms) * LATE_ROUND_TRIPS);
+        let late_at = now + late_ms.max(u64::from(session.rtt_ms) * LATE_ROUND_TRIPS);
         let peer = session.peer;
         self.flights.push(Flight {
             ask: AskId(ask),
             of: index,
             kind,
             bit,
-            at: now,
+            late_at,
             ends_at: now + u64::from(timeout_ms) + GRACE_MS,
             late: false,
         });
@@ -252,15 +261,17 @@ impl Hub {
         }
         let mut wake = NEVER;
         for flight in &mut self.flights {
-            let rtt_ms = u64::from(self.sessions[flight.of].rtt_ms);
-            let late_at = flight.at + LATE_MS.max(rtt_ms * LATE_ROUND_TRIPS);
-            if late_at > now {
-                wake = wake.min(late_at);
+            if flight.late_at > now {
+                wake = wake.min(flight.late_at);
                 continue;
             }
             wake = wake.min(flight.ends_at);
             if !flight.late {
                 flight.late = true;
+                if flight.kind == SubscribeType::Subscribe || flight.kind == SubscribeType::Ping {
+                    let peer = self.sessions[flight.of].peer;
+                    self.actions.push_back(Action::Late { peer });
+                }
                 for at in self.pairs.all.iter_mut().flat_map(|pair| &mut pair.at) {
                     at.late |= at.ask == flight.ask.0;
                 }

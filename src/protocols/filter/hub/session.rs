@@ -11,6 +11,12 @@ use crate::protocols::pace::{Pace, Pacer};
 pub(super) const MEMORY_MS: u64 = 6 * 60 * 1_000;
 /// Most pairs at one server; it takes 1,000 and counts what is asked for twice twice (filter.md, section 4).
 pub(super) const MAX_PAIRS: u16 = 900;
+/// A server that pushes often and is then silent for this long is asked whether it lives: its process may stand still
+/// while its sockets and its other protocols do not.
+const QUIET_MS: u64 = 5_000;
+/// It pushes often when pushes are no farther apart than this, for so many of them.
+const OFTEN_MS: u64 = 1_500;
+const MIN_PUSHES: u8 = 8;
 /// Pings keep a subscription alive; this leaves room for 4 lost ones.
 const PING_MS: u64 = 60 * 1_000;
 /// How often a server is pinged that forgets us while we ping: go-waku drops active subscribers (protocols/README.md).
@@ -47,6 +53,12 @@ pub(super) struct Session {
     pub(super) life: Now,
     /// The last sign of life of any kind, monotonic.
     pub(super) heard: u64,
+    /// The last push, how far pushes are apart lately, and how many came so.
+    last_push: u64,
+    apart_ms: u64,
+    pushes: u8,
+    /// When a server that pushed often is silent for so long that it is to be pinged for that.
+    pub(super) quiet_at: u64,
     /// Not asked for new pairs before: it did not answer.
     pub(super) short_rest: u64,
     /// Not asked for new pairs before: it is full, or broke a rule.
@@ -99,6 +111,10 @@ impl Session {
             misses: 0,
             life: Now::default(),
             heard: 0,
+            last_push: 0,
+            apart_ms: 0,
+            pushes: 0,
+            quiet_at: NEVER,
             short_rest: 0,
             long_rest: 0,
             resort_at: 0,
@@ -170,6 +186,26 @@ impl Session {
     fn note_rest(&mut self, now: u64) {
         self.resort_at = now + (RESORT_MS << self.rests.min(6)).min(LONG_REST_MS);
         self.rests = self.rests.saturating_add(1);
+    }
+
+    /// It pushed something.
+    pub(super) fn brought(&mut self, now: Now) {
+        self.life = now;
+        let since = now.mono_ms.saturating_sub(self.last_push);
+        self.last_push = now.mono_ms;
+        self.apart_ms = (self.apart_ms * 7 + since.min(QUIET_MS)) / 8;
+        self.pushes = self.pushes.saturating_add(1);
+        let often = self.pushes >= MIN_PUSHES && self.apart_ms <= OFTEN_MS;
+        self.quiet_at = if often {
+            now.mono_ms + QUIET_MS.max(8 * self.apart_ms)
+        } else {
+            NEVER
+        };
+    }
+
+    /// When a ping is due, for whatever reason.
+    pub(super) fn ping_due(&self) -> u64 {
+        self.ping_at.min(self.quiet_at)
     }
 
     /// It has answered yes.

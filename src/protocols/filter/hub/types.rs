@@ -260,6 +260,12 @@ pub enum Action {
         /// The servers that pushed them, and could have made them up.
         accusers: Vec<PeerId>,
     },
+    /// The server has not answered for longer than usual: another one had better be found, although nobody can say yet
+    /// that it fails.
+    Late {
+        /// Which.
+        peer: PeerId,
+    },
     /// The server withholds what others deliver. It is replaced as soon as another one serves.
     Withheld {
         /// Which.

@@ -10,6 +10,9 @@ use crate::protocols::verdict::{ExactClass, FailureClass, Retry, ShowCaller, Ver
 
 /// A server that has not answered for so long is doubted, and another is asked besides. Four round trips, if that is more.
 const HEDGE_MS: u64 = 500;
+/// A server that has not answered for so long is late: whoever knows should look for another. Eight round trips, if that
+/// is more.
+const LATE_MS: u64 = 1_000;
 /// When all were asked, they are asked again after this long, doubling (lightpush.md, section 7).
 const ROUND_MS: u64 = 1_000;
 /// How often (lightpush.md, section 7).
@@ -33,6 +36,8 @@ pub enum Step {
     Ask(PeerId),
     /// It is unanswered for longer than usual: whoever knows should look whether it lives.
     Doubt(PeerId),
+    /// It still is: another one had better be found.
+    Late(PeerId),
     /// Nothing before this time, unless an answer or another server comes first.
     Wait(u64),
     /// It is over for the caller; open requests may still be answered.
@@ -52,7 +57,11 @@ pub enum Over {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum State {
-    Open { since: u64, doubted: bool },
+    Open {
+        since: u64,
+        doubted: bool,
+        late: bool,
+    },
     Accepted,
     Failed(Verdict),
 }
@@ -118,7 +127,7 @@ impl Sending {
         if self.accepted().count() >= self.min {
             return self.end(Over::Accepted);
         }
-        if self.is_rejected() {
+        if self.is_rejected(candidates) {
             return self.end(Over::Rejected);
         }
         if now >= self.deadline {
@@ -126,15 +135,28 @@ impl Sending {
         }
         let mut wake = self.deadline;
         for attempt in &mut self.attempts {
-            if let State::Open { since, doubted } = &mut attempt.state
-                && !*doubted
-            {
-                let at = since.saturating_add(attempt.hedge_ms);
-                if now >= at {
+            let State::Open {
+                since,
+                doubted,
+                late,
+            } = &mut attempt.state
+            else {
+                continue;
+            };
+            let doubt_at = since.saturating_add(attempt.hedge_ms);
+            let late_at = since.saturating_add(LATE_MS.max(2 * attempt.hedge_ms));
+            if !*doubted {
+                if now >= doubt_at {
                     *doubted = true;
                     return Step::Doubt(attempt.peer);
                 }
-                wake = wake.min(at);
+                wake = wake.min(doubt_at);
+            } else if !*late {
+                if now >= late_at {
+                    *late = true;
+                    return Step::Late(attempt.peer);
+                }
+                wake = wake.min(late_at);
             }
         }
         if self.attempts.iter().filter(|one| one.promises()).count() < self.peers {
@@ -262,6 +284,7 @@ impl Sending {
             state: State::Open {
                 since: now,
                 doubted: false,
+                late: false,
             },
             again: false,
         };
@@ -305,20 +328,48 @@ impl Sending {
         before.is_none_or(|before| before.again)
     }
 
-    /// Whether the message is wrong: one server is sure, or two say so.
-    fn is_rejected(&self) -> bool {
-        let ours = self
-            .failed()
-            .filter(|(_, verdict)| {
-                verdict.failure == FailureClass::Ours && verdict.show_caller == ShowCaller::Yes
-            })
-            .map(|(_, verdict)| verdict.retry);
-        let (mut count, mut sure) = (0, false);
-        for retry in ours {
-            count += 1;
-            sure |= retry == Retry::None;
+    /// Whether the message is wrong: two servers say so, or one, and there is nobody else to ask. One alone may say
+    /// anything.
+    fn is_rejected(&self, candidates: &[Candidate]) -> bool {
+        let calls_it_wrong = |(_, verdict): &(PeerId, &Verdict)| {
+            verdict.failure == FailureClass::Ours && verdict.show_caller == ShowCaller::Yes
+        };
+        let alone = || self.is_idle() && !candidates.iter().any(|one| self.may_ask(one));
+        match self.failed().filter(calls_it_wrong).count() {
+            0 => false,
+            1 => self.accepted().next().is_none() && alone(),
+            _ => self.accepted().next().is_none(),
         }
-        (sure || count > 1) && self.accepted().next().is_none()
+    }
+
+    /// The message was seen elsewhere: whoever did not answer has taken it, and whoever refused it knew it.
+    pub fn seen(&mut self) {
+        self.known = true;
+        for attempt in &mut self.attempts {
+            let took = match &attempt.state {
+                State::Open { doubted, .. } => *doubted,
+                State::Failed(verdict) => matches!(
+                    verdict.class,
+                    ExactClass::NoRelayPeers | ExactClass::Timeout
+                ),
+                State::Accepted => false,
+            };
+            if took {
+                attempt.state = State::Accepted;
+            }
+        }
+    }
+
+    /// Whether nobody has taken it, and somebody may have without saying so: then it is worth a look elsewhere.
+    pub fn is_unsure(&self) -> bool {
+        self.over.is_none()
+            && !self.attempts.is_empty()
+            && !self.attempts.iter().any(|one| one.promises())
+            && self.attempts.iter().any(|one| match &one.state {
+                State::Open { .. } => true,
+                State::Failed(verdict) => verdict.class == ExactClass::Timeout,
+                State::Accepted => false,
+            })
     }
 
     fn end(&mut self, over: Over) -> Step {

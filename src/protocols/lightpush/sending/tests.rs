@@ -43,7 +43,7 @@ fn asked(sending: &mut Sending, now: u64, candidates: &[Candidate]) -> Vec<PeerI
     loop {
         match sending.next(now, candidates) {
             Step::Ask(peer) => asked.push(peer),
-            Step::Doubt(_) => {}
+            Step::Doubt(_) | Step::Late(_) => {}
             Step::Wait(until) => {
                 assert!(until > now, "a wait that is over");
                 return asked;
@@ -90,7 +90,11 @@ fn silence_is_doubted_and_hedged_before_the_deadline() {
     let later = NOW + HEDGE_MS;
     assert_eq!(sending.next(later, &two), Step::Doubt(peer(1)));
     assert_eq!(sending.next(later, &two), Step::Doubt(peer(2)));
-    assert_eq!(sending.next(later, &two), Step::Wait(DEADLINE));
+    let late = NOW + LATE_MS;
+    assert_eq!(sending.next(later, &two), Step::Wait(late));
+    assert_eq!(sending.next(late, &two), Step::Late(peer(1)));
+    assert_eq!(sending.next(late, &two), Step::Late(peer(2)));
+    assert_eq!(sending.next(late, &two), Step::Wait(DEADLINE));
     // Somebody who begins to serve is asked at once.
     let three = [free(1), free(2), free(3)];
     assert_eq!(asked(&mut sending, later + 900, &three), [peer(3)]);
@@ -134,7 +138,7 @@ fn when_all_refuse_they_are_asked_again_and_then_it_is_over() {
                 sending.answered(now, peer, status(429, ""));
             }
             Step::Wait(until) => now = until,
-            Step::Doubt(_) => unreachable!("all answer"),
+            Step::Doubt(_) | Step::Late(_) => unreachable!("all answer"),
             Step::Over(over) => {
                 assert_eq!(over, Over::Exhausted);
                 break;
@@ -154,24 +158,48 @@ fn with_nobody_to_ask_it_waits_until_the_deadline() {
 }
 
 #[test]
-fn a_message_that_is_wrong_is_not_sent_again() {
-    let mut sending = Sending::new(1, 1, false, DEADLINE);
-    let all = [free(1), free(2)];
-    asked(&mut sending, NOW, &all);
-    sending.answered(NOW, peer(1), status(420, "size exceeded"));
-    assert_eq!(sending.next(NOW, &all), Step::Over(Over::Rejected));
-}
-
-#[test]
-fn an_unsure_refusal_is_checked_with_one_other() {
+fn a_message_is_wrong_when_two_say_so_or_nobody_else_is_there() {
+    let size = || status(420, "size exceeded");
     let mut sending = Sending::new(1, 1, false, DEADLINE);
     let all = [free(1), free(2), free(3)];
     asked(&mut sending, NOW, &all);
-    let unsure = || status(418, "");
-    sending.answered(NOW, peer(1), unsure());
-    assert_eq!(asked(&mut sending, NOW, &all), [peer(2)]);
-    sending.answered(NOW, peer(2), unsure());
+    sending.answered(NOW, peer(1), size());
+    assert_eq!(asked(&mut sending, NOW, &all), [peer(2)], "one may lie");
+    sending.answered(NOW, peer(2), size());
     assert_eq!(sending.next(NOW, &all), Step::Over(Over::Rejected));
+
+    let mut sending = Sending::new(1, 1, false, DEADLINE);
+    asked(&mut sending, NOW, &[free(1)]);
+    sending.answered(NOW, peer(1), size());
+    assert_eq!(sending.next(NOW, &[free(1)]), Step::Over(Over::Rejected));
+}
+
+#[test]
+fn one_server_that_calls_everything_wrong_stops_no_message() {
+    let mut sending = Sending::new(2, 1, false, DEADLINE);
+    let two = [free(1), free(2)];
+    asked(&mut sending, NOW, &two);
+    sending.answered(NOW, peer(1), status(400, ""));
+    assert_eq!(asked(&mut sending, NOW, &two), []);
+    sending.answered(NOW, peer(2), ok());
+    assert_eq!(sending.next(NOW, &two), Step::Over(Over::Accepted));
+}
+
+#[test]
+fn what_was_seen_elsewhere_was_taken_by_who_did_not_say_so() {
+    let mut sending = Sending::new(2, 1, false, DEADLINE);
+    let two = [free(1), free(2)];
+    asked(&mut sending, NOW, &two);
+    sending.answered(NOW, peer(2), status(505, ""));
+    assert!(!sending.is_unsure(), "the other may still answer");
+    assert_eq!(sending.next(NOW + HEDGE_MS, &two), Step::Doubt(peer(1)));
+    assert!(sending.is_unsure());
+    sending.seen();
+    assert_eq!(
+        sending.next(NOW + HEDGE_MS, &two),
+        Step::Over(Over::Accepted)
+    );
+    assert_eq!(sending.accepted().count(), 2);
 }
 
 #[test]

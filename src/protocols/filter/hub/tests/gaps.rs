@@ -18,6 +18,32 @@ fn one_of_two_silent_servers_costs_nothing() {
 }
 
 #[test]
+fn servers_that_pushed_often_and_fell_silent_are_late_within_seconds() {
+    let mut world = World::new(2);
+    world.subscribed(&[T]);
+    world.busy_for(5_000, T);
+    assert_eq!(world.late, []);
+    let silent_at = world.now;
+    world.fakes[0].silent = true;
+    world.fakes[1].silent = true;
+    world.run_for(6_200);
+    let late: Vec<_> = world.late.iter().map(|(_, peer)| *peer).collect();
+    assert!(late.contains(&world.fakes[0].peer) && late.contains(&world.fakes[1].peer));
+    assert!(world.late.iter().all(|(at, _)| at - silent_at <= 6_200));
+}
+
+#[test]
+fn a_topic_that_is_quiet_costs_one_ping_and_nobody_is_late() {
+    let mut world = World::new(2);
+    world.subscribed(&[T]);
+    world.busy_for(5_000, T);
+    let asked = world.fakes[0].asked.len();
+    world.run_for(50_000);
+    assert_eq!(world.fakes[0].asked.len(), asked + 1);
+    assert_eq!(world.late, []);
+}
+
+#[test]
 fn both_silent_is_one_gap_that_a_store_fills_in_order() {
     let mut world = World::new(4);
     let id = world.subscribed(&[T, "/app/1/quiet/proto"]);

@@ -56,6 +56,8 @@ pub(super) struct World {
     pub(super) gaps: Vec<Gap>,
     pub(super) catch_ups: Vec<(u64, u64)>,
     pub(super) told: Vec<Action>,
+    /// Who was late, and when.
+    pub(super) late: Vec<(u64, PeerId)>,
     pub(super) pushes: Vec<Push>,
     pub(super) opens: bool,
     published: i64,
@@ -82,6 +84,7 @@ impl World {
             gaps: Vec::new(),
             catch_ups: Vec::new(),
             told: Vec::new(),
+            late: Vec::new(),
             pushes: Vec::new(),
             opens: true,
             published: 0,
@@ -318,6 +321,7 @@ impl World {
                         .push((from_wall_ms - WALL_MS, to_wall_ms - WALL_MS));
                     self.after(50, Event::Stored(catch_up, from_wall_ms, to_wall_ms));
                 }
+                Action::Late { peer } => self.late.push((self.now, peer)),
                 told => self.told.push(told),
             }
         }
