@@ -109,6 +109,10 @@ async function story(/** @type {import("../lib/bare.mjs").Bare | undefined} */ p
     { at: from, text: `-- ${kind} ${name}` },
     ...(to === Infinity ? [] : [{ at: to, text: `-- ${name} is well again after ${kind}` }]),
   ]);
-  const lines = [...told, ...done].sort((a, b) => a.at - b.at).map(({ at, text }) => `${new Date(at).toISOString().slice(11, 23)} ${text}`);
-  return [`CHAOS_SEED=${SEED} CHAOS_MINUTES=${MINUTES}`, ...lines.slice(-50)].join("\n");
+  const sends = (await page?.page.evaluate(() => globalThis.sends ?? []).catch(() => [])) ?? [];
+  const slow = sends.filter((/** @type {any} */ { ms, error }) => error !== "" || ms > 1_000).map((/** @type {any} */ { text, at, ms, error }) => ({ at, text: `-- ${text} took ${Math.round(ms)} ms from here ${error}` }));
+  const lines = [...told, ...done, ...slow].sort((a, b) => a.at - b.at).map(({ at, text }) => `${new Date(at).toISOString().slice(11, 23)} ${text}`);
+  // The last events alone may be long after what went wrong.
+  const around = lines.findIndex((line) => line.includes(" took "));
+  return [`CHAOS_SEED=${SEED} CHAOS_MINUTES=${MINUTES}`, ...(around < 0 ? [] : [...lines.slice(Math.max(0, around - 20), around + 10), "…"]), ...lines.slice(-50)].join("\n");
 }
