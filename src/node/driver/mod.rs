@@ -61,6 +61,9 @@ use filter::Subscriptions;
 /// How long filter servers have to hear that we leave.
 const FAREWELL: Duration = Duration::from_millis(250);
 
+/// After so long at work the page has its turn: whatever comes in, it answers.
+const SLICE_MS: u64 = 8;
+
 /// A call of `dial` looks at its failure at once: more entries than this are never of use.
 const MAX_DIAL_FAILURES: usize = 64;
 
@@ -121,6 +124,8 @@ pub(super) struct Driver {
     pub(super) subscriptions: Subscriptions,
     /// The hub's next deadline and a timer that fires then or before.
     filter_timer: Option<(u64, BoxFuture<'static, ()>)>,
+    /// A breath for the page, when there was much to do at once.
+    pause: Option<BoxFuture<'static, ()>>,
     /// When the loop last came to rest, and since when we are offline or asleep, if we are.
     last_turn: Time,
     away_since: Option<Time>,
@@ -199,6 +204,7 @@ impl Driver {
             dial_failures: LiteMap::new(),
             subscriptions,
             filter_timer: None,
+            pause: None,
             last_turn: platform::now(),
             away_since: None,
             me: Weak::new(),
@@ -471,6 +477,12 @@ impl Driver {
         if due.is_some_and(|due| due <= now.mono_ms) || self.manager().has_slept(now) {
             self.inputs.push_front(Event::Tick);
         }
+        if let Some(pause) = &mut self.pause {
+            if pause.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            self.pause = None;
+        }
         loop {
             let mut busy = self.feed(platform::now());
             if let Some(swarm) = &mut self.swarm
@@ -491,6 +503,14 @@ impl Driver {
                 self.last_turn = platform::now();
                 self.waker = Some(cx.waker().clone());
                 return Poll::Pending;
+            }
+            if platform::mono_ms().saturating_sub(now.mono_ms) >= SLICE_MS {
+                self.waker = Some(cx.waker().clone());
+                let mut pause: BoxFuture<'static, ()> = Box::pin(platform::breath());
+                if pause.as_mut().poll(cx).is_pending() {
+                    self.pause = Some(pause);
+                    return Poll::Pending;
+                }
             }
         }
     }

@@ -30,6 +30,8 @@ use crate::protocols::message::{MessageHash, WakuMessage};
 use crate::protocols::topic::PubsubTopic;
 use crate::protocols::verdict::{End, ExactClass, FailureClass, Protocol, Verdict};
 
+/// A server that takes nothing for so long is passed over, if there is another.
+const FULL_MS: u64 = 1_000;
 /// How often stores are asked for a message of which nobody says that it was taken.
 const LOOK_EVERY_MS: u64 = 750;
 
@@ -90,6 +92,7 @@ pub(super) async fn carry(node: Node, mail: Mail, sending: Sending, tell: Told) 
         open: FuturesUnordered::new(),
         looking: None,
         look_at: 0,
+        passed_over: Vec::new(),
         unsure: Vec::new(),
     };
     carrier.run().await;
@@ -110,6 +113,8 @@ struct Carrier {
     looking: Option<BoxFuture<'static, Option<PeerId>>>,
     /// When stores are asked for it again.
     look_at: u64,
+    /// Servers whose pace holds it up, of whom the manager knows.
+    passed_over: Vec<PeerId>,
     /// Refusals with two meanings, judged when it is known what became of the message.
     unsure: Vec<(Asked, Verdict, Circumstances)>,
 }
@@ -190,14 +195,31 @@ impl Carrier {
                 driver.report(peer, LIGHT_PUSH, Outcome::Late, false);
                 None
             }
-            Step::Wait(until) if self.sending.is_unsure() => {
-                self.look_whether_it_is_out(now, until)
+            Step::Wait(until) => {
+                self.pass_over_who_is_full(now, &plain);
+                if self.sending.is_unsure() {
+                    return self.look_whether_it_is_out(now, until);
+                }
+                Some(until)
             }
-            Step::Wait(until) => Some(until),
             Step::Over(Over::Accepted) if self.confirming.is_some() => self.look_for_it(now),
             Step::Over(over) => {
                 self.tell(over, None);
                 None
+            }
+        }
+    }
+
+    /// Somebody else is wanted while a server takes nothing for longer than a second, and too few who serve can be asked.
+    fn pass_over_who_is_full(&mut self, now: u64, candidates: &[Candidate]) {
+        if !self.sending.wants_more() {
+            return;
+        }
+        for one in candidates {
+            if one.free_at > now + FULL_MS && !self.passed_over.contains(&one.peer) {
+                self.passed_over.push(one.peer);
+                let mut driver = self.node.lock();
+                driver.report(one.peer, LIGHT_PUSH, Outcome::Late, false);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What differs between the browser and native: one module for each target, with the same names.
 //!
-//! `now`, `mono_ms`, `sleep`, `spawn`, `fetch`, `transport` and `swarm_config`; no `cfg` stands anywhere else in the driver.
+//! `now`, `mono_ms`, `sleep`, `breath`, `spawn`, `fetch`, `transport` and `swarm_config`; no `cfg` stands anywhere else in the driver.
 
 #[cfg(not(target_arch = "wasm32"))]
 #[path = "native.rs"]
@@ -9,7 +9,7 @@ mod imp;
 #[path = "wasm.rs"]
 mod imp;
 
-pub(crate) use imp::{fetch, sleep, spawn, swarm_config, transport};
+pub(crate) use imp::{breath, fetch, sleep, spawn, swarm_config, transport};
 
 use std::time::Duration;
 

@@ -22,6 +22,11 @@ pub(crate) async fn sleep(duration: Duration) {
     tokio::time::sleep(duration).await;
 }
 
+/// Ends after others had their turn.
+pub(crate) async fn breath() {
+    tokio::task::yield_now().await;
+}
+
 /// Runs a future to its end, apart from the caller.
 pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(future);

@@ -10,6 +10,7 @@ use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
 use libp2p::{PeerId, Transport};
 use send_wrapper::SendWrapper;
+use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
@@ -24,6 +25,28 @@ const MAX_TIMER: Duration = Duration::from_millis(1 << 30);
 /// Ends after `duration`, or after 12 days if that is sooner: callers look at the clock again anyway.
 pub(crate) fn sleep(duration: Duration) -> impl Future<Output = ()> + Send {
     SendWrapper::new(gloo_timers::future::sleep(duration.min(MAX_TIMER)))
+}
+
+/// Ends after the page had its turn. By a message to ourselves: pages that are hidden wait a second for a timer, and a
+/// minute after a while.
+pub(crate) fn breath() -> impl Future<Output = ()> + Send {
+    SendWrapper::new(async {
+        let Ok(channel) = web_sys::MessageChannel::new() else {
+            return sleep(Duration::ZERO).await;
+        };
+        let (tell, told) = futures::channel::oneshot::channel();
+        let heard = Closure::once(move || {
+            // Nobody waits any more once the node is closed.
+            let _ = tell.send(());
+        });
+        let port = channel.port1();
+        port.set_onmessage(Some(heard.as_ref().unchecked_ref()));
+        if channel.port2().post_message(&JsValue::NULL).is_ok() {
+            let _ = told.await;
+        }
+        port.set_onmessage(None);
+        port.close();
+    })
 }
 
 /// Runs a future to its end, apart from the caller.
