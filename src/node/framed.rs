@@ -23,9 +23,12 @@ pub async fn read_frame<S: AsyncRead + Unpin>(
     let mut first = [0];
     match stream.read(&mut first).await? {
         0 => Ok(None),
-        _ => rest(stream, first[0], limit, |_| true).await.map(Some),
+        _ => rest(stream, first[0], limit, &|_| true).await.map(Some),
     }
 }
+
+/// Whether there is room for so many bytes more.
+pub(crate) type Room<'a> = dyn Fn(usize) -> bool + Send + Sync + 'a;
 
 /// The same for a stream that may idle for ever between frames: once one has begun, it has to be whole in time. `grow`
 /// says whether there is room for so many bytes more.
@@ -36,7 +39,7 @@ pub(crate) async fn read_frame_within<S: AsyncRead + Unpin>(
     stream: &mut S,
     limit: usize,
     time: Duration,
-    grow: impl Fn(usize) -> bool,
+    grow: &Room<'_>,
 ) -> io::Result<Option<Vec<u8>>> {
     let mut first = [0];
     if stream.read(&mut first).await? == 0 {
@@ -53,7 +56,7 @@ async fn rest<S: AsyncRead + Unpin>(
     stream: &mut S,
     first: u8,
     limit: usize,
-    grow: impl Fn(usize) -> bool,
+    grow: &Room<'_>,
 ) -> io::Result<Vec<u8>> {
     let mut prefix = [first; MAX_PREFIX];
     let mut used = 1;
@@ -171,12 +174,12 @@ mod tests {
     async fn the_deadline_runs_from_the_first_byte() {
         let second = Duration::from_secs(1);
         let mut idle = Source::new(Vec::new(), 1);
-        let waiting = read_frame_within(&mut idle, 100, second, |_| true);
+        let waiting = read_frame_within(&mut idle, 100, second, &|_| true);
         let waited = tokio::time::timeout(1_000 * second, waiting).await;
         assert!(waited.is_err(), "an idle stream waits");
         for begun in [vec![0x80], vec![5, 1, 2]] {
             let mut stuck = Source::new(begun, 1);
-            let read = read_frame_within(&mut stuck, 1 << 20, second, |_| true);
+            let read = read_frame_within(&mut stuck, 1 << 20, second, &|_| true);
             let error = tokio::time::timeout(2 * second, read)
                 .await
                 .expect("an end");
@@ -187,7 +190,7 @@ mod tests {
     #[test]
     fn a_frame_without_room_is_given_up() {
         let mut source = Source::new(frame::encode(&[7; 10_000]), 1 << 20);
-        let read = read_frame_within(&mut source, 1 << 20, Duration::from_secs(1), |bytes| {
+        let read = read_frame_within(&mut source, 1 << 20, Duration::from_secs(1), &|bytes| {
             bytes < 4_000
         });
         let error = read.now_or_never().unwrap().unwrap_err();

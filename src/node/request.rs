@@ -38,6 +38,9 @@ pub(super) struct Answer {
     pub(super) how: Circumstances,
 }
 
+/// Makes a request for the protocol that was agreed on. Not a type parameter, because asking is kilobytes of code.
+pub(super) type Encode<'a> = dyn Fn(&str) -> Vec<u8> + Send + Sync + 'a;
+
 /// A question whose stream is being opened.
 pub(super) struct Question {
     asked: Asked,
@@ -52,7 +55,7 @@ impl Question {
     /// the circumstances follows by [`Driver::conclude`]. Nothing once the node is closed.
     pub(super) async fn ask(
         &mut self,
-        request: impl FnOnce(&str) -> Vec<u8>,
+        request: &Encode<'_>,
         limit: usize,
         timeout: Duration,
     ) -> Option<Answer> {
@@ -114,7 +117,7 @@ impl Node {
         &self,
         asked: Asked,
         protocols: &[&'static str],
-        request: impl FnOnce(&str) -> Vec<u8>,
+        request: &Encode<'_>,
         limit: usize,
         timeout: Duration,
     ) -> Result<Answer, NodeError> {

@@ -65,6 +65,66 @@ struct Answered {
     by_time: bool,
 }
 
+/// The servers of one call, one after the other.
+struct Servers<'a> {
+    node: &'a Node,
+    shard: u16,
+    begin: Instant,
+    timeout: Duration,
+    tried: Vec<PeerId>,
+    failures: Vec<NodeError>,
+}
+
+impl<'a> Servers<'a> {
+    fn new(node: &'a Node, shard: u16, timeout: Duration) -> Self {
+        Self {
+            node,
+            shard,
+            begin: Instant::now(),
+            timeout,
+            tried: Vec::new(),
+            failures: Vec::new(),
+        }
+    }
+
+    fn left(&self) -> Duration {
+        self.timeout.saturating_sub(self.begin.elapsed())
+    }
+
+    /// The next server, and how long it may take: `first`, if it serves and was not tried, else the best that was not.
+    /// Nothing when somebody was asked and nobody else serves.
+    async fn next(
+        &mut self,
+        first: Option<PeerId>,
+    ) -> Result<Option<(PeerId, ConnId, Duration)>, NodeError> {
+        // With somebody asked already, it is over as soon as nobody new serves.
+        let wait = if self.tried.is_empty() {
+            self.left()
+        } else {
+            Duration::ZERO
+        };
+        let found = self.node.serving(STORE, self.shard, &self.tried, wait);
+        let found = match found.await {
+            Err(error) if error.code == ErrorCode::NoPeer && !self.tried.is_empty() => {
+                return Ok(None);
+            }
+            found => found?,
+        };
+        let mut others = self.node.lock().serving(STORE, self.shard);
+        others.retain(|(other, _)| !self.tried.contains(other));
+        let same = others.iter().find(|(other, _)| Some(*other) == first);
+        let (peer, conn) = same.copied().unwrap_or(found);
+        self.tried.push(peer);
+        let left = self.left();
+        let patience = if others.len() > 1 {
+            left.min(PATIENCE)
+        } else {
+            left
+        };
+        Ok(Some((peer, conn, patience)))
+    }
+}
+
 impl Node {
     /// One page, of the server that gave the page before or of another, which goes on where that one ended. Every message
     /// is verified against its hash and the query.
@@ -73,32 +133,12 @@ impl Node {
     /// `invalid-options` for a query that servers would refuse; `not-started`, `closed`; `no-peer` when nobody serves
     /// before `timeout`, or all who do failed; `rejected` when the query is wrong; `busy`, `timeout`.
     pub async fn query(&self, query: Query, timeout: Duration) -> Result<Page, NodeError> {
-        let begin = Instant::now();
         let (request, shard) = self.store_request(&query)?;
         let position = query.position;
-        let mut tried: Vec<PeerId> = Vec::new();
-        let mut failures: Vec<NodeError> = Vec::new();
+        let first = position.as_ref().map(|position| position.peer);
+        let mut servers = Servers::new(self, shard, timeout);
         let mut second_best: Option<Page> = None;
-        loop {
-            let left = timeout.saturating_sub(begin.elapsed());
-            // With somebody asked already, it is over as soon as nobody new serves.
-            let wait = if tried.is_empty() {
-                left
-            } else {
-                Duration::ZERO
-            };
-            let first = position.as_ref().map(|position| position.peer);
-            let found = self.store_server(shard, first, &tried, wait).await;
-            let (peer, conn, others) = match found {
-                Ok(found) => found,
-                Err(error) if error.code == ErrorCode::NoPeer && !tried.is_empty() => {
-                    return second_best.ok_or_else(|| self.exhausted(STORE, failures));
-                }
-                Err(error) => return Err(error),
-            };
-            tried.push(peer);
-            let left = timeout.saturating_sub(begin.elapsed());
-            let patience = if others { left.min(PATIENCE) } else { left };
+        while let Some((peer, conn, patience)) = servers.next(first).await? {
             let asked = self.page_of(peer, conn, &request, position.as_ref(), patience);
             match asked.await? {
                 Ok(answered) => {
@@ -116,10 +156,11 @@ impl Node {
                     if verdict.failure == FailureClass::Ours {
                         return Err(failed);
                     }
-                    failures.push(failed);
+                    servers.failures.push(failed);
                 }
             }
         }
+        second_best.ok_or_else(|| self.exhausted(STORE, servers.failures))
     }
 
     /// Which of these messages are stored. What one server does not have, another is asked for.
@@ -131,36 +172,24 @@ impl Node {
         hashes: &[MessageHash],
         timeout: Duration,
     ) -> Result<Vec<MessageHash>, NodeError> {
-        let begin = Instant::now();
         let shard = self.open_driver()?.network.shards()[0];
-        let mut missing = hashes.to_vec();
-        missing.sort_unstable();
-        missing.dedup();
+        let mut missing: Vec<MessageHash> = Vec::new();
+        for hash in hashes {
+            if !missing.contains(hash) {
+                missing.push(*hash);
+            }
+        }
         let mut stored = Vec::new();
-        let mut tried: Vec<PeerId> = Vec::new();
-        let mut failures: Vec<NodeError> = Vec::new();
-        while !missing.is_empty() {
-            let left = timeout.saturating_sub(begin.elapsed());
-            let wait = if tried.is_empty() {
-                left
-            } else {
-                Duration::ZERO
-            };
-            let found = self.store_server(shard, None, &tried, wait).await;
-            let (peer, conn, others) = match found {
-                Ok(found) => found,
-                Err(error) if error.code == ErrorCode::NoPeer && !tried.is_empty() => break,
-                Err(error) => return Err(error),
-            };
-            tried.push(peer);
-            let left = timeout.saturating_sub(begin.elapsed());
-            let patience = if others { left.min(PATIENCE) } else { left };
+        let mut servers = Servers::new(self, shard, timeout);
+        while !missing.is_empty()
+            && let Some((peer, conn, patience)) = servers.next(None).await?
+        {
             for part in missing.clone().chunks(MAX_HASHES) {
                 match self.presence(peer, conn, part, patience).await {
                     Ok(found) => stored.extend(found),
                     Err(error) if error.code == ErrorCode::Closed => return Err(error),
                     Err(error) => {
-                        failures.push(error);
+                        servers.failures.push(error);
                         break;
                     }
                 }
@@ -168,8 +197,8 @@ impl Node {
             missing.retain(|hash| !stored.contains(hash));
         }
         // That all who answered do not have them is an answer.
-        if failures.len() == tried.len() && !missing.is_empty() {
-            return Err(self.exhausted(STORE, failures));
+        if servers.failures.len() == servers.tried.len() && !missing.is_empty() {
+            return Err(self.exhausted(STORE, servers.failures));
         }
         Ok(stored)
     }
@@ -190,8 +219,7 @@ impl Node {
             ..Request::default()
         };
         let asked = self.ask_store(peer, conn, &request, timeout.min(HAS_TIMEOUT));
-        let (asked, page, how) = asked.await?;
-        self.judge_page(asked, &page, how);
+        let page = asked.await?;
         page.map(|page| {
             page.messages
                 .into_iter()
@@ -199,23 +227,6 @@ impl Node {
                 .collect()
         })
         .map_err(|verdict| error(&verdict, peer))
-    }
-
-    /// The server for a page: `first`, if it serves and was not tried, else the best that was not; and whether there is
-    /// yet another.
-    async fn store_server(
-        &self,
-        shard: u16,
-        first: Option<PeerId>,
-        tried: &[PeerId],
-        wait: Duration,
-    ) -> Result<(PeerId, ConnId, bool), NodeError> {
-        let (peer, conn) = self.serving(STORE, shard, tried, wait).await?;
-        let mut others = self.lock().serving(STORE, shard);
-        others.retain(|(other, _)| !tried.contains(other));
-        let same = others.iter().find(|(other, _)| Some(*other) == first);
-        let (peer, conn) = same.copied().unwrap_or((peer, conn));
-        Ok((peer, conn, others.len() > 1))
     }
 
     /// One page of one server: by its cursor, or, when it does not know that, by time.
@@ -228,29 +239,30 @@ impl Node {
         timeout: Duration,
     ) -> Result<Result<Answered, Verdict>, NodeError> {
         let begin = Instant::now();
-        let first = position.map_or_else(|| request.clone(), |at| at.by_cursor(request));
-        let (asked, page, how) = self.ask_store(peer, conn, &first, timeout).await?;
-        self.judge_page(asked, &page, how);
-        let lost = matches!(&page, Err(verdict) if verdict.failure == FailureClass::Lost);
-        let Some(position) = position.filter(|_| lost) else {
-            let by_time = false;
-            return Ok(page.map(|page| Answered { page, by_time }));
-        };
-        let left = timeout.saturating_sub(begin.elapsed());
-        let again = position.by_time(request);
-        let (asked, page, how) = self.ask_store(peer, conn, &again, left).await?;
-        self.judge_page(asked, &page, how);
-        let by_time = true;
-        Ok(page.map(|page| Answered { page, by_time }))
+        let mut request_now = position.map_or_else(|| request.clone(), |at| at.by_cursor(request));
+        let mut by_time = false;
+        loop {
+            let left = timeout.saturating_sub(begin.elapsed());
+            let page = self.ask_store(peer, conn, &request_now, left).await?;
+            let lost = matches!(&page, Err(verdict) if verdict.failure == FailureClass::Lost);
+            match position {
+                Some(position) if lost && !by_time => {
+                    request_now = position.by_time(request);
+                    by_time = true;
+                }
+                _ => return Ok(page.map(|page| Answered { page, by_time })),
+            }
+        }
     }
 
+    /// One request to one server, and what it says of the server.
     async fn ask_store(
         &self,
         peer: PeerId,
         conn: ConnId,
         request: &Request,
         timeout: Duration,
-    ) -> Result<(Asked, Result<store::Page, Verdict>, Circumstances), NodeError> {
+    ) -> Result<Result<store::Page, Verdict>, NodeError> {
         let asked = Asked {
             peer,
             conn,
@@ -271,7 +283,8 @@ impl Node {
                     ours: true,
                     ..Circumstances::default()
                 };
-                return Ok((asked, Err(slow), ours));
+                self.judge(asked, Err(&slow), ours);
+                return Ok(Err(slow));
             }
             super::platform::sleep(wait).await;
         }
@@ -282,22 +295,19 @@ impl Node {
         let encode = |_: &str| request.encode();
         let limit = store::MAX_RESPONSE;
         let answer = self
-            .ask(asked, &[ids::STORE_QUERY], encode, limit, left)
+            .ask(asked, &[ids::STORE_QUERY], &encode, limit, left)
             .await?;
         let page = answer_of(asked.protocol, answer.exchange).and_then(|bytes| {
             let response = store::Response::decode(&bytes)
                 .map_err(|_| Verdict::of_end(asked.protocol, End::Undecodable))?;
             store::interpret(&request, response)
         });
-        Ok((asked, page, answer.how))
-    }
-
-    fn judge_page(&self, asked: Asked, page: &Result<store::Page, Verdict>, how: Circumstances) {
-        let result = match page {
+        let result = match &page {
             Ok(page) => page.fault.as_ref().map_or(Ok(()), Err),
             Err(verdict) => Err(verdict),
         };
-        self.judge(asked, result, how);
+        self.judge(asked, result, answer.how);
+        Ok(page)
     }
 
     /// The first page's request, and the shard that servers should have.

@@ -264,9 +264,9 @@ impl Driver {
         };
         let mut question = self.question(asked, &[ids::FILTER_SUBSCRIBE]);
         let timeout = Duration::from_millis(timeout_ms.into());
-        let bytes = request.encode();
         self.spawn(async move {
-            let answer = question.ask(|_| bytes, MAX_RESPONSE, timeout).await;
+            let encode = |_: &str| request.encode();
+            let answer = question.ask(&encode, MAX_RESPONSE, timeout).await;
             let begun = question.begun();
             Done::Filter(Box::new(Asking {
                 ask,

@@ -75,7 +75,7 @@ impl Driver {
         self.spawn(async move {
             let held = Held::new(unfinished, limit);
             let grow = |bytes| held.grow(bytes);
-            let frame = read_frame_within(&mut stream, limit, FRAME_TIME, grow).await;
+            let frame = read_frame_within(&mut stream, limit, FRAME_TIME, &grow).await;
             drop(held);
             if matches!(frame, Ok(None)) {
                 // The peer is done with the stream; so are we, whatever becomes of the goodbye.

@@ -5,10 +5,9 @@ use std::future::{Future, poll_fn};
 use std::task::Poll;
 use std::time::Duration;
 
+use futures::FutureExt;
 use futures::channel::oneshot;
 use futures::future::BoxFuture;
-use futures::stream::FuturesUnordered;
-use futures::{FutureExt, StreamExt};
 use libp2p::PeerId;
 
 use super::confirm::{Confirming, Look, who_has};
@@ -89,7 +88,7 @@ pub(super) async fn carry(node: Node, mail: Mail, sending: Sending, tell: Told) 
         mail,
         sending,
         tell: Some(tell),
-        open: FuturesUnordered::new(),
+        open: Vec::new(),
         looking: None,
         look_at: 0,
         passed_over: Vec::new(),
@@ -108,7 +107,8 @@ struct Carrier {
     mail: Mail,
     sending: Sending,
     tell: Option<Told>,
-    open: FuturesUnordered<BoxFuture<'static, Option<Said>>>,
+    /// The requests under way: a handful, so that each is looked at whenever one has news.
+    open: Vec<BoxFuture<'static, Option<Said>>>,
     confirming: Option<Confirming>,
     looking: Option<BoxFuture<'static, Option<PeerId>>>,
     /// When stores are asked for it again.
@@ -325,7 +325,7 @@ impl Carrier {
             let timeout = charge::timeout(asked.protocol);
             let protocols = [ids::LIGHTPUSH_V3, ids::LIGHTPUSH_V2];
             let limit = lightpush::MAX_RESPONSE;
-            let answer = node.ask(asked, &protocols, encode, limit, timeout).await;
+            let answer = node.ask(asked, &protocols, &encode, limit, timeout).await;
             let answer = answer.ok()?;
             if answer.spoken == ids::LIGHTPUSH_V2 {
                 asked.protocol = Protocol::LightpushV2;
@@ -407,13 +407,14 @@ impl Carrier {
     }
 
     async fn wait(&mut self, mut changed: Option<oneshot::Receiver<()>>, wait_ms: u64) -> Next {
-        let timer =
-            (wait_ms < u64::MAX / 2).then(|| platform::sleep(Duration::from_millis(wait_ms)));
-        let mut timer = std::pin::pin!(futures::future::OptionFuture::from(timer));
-        let mut timed = false;
+        // Sleeps are cut to some days, after which it does no harm to look again.
+        let mut timer = std::pin::pin!(platform::sleep(Duration::from_millis(wait_ms)));
         poll_fn(|cx| {
-            if let Poll::Ready(Some(said)) = self.open.poll_next_unpin(cx) {
-                return Poll::Ready(said.map_or(Next::Closed, Next::Said));
+            for place in 0..self.open.len() {
+                if let Poll::Ready(said) = self.open[place].as_mut().poll(cx) {
+                    drop(self.open.swap_remove(place));
+                    return Poll::Ready(said.map_or(Next::Closed, Next::Said));
+                }
             }
             if let Some(looking) = &mut self.looking
                 && let Poll::Ready(found) = looking.as_mut().poll(cx)
@@ -429,13 +430,7 @@ impl Carrier {
             if let Some(Poll::Ready(said)) = changed.as_mut().map(|c| c.poll_unpin(cx)) {
                 return Poll::Ready(said.map_or(Next::Closed, |()| Next::Look));
             }
-            if !timed && let Poll::Ready(ended) = timer.as_mut().poll(cx) {
-                timed = true;
-                if ended.is_some() {
-                    return Poll::Ready(Next::Look);
-                }
-            }
-            Poll::Pending
+            timer.as_mut().poll(cx).map(|()| Next::Look)
         })
         .await
     }
