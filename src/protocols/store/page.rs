@@ -4,7 +4,6 @@
 //! must be one that the query asked for.
 
 use core::time::Duration;
-use std::collections::BTreeSet;
 
 use super::{KeyValue, MAX_PAGE, Request, Response};
 use crate::protocols::message::{MessageHash, WakuMessage};
@@ -113,8 +112,7 @@ pub fn interpret(request: &Request, response: Response) -> Result<Page, Verdict>
 
     let mut fault = None;
     let mut edge: Option<Edge> = None;
-    let mut seen = BTreeSet::new();
-    let mut messages = Vec::with_capacity(entries);
+    let mut messages: Vec<StoredMessage> = Vec::with_capacity(entries);
     for entry in response.messages {
         match check(request, entry) {
             // A node may hold what we would not deliver: left out without blame.
@@ -132,7 +130,9 @@ pub fn interpret(request: &Request, response: Response) -> Result<Page, Verdict>
                     .message
                     .as_ref()
                     .is_none_or(|message| message.check_incoming(usize::MAX).is_ok());
-                if deliverable && seen.insert(stored.hash) {
+                // A page is short enough to be looked through for each.
+                let known = messages.iter().any(|other| other.hash == stored.hash);
+                if deliverable && !known {
                     messages.push(stored);
                 }
             }
