@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use futures::future::{Either, select};
 use libp2p::PeerId;
 use web_time::Instant;
 
@@ -11,9 +12,10 @@ use super::error::{ErrorCode, NodeError};
 use super::event::{Received, Via};
 use super::handle::{Node, request_id};
 use super::light_push::shard_option;
+use super::platform;
 use super::request::Asked;
 use super::verdicts::{answer_of, error};
-use crate::manager::ConnId;
+use crate::manager::{ConnId, Outcome};
 use crate::protocols::charge::{self, Circumstances};
 use crate::protocols::ids;
 use crate::protocols::message::MessageHash;
@@ -26,6 +28,11 @@ use crate::protocols::verdict::{End, FailureClass, Protocol, Verdict};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a server may take for hashes alone (store.md, section 3).
 const HAS_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A server that has not answered for so long is late: another is looked for.
+const LATE: Duration = Duration::from_secs(2);
+/// How soon another server is there, if there is one.
+const REPLACED: Duration = Duration::from_secs(2);
 
 /// A query for one page.
 #[derive(Debug, Clone, Default)]
@@ -97,9 +104,11 @@ impl<'a> Servers<'a> {
         &mut self,
         first: Option<PeerId>,
     ) -> Result<Option<(PeerId, ConnId, Duration)>, NodeError> {
-        // With somebody asked already, it is over as soon as nobody new serves.
+        // With somebody asked already, it is over when nobody new serves; where all have failed, soon somebody may.
         let wait = if self.tried.is_empty() {
             self.left()
+        } else if self.failures.len() == self.tried.len() {
+            self.left().min(REPLACED)
         } else {
             Duration::ZERO
         };
@@ -123,6 +132,34 @@ impl<'a> Servers<'a> {
         };
         Ok(Some((peer, conn, patience)))
     }
+
+    /// A server failed: another is asked, and looked for when nobody else serves.
+    fn failed(&mut self, peer: PeerId, error: NodeError) {
+        self.failures.push(error);
+        self.look_for_another(peer);
+    }
+
+    /// Has the manager look for another server, when all that serve were asked.
+    fn look_for_another(&self, than: PeerId) {
+        let mut driver = self.node.lock();
+        let serving = driver.serving(STORE, self.shard);
+        let all_tried = serving.iter().all(|(peer, _)| self.tried.contains(peer));
+        if all_tried && !driver.is_closed() {
+            driver.report(than, STORE, Outcome::Late, false);
+        }
+    }
+
+    /// Ends when a server that has not answered for longer than usual need not be waited for, because another serves.
+    async fn another(&self, than: PeerId) {
+        platform::sleep(LATE).await;
+        self.look_for_another(than);
+        let found = self
+            .node
+            .serving(STORE, self.shard, &self.tried, self.left());
+        if found.await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 impl Node {
@@ -140,7 +177,20 @@ impl Node {
         let mut second_best: Option<Page> = None;
         while let Some((peer, conn, patience)) = servers.next(first).await? {
             let asked = self.page_of(peer, conn, &request, position.as_ref(), patience);
-            match asked.await? {
+            let answer = {
+                let asked = std::pin::pin!(asked);
+                let another = std::pin::pin!(servers.another(peer));
+                match select(asked, another).await {
+                    Either::Left((answer, _)) => Some(answer?),
+                    Either::Right(_) => None,
+                }
+            };
+            let Some(answer) = answer else {
+                let late = NodeError::new(ErrorCode::Timeout, "store: no answer in time");
+                servers.failures.push(late.about(peer));
+                continue;
+            };
+            match answer {
                 Ok(answered) => {
                     let false_page = answered.page.fault.is_some();
                     let page = delivered(answered, peer, position.as_ref(), &request);
@@ -151,16 +201,24 @@ impl Node {
                     second_best.get_or_insert(page);
                 }
                 Err(verdict) => {
-                    let failed = error(&verdict, peer);
-                    // Wrong for one server, wrong for all.
-                    if verdict.failure == FailureClass::Ours {
-                        return Err(failed);
+                    servers.failed(peer, error(&verdict, peer));
+                    // Wrong for two servers, wrong for all. One alone may say anything.
+                    let wrong = |one: &&NodeError| one.code == ErrorCode::Rejected;
+                    if servers.failures.iter().filter(wrong).count() > 1 {
+                        break;
                     }
-                    servers.failures.push(failed);
                 }
             }
         }
-        second_best.ok_or_else(|| self.exhausted(STORE, servers.failures))
+        if let Some(page) = second_best {
+            return Ok(page);
+        }
+        let failures = servers.failures;
+        let wrong = |one: &NodeError| one.code == ErrorCode::Rejected;
+        match failures.iter().rev().find(|one| wrong(one)) {
+            Some(rejected) if failures.iter().all(wrong) => Err(rejected.clone()),
+            _ => Err(self.exhausted(STORE, failures)),
+        }
     }
 
     /// Which of these messages are stored. What one server does not have, another is asked for.
@@ -189,7 +247,7 @@ impl Node {
                     Ok(found) => stored.extend(found),
                     Err(error) if error.code == ErrorCode::Closed => return Err(error),
                     Err(error) => {
-                        servers.failures.push(error);
+                        servers.failed(peer, error);
                         break;
                     }
                 }
@@ -271,7 +329,7 @@ impl Node {
         };
         let begin = Instant::now();
         loop {
-            let now = super::platform::now().mono_ms;
+            let now = platform::now().mono_ms;
             let taken = self.open_driver()?.pace(peer, STORE).try_take(now);
             let Err(wait) = taken else { break };
             let left = timeout.saturating_sub(begin.elapsed());
@@ -286,7 +344,7 @@ impl Node {
                 self.judge(asked, Err(&slow), ours);
                 return Ok(Err(slow));
             }
-            super::platform::sleep(wait).await;
+            platform::sleep(wait).await;
         }
         let mut request = request.clone();
         request.request_id = request_id();
