@@ -44,6 +44,8 @@ fn name(n: usize) -> String {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     /// Whatever servers do: with a store every message comes, none twice (the world asserts it), nobody is asked more often
     /// than it allows, and nobody is blamed.
     #[test]
