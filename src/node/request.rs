@@ -166,11 +166,7 @@ impl Driver {
         }
         match result {
             Err(verdict) if verdict.class == ExactClass::StreamReset && !how.ours => {
-                let verdict = verdict.clone();
-                self.spawn(async move {
-                    platform::sleep(LOSS_SHOWS).await;
-                    Done::Judge(asked, verdict, how)
-                });
+                self.after(LOSS_SHOWS, Done::Judge(asked, verdict.clone(), how));
             }
             _ => self.judge_now(asked, result, how),
         }

@@ -10,7 +10,6 @@ use litemap::LiteMap;
 use super::{Done, Driver};
 use crate::manager::DialId;
 use crate::node::dialing::dial_failure;
-use crate::node::platform;
 
 /// A dial under way.
 #[derive(Debug)]
@@ -66,11 +65,8 @@ impl Driver {
         if let Err(error) = result {
             return self.on_dial_failed(connection, dial_failure(&error), &error.to_string());
         }
-        let time = platform::sleep(Duration::from_millis(timeout_ms.into()));
-        self.tasks.push(Box::pin(async move {
-            time.await;
-            Done::DialOver(dial)
-        }));
+        let timeout = Duration::from_millis(timeout_ms.into());
+        self.after(timeout, Done::DialOver(dial));
     }
 
     /// The time of a dial is over; as a rule it has ended before.

@@ -209,8 +209,7 @@ impl Driver {
             (Some(at), Some((set_for, _))) if at == *set_for => {}
             (Some(at), _) => {
                 let wait = at.saturating_sub(platform::now().mono_ms);
-                let timer = platform::sleep(Duration::from_millis(wait));
-                self.dns.timer = Some((at, Box::pin(timer)));
+                self.dns.timer = Some((at, platform::sleep(Duration::from_millis(wait))));
             }
         }
         let due = match &mut self.dns.timer {
@@ -239,10 +238,7 @@ impl Driver {
         let number = self.dns.next;
         self.dns.next += 1;
         self.dns.failed.insert(number, of);
-        self.tasks.push(Box::pin(async move {
-            platform::sleep(pause).await;
-            Done::LookAgain(number)
-        }));
+        self.after(pause, Done::LookAgain(number));
     }
 
     pub(super) fn look_again(&mut self, number: u32) {

@@ -1,11 +1,12 @@
 //! One request frame, one answer frame, a deadline.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures::AsyncWriteExt;
-use futures::future::{Either, select};
 
 use crate::node::framed::{read_frame, write_frame};
 use crate::node::platform;
@@ -53,13 +54,11 @@ pub(in crate::node) async fn exchange(
 
 /// `None` when the time ran out first.
 pub(crate) async fn within<T>(timeout: Duration, future: impl Future<Output = T>) -> Option<T> {
-    match select(
-        std::pin::pin!(future),
-        std::pin::pin!(platform::sleep(timeout)),
-    )
+    let mut timer = platform::sleep(timeout);
+    let mut future = pin!(future);
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => timer.as_mut().poll(cx).map(|()| None),
+    })
     .await
-    {
-        Either::Left((output, _)) => Some(output),
-        Either::Right(_) => None,
-    }
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::{Done, Driver};
 use crate::manager::{ConnId, Event};
-use crate::node::platform;
 
 /// Changes that are told as they come. Servers push a handful in a connection's life.
 const FREE: u8 = 4;
@@ -67,10 +66,7 @@ impl Driver {
         };
         match connection.identity.hear(said) {
             Verdict::Tell => self.tell_identity(conn),
-            Verdict::Wait(true) => self.tasks.push(Box::pin(async move {
-                platform::sleep(SPACING).await;
-                Done::IdentityDue(conn)
-            })),
+            Verdict::Wait(true) => self.after(SPACING, Done::IdentityDue(conn)),
             Verdict::Wait(false) | Verdict::Nothing => {}
         }
     }

@@ -246,6 +246,14 @@ impl Driver {
         self.wake();
     }
 
+    /// Has something come back after a while.
+    pub(super) fn after(&mut self, wait: Duration, done: Done) {
+        self.spawn(async move {
+            platform::sleep(wait).await;
+            done
+        });
+    }
+
     /// Starts, and hands the static peers to the manager the first time. Also ends a pause of the connections.
     pub(super) fn start(&mut self) {
         let known = std::mem::replace(&mut self.started, true);
@@ -291,10 +299,7 @@ impl Driver {
         }
         self.stopping += 1;
         let stop = self.stopping;
-        self.spawn(async move {
-            platform::sleep(FAREWELL).await;
-            Done::StopDue(stop)
-        });
+        self.after(FAREWELL, Done::StopDue(stop));
     }
 
     /// Frees everything at once. Whatever waits for an answer gets none: its channel closes.

@@ -98,11 +98,8 @@ impl Driver {
             "connection",
             format_args!("draining {peer}: {reason}"),
         );
-        let deadline = platform::sleep(Duration::from_millis(deadline_ms.into()));
-        self.tasks.push(Box::pin(async move {
-            deadline.await;
-            Done::DrainOver(conn)
-        }));
+        let deadline = Duration::from_millis(deadline_ms.into());
+        self.after(deadline, Done::DrainOver(conn));
     }
 
     fn announce(&mut self, notice: Notice) {

@@ -311,10 +311,7 @@ impl Driver {
             Exchange::NotOpened(_) | Exchange::TimedOut | Exchange::Ended | Exchange::Broken => {
                 if !connection.metadata_retried {
                     connection.metadata_retried = true;
-                    self.tasks.push(Box::pin(async move {
-                        platform::sleep(METADATA_RETRY).await;
-                        Done::MetadataRetry(conn)
-                    }));
+                    self.after(METADATA_RETRY, Done::MetadataRetry(conn));
                 }
                 Metadata::NotYet
             }

@@ -100,7 +100,7 @@ impl Driver {
         if self.filter_timer.as_ref().is_none_or(|(at, _)| *at != due) {
             let wait = due.saturating_sub(platform::now().mono_ms);
             let timer = platform::sleep(Duration::from_millis(wait));
-            self.filter_timer = Some((due, Box::pin(timer)));
+            self.filter_timer = Some((due, timer));
         }
         let fired = self
             .filter_timer
@@ -121,7 +121,7 @@ impl Driver {
             (Some(at), Some((set_for, _))) if at == *set_for => {}
             (Some(at), _) => {
                 let wait = at.saturating_sub(platform::now().mono_ms).min(look);
-                self.timer = Some((at, Box::pin(platform::sleep(Duration::from_millis(wait)))));
+                self.timer = Some((at, platform::sleep(Duration::from_millis(wait))));
             }
         }
         let Some((at, timer)) = &mut self.timer else {

@@ -408,7 +408,7 @@ impl Carrier {
 
     async fn wait(&mut self, mut changed: Option<oneshot::Receiver<()>>, wait_ms: u64) -> Next {
         // Sleeps are cut to some days, after which it does no harm to look again.
-        let mut timer = std::pin::pin!(platform::sleep(Duration::from_millis(wait_ms)));
+        let mut timer = platform::sleep(Duration::from_millis(wait_ms));
         poll_fn(|cx| {
             for place in 0..self.open.len() {
                 if let Poll::Ready(said) = self.open[place].as_mut().poll(cx) {

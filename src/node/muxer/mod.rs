@@ -164,7 +164,7 @@ impl<C: AsyncRead + AsyncWrite + Unpin> StreamMuxer for Muxer<C> {
         }
         let timer = self
             .closing
-            .get_or_insert_with(|| Box::pin(platform::sleep(CLOSE_TIMEOUT)));
+            .get_or_insert_with(|| platform::sleep(CLOSE_TIMEOUT));
         timer.as_mut().poll(cx).map(Ok)
     }
 

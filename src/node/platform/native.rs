@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
@@ -18,8 +19,8 @@ use crate::node::dialing::{Bottom, dial_fault};
 use crate::node::muxer;
 
 /// Ends after `duration`.
-pub(crate) async fn sleep(duration: Duration) {
-    tokio::time::sleep(duration).await;
+pub(crate) fn sleep(duration: Duration) -> BoxFuture<'static, ()> {
+    Box::pin(async move { tokio::time::sleep(duration).await })
 }
 
 /// Ends after others had their turn.

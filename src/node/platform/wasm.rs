@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use libp2p::core::muxing::StreamMuxerBox;
 use libp2p::core::transport::Boxed;
 use libp2p::core::upgrade::Version;
@@ -23,8 +24,9 @@ use crate::transport;
 const MAX_TIMER: Duration = Duration::from_millis(1 << 30);
 
 /// Ends after `duration`, or after 12 days if that is sooner: callers look at the clock again anyway.
-pub(crate) fn sleep(duration: Duration) -> impl Future<Output = ()> + Send {
-    SendWrapper::new(gloo_timers::future::sleep(duration.min(MAX_TIMER)))
+pub(crate) fn sleep(duration: Duration) -> BoxFuture<'static, ()> {
+    let timer = gloo_timers::future::sleep(duration.min(MAX_TIMER));
+    Box::pin(SendWrapper::new(timer))
 }
 
 /// Ends after the page had its turn. By a message to ourselves: pages that are hidden wait a second for a timer, and a

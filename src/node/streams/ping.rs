@@ -75,7 +75,7 @@ impl Pings {
     pub(super) fn order(&mut self, number: u32, timeout: Duration) -> Option<Step> {
         self.order = Some(Order {
             number,
-            timer: Box::pin(platform::sleep(timeout)),
+            timer: platform::sleep(timeout),
             fresh: false,
         });
         match std::mem::take(&mut self.stream) {
