@@ -164,9 +164,15 @@ assemble_pkg() {
   shift 2
   log_step "building the wasm (release${*:+, $*}; about a minute when cold)"
   # The wasm file alone: beside an rlib, which the tests want, cargo would leave out the optimisation at link time.
-  # Panics name the files of the dependencies: not by where this machine keeps them.
+  # Panics name the files of the dependencies: not by where this machine keeps them, and without the name that cargo gives
+  # to their registry, which would be there a hundred times. The last prefix that fits is taken.
+  local sources=${CARGO_HOME:-$HOME/.cargo}/registry/src folder
+  local remaps="'--remap-path-prefix=$sources=cargo'"
+  for folder in "$sources"/*/; do
+    [[ ! -d $folder ]] || remaps+=", '--remap-path-prefix=${folder%/}='"
+  done
   (cd "$ROOT" && cargo rustc --release --target "$WASM_TARGET" --lib --crate-type cdylib \
-    --config "target.$WASM_TARGET.rustflags=['--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=cargo']" \
+    --config "target.$WASM_TARGET.rustflags=[$remaps]" \
     "$@" >&2) || return 1
   inputs=$(fingerprint "$wasm" "$ROOT/pkg-template" "$ROOT/Cargo.toml" "$ROOT/Cargo.lock" "$ROOT"/LICENSE-*)
   if [[ -e $out/package.json && $(cat "$bindgen/.inputs" 2>/dev/null) == "$inputs" ]]; then
