@@ -218,7 +218,9 @@ async fn a_server_that_withholds_is_replaced_and_nothing_is_lost() {
     let serving = stage.asked().0;
     let liar = serving[0];
     liar.change(|script| script.relay = Relay::Nothing);
-    soon(async {
+    // Somebody is suspected once a minute at the most, and a store may not have been asked in time.
+    let patience = Duration::from_secs(240);
+    tokio::time::timeout(patience, async {
         // Samples until it is found out: how many it takes is the rule's affair.
         for number in 0.. {
             stage.hear(subscribed.id, &format!("sample {number}")).await;
@@ -228,7 +230,8 @@ async fn a_server_that_withholds_is_replaced_and_nothing_is_lost() {
             }
         }
     })
-    .await;
+    .await
+    .expect("it is found out");
     stage.close().await;
 }
 
