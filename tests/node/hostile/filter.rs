@@ -1,6 +1,7 @@
 //! What filter servers push and answer.
 
 use crate::driver::world::wanted;
+use lightkeeper::node::ReadyLevel;
 use lightkeeper::node::Wanted;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -214,7 +215,19 @@ async fn a_server_that_withholds_is_replaced_and_nothing_is_lost() {
         config.needs.filter.target = 2;
     })
     .await;
+    // Both have to have the subscription: what the only one withholds nobody can bring.
+    soon(stage.world.node.ready(ReadyLevel::Met, None))
+        .await
+        .unwrap();
     let subscribed = stage.subscribe().await;
+    soon(async {
+        while stage.asked().0.len() < 2 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    stage.hear(subscribed.id, "before").await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
     let serving = stage.asked().0;
     let liar = serving[0];
     liar.change(|script| script.relay = Relay::Nothing);
