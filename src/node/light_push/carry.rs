@@ -185,8 +185,11 @@ impl Carrier {
                 None
             }
             Step::Doubt(peer) => {
-                if let Some(conn) = conn_of(peer) {
-                    self.node.lock().input(Event::Doubt { conn });
+                // Not by the candidates: who waits for answers alone does not look at them.
+                let mut driver = self.node.lock();
+                let view = driver.manager().peer(&peer);
+                if let Some(conn) = view.and_then(|view| view.conn) {
+                    driver.input(Event::Doubt { conn });
                 }
                 None
             }
