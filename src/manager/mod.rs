@@ -26,181 +26,98 @@
 //! # The way through `handle`
 //!
 //! ```text
-//! event ── on_user, on_discovery, on_dial, on_connection, on_end, pings, on_report, on_timer: what happened
+//! event ── orders, book::heard, dialing::attempt, connected::{opened, ended, pings, outcomes}, machine, timers
 //!       └─ regulate  closes what is too much: above the limits, above a share, what bursts left
 //!       └─ tidy      closes what is not needed: above max, failed, useless, handed off
 //!       └─ plan      dials what is missing: pins, probes, needs, the lost, bootstraps; asks for more peers
 //!       └─ announce  the lines that were crossed, once for each input, and the commands are ready
 //! ```
 //!
-//! | part | owns |
+//! | room | is |
 //! |---|---|
-//! | `table` | the record of each known peer (`peer`, with its addresses in `route` and what contact told in `history`) |
-//! | `records` | how a record is made, finds its place and is forgotten; it owns nothing |
-//! | `crowds` | who counts for which netgroup and introducer, and who is forgotten first |
-//! | `candidates` | who could be dialed for what, best first |
-//! | `selection` | whom to dial for what is missing |
-//! | `ladder` | parked bootstrap peers and the rungs of the start-up |
-//! | `needs` | requirements, their providers, vacancies, and the cover that is expected |
-//! | `enrollments`, `requirements`, `shares` | protocols, what each asks for, is granted and uses; requirements that come and go |
-//! | `modes` | what the node is at: normal, paused, or in its initial sync |
-//! | `guards` | whether a connection may be closed for others; it owns nothing |
-//! | `regulation` | when a round of regulation begins |
-//! | `rounds`, `utility` | what a round closes, and how much a connection would be missed; they own nothing |
-//! | `lean`, `relief`, `lifetime` | what is surplus; who is dialed to replace two, or one that is old |
-//! | `leaving` | connections on their way out, and peers that wait because we closed theirs |
-//! | `dials` | the token bucket and the dials under way |
-//! | `connections` | the open connections and what was verified on them |
-//! | `asking` | whom we asked for peers, and when |
-//! | `pins` | whom the user holds, and whose connection they protect |
-//! | `bans`, `quarantine` | who may not connect, and which subnets |
-//! | `snapshot` | what outlives the process, and what came back of it (its bytes: `saved`) |
-//! | `limits` | how many connections there may be: what the user wants, and what holds now |
-//! | `environment` | who sees the page, what the network costs, how much memory is left; `network` hears of it |
-//! | `diversity`, `transport_caps` | whether one more of a network, an introducer or a transport is admitted; they own nothing |
-//! | `outage` | whether this machine's network is to blame |
-//! | `deadlines`, `clock` | what is to happen when, and what time it is |
-//! | `seed` | every choice between equals |
-//! | `outbox` | commands and counters |
-//! | `locks` | which connections are left alone, for whom and until when |
-//! | `bursts` | many connections for a short time: who asked, and which were made for it |
-//! | `ring`, `gauges`, `steps` | the last decisions, and what is measured beside the counters |
-//! | `record` | the log of inputs, as `wire` writes it; `explain` and `views` read |
-//! | `backoff`, `closing`, `quota`, `services`, `transport` | pure rules |
+//! | `boundary` | every word that crosses: events, commands, reasons, views, the configuration |
+//! | `tools` | deadlines, places and ordered sets, the seed, the queue of commands, the log of decisions; they know no peers |
+//! | `book` | who is known: records, addresses, scores, bans, the user's wishes, what is saved |
+//! | `demand` | what is wanted, by whom: requirements and their providers, enrollments, locks, bursts |
+//! | `dialing` | whom to dial, when and at which address; whom to ask for more peers |
+//! | `connected` | what is open: from the handshake to the end, and why it ended |
+//! | `pruning` | what to close, and in favour of whom |
+//! | `machine` | the page and its network: sleep, outage, visibility, memory, limits |
+//! | `observe` | what can be read: views, explanations, the record, the check of invariants |
+//! | `orders`, `timers` | what the user wants at once; what is due |
 //!
 //! Bounds: 5,000 peers with 8 addresses each, 20 connections and dials together, one deadline for each purpose.
 //! One input costs a few searches in ordered maps; nothing walks over all peers but [`Manager::peers`] and a start.
 //!
 //! Scores fade without ticks (`score`): what they are now is worked out when they are read.
 
-pub mod command;
-pub mod config;
-pub mod event;
-pub mod reason;
-pub mod record;
-pub mod view;
+mod book;
+mod boundary;
+mod connected;
+mod demand;
+mod dialing;
+mod machine;
+mod observe;
+mod pruning;
+mod tools;
 
-mod asking;
-mod backoff;
-mod bans;
-mod bursts;
-mod candidates;
-mod check;
-mod clock;
-mod closing;
-mod connections;
-mod crowds;
-mod deadlines;
-mod dials;
-mod diversity;
-mod enrollments;
-mod environment;
-mod explain;
-mod gate;
-mod gauges;
-mod guards;
-mod hints;
-mod history;
-mod ladder;
-mod lean;
-mod leaving;
-mod lifetime;
-mod limits;
-mod locks;
-mod modes;
-mod needs;
-mod network;
-mod on_connection;
-mod on_dial;
-mod on_discovery;
-mod on_end;
-mod on_report;
-mod on_timer;
-mod on_user;
-mod outage;
-mod outbox;
-mod peer;
-mod pings;
-mod pins;
-mod plan;
-mod policy;
-mod probe;
-mod quarantine;
-mod quota;
-mod records;
-mod regulation;
-mod relief;
-mod requirements;
-mod ring;
-mod rounds;
-mod route;
-mod saved;
-mod score;
-mod seed;
-mod selection;
-mod services;
-mod shares;
-mod snapshot;
-mod sort;
-mod steps;
-mod table;
-mod tidy;
-mod transport;
-mod transport_caps;
-mod utility;
-mod views;
-mod wire;
+mod orders;
+mod timers;
+
+pub use boundary::{command, config, event, reason, view};
+pub use observe::record;
 
 use litemap::LiteMap;
 
-use asking::Asking;
-use bans::Bans;
-use bursts::Bursts;
-use candidates::Candidates;
-use connections::Connections;
-use deadlines::Deadlines;
-use dials::Dials;
-use enrollments::Enrollments;
-use environment::Environment;
-use gauges::Gauges;
-use ladder::Ladder;
-use lean::Lean;
-use leaving::Leaving;
-use limits::Limits;
-use locks::Locks;
-use modes::Mode;
-use needs::{Needs, Takeover};
-use outage::Outage;
-use outbox::Outbox;
-use pins::Pins;
-use quarantine::Quarantine;
-use regulation::Regulation;
-use ring::Ring;
-use seed::{Domain, Seed};
-use selection::Selection;
-use services::Services;
-use snapshot::Memory;
-use table::{Ix, Table};
+use book::bans::Bans;
+use book::pins::Pins;
+use book::snapshot::Memory;
+use book::subnet_bans::Quarantine;
+use book::table::Table;
+use connected::connections::Connections;
+use demand::bursts::Bursts;
+use demand::enrollments::Enrollments;
+use demand::locks::Locks;
+use demand::needs::{Needs, Takeover};
+use demand::services::Services;
+use dialing::candidates::Candidates;
+use dialing::dials::Dials;
+use dialing::ladder::Ladder;
+use dialing::peer_exchange::Asking;
+use dialing::selection::Selection;
+use machine::environment::Environment;
+use machine::limits::Limits;
+use machine::modes::Mode;
+use machine::outage::Outage;
+use pruning::lean::Lean;
+use pruning::leaving::Leaving;
+use pruning::regulation::Regulation;
+use tools::deadlines::Deadlines;
+use tools::decision_log::Ring;
+use tools::gauges::Gauges;
+use tools::outbox::Outbox;
+use tools::seed::{Domain, Seed};
+use tools::slot::Ix;
 
-pub use command::{
+pub use book::saved::SnapshotError;
+pub use book::snapshot::Restored;
+pub use boundary::command::{
     BurstAnswer, Command, Crossed, DialWhy, Failed, Grant, Health, LockAnswer, Notice, Offer,
 };
-pub use config::{Config, RequirementSpec};
-pub use event::{
+pub use boundary::config::{Config, RequirementSpec};
+pub use boundary::event::{
     Bound, BurstId, Class, ConnId, DialId, Direction, EnrollmentId, Event, GateQuery, LockId,
     Metadata, Need, Priority, ProtocolSpec, Quota, RequirementId, Source, Time, Transport,
 };
-pub use reason::{
+pub use boundary::reason::{
     Cause, CloseCause, DialFailure, Guard, HealthReason, LimitCause, LockDenial, NetworkCause,
     NetworkState, Outcome, Reason, Revocation, Trigger,
 };
-pub use record::{Log, Recorded, WireError};
-pub use saved::SnapshotError;
-pub use snapshot::Restored;
-pub use view::{
+pub use boundary::view::{
     Decision, Explanation, PeerState, PeerView, ProtocolView, RequirementView, ScoreParts, Stats,
     What,
 };
+pub use observe::record::{Log, Recorded, WireError};
 
 /// Whether the node wants connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

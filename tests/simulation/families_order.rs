@@ -36,9 +36,17 @@ fn unordered(source: &str) -> Vec<&str> {
 fn no_unordered_container_is_on_a_way_to_a_decision_d2() {
     let manager = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/manager");
     let mut files = 0;
-    for entry in std::fs::read_dir(manager).expect("the sources are there") {
-        let path = entry.expect("it can be read").path();
-        if path.extension().is_some_and(|end| end == "rs") {
+    let mut folders = vec![manager];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("the sources are there") {
+            let path = entry.expect("it can be read").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            if path.extension().is_none_or(|end| end != "rs") {
+                continue;
+            }
             let source = std::fs::read_to_string(&path).expect("it can be read");
             assert_eq!(unordered(&source), [""; 0], "D2: {}", path.display());
             files += 1;

@@ -1,0 +1,220 @@
+//! What the user says of a peer: addresses, tags that protect it, hints that fade, and that it may be forgotten.
+
+use libp2p_identity::PeerId;
+use multiaddr::Multiaddr;
+
+use crate::manager::Manager;
+use crate::manager::book::peer::{Link, Peer, Role};
+use crate::manager::boundary::event::Source;
+use crate::manager::boundary::reason::{Reason, Revocation};
+use crate::manager::tools::deadlines::Timer;
+use crate::manager::tools::slot::Ix;
+
+/// Tags that protect one peer.
+pub(in crate::manager) const MAX_TAGS: usize = 16;
+/// Hints on one peer.
+pub(in crate::manager) const MAX_HINTS: usize = 16;
+/// All hints on a peer together move its score by no more than this: less than any threshold of 4.5, which hints do not
+/// touch anyway (S14).
+const MAX_HINTED: i32 = 200;
+
+/// What the user thinks of a peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::manager) struct Hint {
+    tag: String,
+    value: i16,
+    /// Monotonic milliseconds; `None`: for good.
+    until: Option<u64>,
+}
+
+impl Hint {
+    fn holds(&self, now: u64) -> bool {
+        self.until.is_none_or(|until| until > now)
+    }
+}
+
+impl Peer {
+    /// The sum of the hints that hold.
+    pub(in crate::manager) fn hinted(&self, now: u64) -> i16 {
+        let holding = self.hints.iter().filter(|hint| hint.holds(now));
+        let sum: i32 = holding.map(|hint| i32::from(hint.value)).sum();
+        let sum = sum.clamp(-MAX_HINTED, MAX_HINTED);
+        i16::try_from(sum).expect("clamped to less than a score")
+    }
+}
+
+impl Manager {
+    pub(in crate::manager) fn on_add_route(&mut self, peer: PeerId, route: &Multiaddr) {
+        let Some(ix) = self.named(peer) else {
+            return;
+        };
+        let limit = self.config.max_routes;
+        let Some(record) = self.table.get_mut(ix) else {
+            return;
+        };
+        record.role = Role::Named;
+        record.routes.add_named(route, limit, &self.seed);
+        self.table.regroup(ix);
+        self.refresh(ix);
+    }
+
+    pub(in crate::manager) fn on_remove_route(&mut self, peer: &PeerId, route: &Multiaddr) {
+        let Some(ix) = self.table.find(peer) else {
+            return;
+        };
+        let trying = self.dials.job(ix).is_some_and(|job| {
+            let now = job.flight.iter().any(|flight| flight.route == *route);
+            now || job.rest.iter().any(|leg| leg.route == *route)
+        });
+        if trying {
+            self.cancel_dial(ix);
+        }
+        if let Some(record) = self.table.get_mut(ix) {
+            record.routes.remove(route);
+        }
+        self.table.regroup(ix);
+        self.refresh(ix);
+    }
+
+    /// Everything but a ban goes; the record itself once nothing is connected any more.
+    pub(in crate::manager) fn on_forget(&mut self, peer: &PeerId) {
+        let Some(ix) = self.table.find(peer) else {
+            return;
+        };
+        self.let_go(ix);
+        self.cancel_dial(ix);
+        let conns: Vec<_> = self.connections.of(ix).map(|(id, _)| id).collect();
+        for conn in &conns {
+            self.revoke_locks(*conn, Revocation::ConnectionLost);
+            self.close(*conn, Reason::Forgotten);
+            if let Some(open) = self.connections.get_mut(*conn) {
+                open.forgotten = true;
+            }
+        }
+        if conns.is_empty() {
+            self.forget(ix);
+            return;
+        }
+        let Some(record) = self.table.get_mut(ix) else {
+            return;
+        };
+        let mut blank = Peer::new(record.id, record.salt, Source::Foreign);
+        // The table counts it there.
+        blank.introducer = record.introducer;
+        blank.link = record.link;
+        blank.last_reason = Some(Reason::Forgotten);
+        let old = core::mem::replace(record, blank);
+        self.clear_timers(ix, &old);
+        self.table.regroup(ix);
+        self.note_ban(ix);
+    }
+
+    /// The connection of a forgotten peer is gone, and with it the record, unless somebody spoke of the peer since.
+    pub(in crate::manager) fn forget_rest(&mut self, ix: Ix) {
+        let blank = self.table.get(ix).is_some_and(|peer| {
+            let named = peer.role != Role::Ordinary || peer.held();
+            peer.link == Link::Idle && peer.routes.is_empty() && !named
+        });
+        if blank {
+            self.forget(ix);
+        } else {
+            self.refresh(ix);
+        }
+    }
+
+    pub(in crate::manager) fn on_protect(&mut self, peer: PeerId, tag: String) {
+        let Some(ix) = self.named(peer) else {
+            return;
+        };
+        let full = !self.pins.counts(ix) && self.pins.len() >= self.limits.pins();
+        let Some(record) = self.table.get_mut(ix) else {
+            return;
+        };
+        if record.tags.contains(&tag) {
+            return;
+        }
+        let refusal = if record.ban.is_some() {
+            record.ban
+        } else if full {
+            Some(Reason::PinLimit)
+        } else if record.tags.len() >= MAX_TAGS {
+            Some(Reason::LimitReached)
+        } else {
+            None
+        };
+        if refusal.is_some() {
+            record.last_reason = refusal;
+            return;
+        }
+        record.tags.push(tag);
+        if record.last_reason == Some(Reason::PinLimit) {
+            record.last_reason = None;
+        }
+        self.pins.protected.insert(ix, ());
+        self.untidy = true;
+    }
+
+    pub(in crate::manager) fn on_unprotect(&mut self, peer: &PeerId, tag: &str) {
+        let Some(ix) = self.table.find(peer) else {
+            return;
+        };
+        let Some(record) = self.table.get_mut(ix) else {
+            return;
+        };
+        record.tags.retain(|of| of != tag);
+        if !record.protected() {
+            self.pins.protected.remove(&ix);
+            self.table.list(ix);
+        }
+        self.untidy = true;
+    }
+
+    pub(in crate::manager) fn on_hint(
+        &mut self,
+        peer: PeerId,
+        tag: String,
+        value: i16,
+        ttl_ms: Option<u64>,
+    ) {
+        let now = self.now.mono_ms;
+        let Some(ix) = self.named(peer) else {
+            return;
+        };
+        let Some(record) = self.table.get_mut(ix) else {
+            return;
+        };
+        record
+            .hints
+            .retain(|hint| hint.tag != tag && hint.holds(now));
+        if record.hints.len() < MAX_HINTS {
+            record.hints.push(Hint {
+                tag,
+                value,
+                until: ttl_ms.map(|ttl| now.saturating_add(ttl)),
+            });
+        } else {
+            record.last_reason = Some(Reason::LimitReached);
+        }
+        self.hints_over(ix);
+    }
+
+    /// Drops the hints that are over, and places the peer anew.
+    pub(in crate::manager) fn hints_over(&mut self, ix: Ix) {
+        let now = self.now.mono_ms;
+        let Some(record) = self.table.get_mut(ix) else {
+            return;
+        };
+        record.hints.retain(|hint| hint.holds(now));
+        let next = record.hints.iter().filter_map(|hint| hint.until).min();
+        self.deadlines.put(Timer::Hint(ix), next);
+        self.refresh(ix);
+    }
+
+    /// The record of a peer that the user names; never our own.
+    fn named(&mut self, peer: PeerId) -> Option<Ix> {
+        if peer == self.config.local {
+            return None;
+        }
+        self.known(peer, Source::Static)
+    }
+}

@@ -1,0 +1,120 @@
+//! The records of peers: how one is made, finds its place among those who could be dialed, and is forgotten.
+
+use libp2p_identity::PeerId;
+
+use crate::manager::Manager;
+use crate::manager::book::peer::{Bar, Peer, Role};
+use crate::manager::boundary::event::Source;
+use crate::manager::boundary::reason::Reason;
+use crate::manager::dialing::candidates::Entry;
+use crate::manager::tools::deadlines::Timer;
+use crate::manager::tools::seed::Domain;
+use crate::manager::tools::slot::Ix;
+
+impl Manager {
+    /// Places a peer where its record says that it belongs: among the candidates, on the ladder, or nowhere.
+    pub(in crate::manager) fn refresh(&mut self, ix: Ix) {
+        let all = self.all();
+        let (mut entry, mut place) = (None, None);
+        if let Some(peer) = self.table.get(ix)
+            && peer.forbidden().is_none()
+            && !self.all_quarantined(peer)
+            && let Some(route) = peer.routes.best()
+        {
+            match peer.role {
+                Role::Bootstrap => place = Some((peer.level, peer.salt)),
+                // Whom the user names may know others, also when it serves nothing.
+                Role::Named if peer.serves_none_of(all) => place = Some((peer.level, peer.salt)),
+                Role::Ordinary | Role::Named if !peer.arriving => {
+                    let services = peer.possible(all);
+                    entry = (!services.is_empty()).then(|| Entry {
+                        rank: peer.rank(all, self.config.unverified_counted, self.now.mono_ms),
+                        group: route.group ^ self.selection.turn,
+                        salt: peer.salt ^ self.selection.turn,
+                        services,
+                        proven: peer.verified.unwrap_or_default().and(services),
+                    });
+                }
+                Role::Ordinary | Role::Named => {}
+            }
+        }
+        // Somebody who is known to serve and may be dialed now may do the work of two (4.6).
+        let proven = entry.is_some_and(|entry| !entry.proven.is_empty());
+        self.untidy |= proven && self.candidates.services(ix).is_empty();
+        self.candidates.put(ix, entry);
+        self.ladder.put(ix, place);
+        self.table.list(ix);
+    }
+
+    /// Bars a peer from being dialed, or lifts it.
+    pub(in crate::manager) fn set_bar(&mut self, ix: Ix, bar: Bar) {
+        let Some(peer) = self.table.get_mut(ix) else {
+            return;
+        };
+        peer.bar = bar;
+        self.leaving.barred(ix, bar);
+        let until = match bar {
+            Bar::Until { at, .. } => Some(at),
+            Bar::Open | Bar::HungUp => None,
+        };
+        self.deadlines.put(Timer::Bar(ix), until);
+        self.refresh(ix);
+    }
+
+    /// Bars a peer until then, unless it is barred for as long already: no wait is made shorter by another.
+    pub(in crate::manager) fn bar_until(&mut self, ix: Ix, at: u64, why: Reason) {
+        let longer = self.table.get(ix).is_some_and(|peer| match peer.bar {
+            Bar::HungUp => true,
+            Bar::Until { at: until, .. } => until >= at,
+            Bar::Open => false,
+        });
+        if longer {
+            self.refresh(ix);
+        } else {
+            self.set_bar(ix, Bar::Until { at, why });
+        }
+    }
+
+    /// Finds a peer's record, or makes one; `None` when the table is full of peers that may not be forgotten.
+    pub(in crate::manager) fn find_or_insert(
+        &mut self,
+        peer: PeerId,
+        source: Source,
+        introducer: Option<PeerId>,
+    ) -> Option<Ix> {
+        if let Some(ix) = self.table.find(&peer) {
+            return Some(ix);
+        }
+        let room = self.table.room(self.config.max_peers, &mut self.seed);
+        if let Some(old) = room.ok()? {
+            self.forget(old);
+        }
+        let mark = |id: PeerId| self.seed.mark(Domain::Introducer, &id.to_bytes());
+        let introducer = introducer.map(mark);
+        let ix = self.table.insert(peer, source, introducer, &self.seed);
+        self.note_ban(ix);
+        self.table.list(ix);
+        Some(ix)
+    }
+
+    /// Forgets a peer and everything that refers to it.
+    pub(in crate::manager) fn forget(&mut self, ix: Ix) {
+        let Some(peer) = self.table.remove(ix) else {
+            return;
+        };
+        self.refresh(ix);
+        self.clear_timers(ix, &peer);
+    }
+
+    /// Disarms everything that waits for a peer.
+    pub(in crate::manager) fn clear_timers(&mut self, ix: Ix, peer: &Peer) {
+        self.deadlines.clear(Timer::Bar(ix));
+        self.deadlines.clear(Timer::Hint(ix));
+        for service in &peer.services {
+            self.deadlines.clear(Timer::Rest(ix, service.requirement));
+        }
+        self.asking.forget(ix);
+        self.leaving.forget(ix);
+        self.memory.forget(ix);
+    }
+}

@@ -1,0 +1,367 @@
+//! The known peers.
+//!
+//! Owns every [`Peer`] record, the way from ids to records, the order of those that were reached, and the crowds that
+//! decide who is forgotten for a newcomer. Bounded (4.15): a newcomer displaces one of the peers that were never reached, at random
+//! among those of the introducer and netgroup that are represented most; when all were reached, the one that was reached
+//! longest ago; nobody whom the user named, holds or banned, nor anybody in use. Every operation is a few searches in
+//! ordered sets.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use libp2p_identity::PeerId;
+
+use crate::manager::book::netgroups::{Crowds, Label, Member};
+use crate::manager::book::peer::Peer;
+use crate::manager::boundary::event::{RequirementId, Source};
+use crate::manager::tools::seed::{Domain, Seed};
+use crate::manager::tools::slot::{Ix, Set};
+use crate::manager::tools::steps::step;
+
+/// How many of the first records in line are looked at for one that may be forgotten.
+const EVICTION_TRIES: usize = 32;
+
+#[derive(Debug)]
+struct Slot {
+    generation: u32,
+    peer: Option<Peer>,
+    /// When it was reached last, in the table's own time; 0: never.
+    reached_at: u64,
+    /// The netgroup under which it is counted; 0: none, which is a group like others for those without any address.
+    group: u64,
+    /// Whether it is listed among the new that may be forgotten.
+    listed: bool,
+}
+
+/// The table.
+#[derive(Debug, Default)]
+pub(in crate::manager) struct Table {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    /// The key of [`Self::mark`].
+    key: u64,
+    /// (mark of an id, who, 0). Ids themselves would weigh four times as much.
+    by_id: Set,
+    /// (when, 0, who): the reached.
+    reached: Set,
+    /// Who counts for which netgroup and introducer.
+    pub(in crate::manager) crowds: Crowds,
+    clock: u64,
+}
+
+impl Table {
+    /// An empty one. Whoever does not know the key can't make ids that are slow to tell apart.
+    pub(in crate::manager) fn new(key: u64) -> Self {
+        Self {
+            key,
+            ..Self::default()
+        }
+    }
+
+    /// Only for finding: no decision depends on it, so that the hash may change with the compiler.
+    fn mark(&self, id: &PeerId) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.key.hash(&mut hasher);
+        id.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    pub(in crate::manager) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    pub(in crate::manager) fn find(&self, id: &PeerId) -> Option<Ix> {
+        step();
+        let mark = self.mark(id);
+        self.by_id
+            .range([mark, 0, 0]..=[mark, u64::MAX, 0])
+            .map(|key| Ix::unpacked(key[1]))
+            .find(|ix| self.get(*ix).is_some_and(|peer| peer.id == *id))
+    }
+
+    pub(in crate::manager) fn get(&self, ix: Ix) -> Option<&Peer> {
+        step();
+        self.slot(ix)?.peer.as_ref()
+    }
+
+    pub(in crate::manager) fn get_mut(&mut self, ix: Ix) -> Option<&mut Peer> {
+        step();
+        let slot = self.slots.get_mut(ix.place())?;
+        (slot.generation == ix.generation())
+            .then_some(slot.peer.as_mut())
+            .flatten()
+    }
+
+    fn slot(&self, ix: Ix) -> Option<&Slot> {
+        let slot = self.slots.get(ix.place())?;
+        (slot.generation == ix.generation() && slot.peer.is_some()).then_some(slot)
+    }
+
+    /// Every peer, in the order of their records.
+    pub(in crate::manager) fn iter(&self) -> impl Iterator<Item = (Ix, &Peer)> {
+        (0..).zip(&self.slots).filter_map(|(place, slot)| {
+            step();
+            let ix = Ix::new(place, slot.generation);
+            slot.peer.as_ref().map(|peer| (ix, peer))
+        })
+    }
+
+    /// A requirement is gone, for everybody. Returns who had a record of it.
+    pub(in crate::manager) fn forget_requirement(&mut self, id: RequirementId) -> Vec<Ix> {
+        let mut had = Vec::new();
+        for (place, slot) in (0..).zip(&mut self.slots) {
+            step();
+            let Some(peer) = &mut slot.peer else {
+                continue;
+            };
+            if peer
+                .services
+                .iter()
+                .any(|service| service.requirement == id)
+            {
+                had.push(Ix::new(place, slot.generation));
+            }
+            peer.forget_requirement(id);
+        }
+        had
+    }
+
+    /// The next peers after this one in the order of their records, around the end; for rotations.
+    pub(in crate::manager) fn after(&self, ix: Option<Ix>, limit: usize) -> Vec<Ix> {
+        let next = ix.map_or(0, |ix| ix.place() + 1);
+        let (earlier, later) = self.slots.split_at(next.min(self.slots.len()));
+        let later = (earlier.len()..).zip(later);
+        later
+            .chain((0..).zip(earlier))
+            .filter(|(_, slot)| {
+                step();
+                slot.peer.is_some()
+            })
+            .map(|(place, slot)| {
+                Ix::new(
+                    u32::try_from(place).expect("the table is bounded"),
+                    slot.generation,
+                )
+            })
+            .take(limit)
+            .collect()
+    }
+
+    /// Who would have to go for a newcomer; `Err` when the table is full of peers that may not be forgotten.
+    pub(in crate::manager) fn room(
+        &mut self,
+        limit: usize,
+        seed: &mut Seed,
+    ) -> Result<Option<Ix>, Full> {
+        if self.by_id.len() < limit {
+            return Ok(None);
+        }
+        for _ in 0..EVICTION_TRIES {
+            let Some(ix) = self.crowds.any_of_largest(seed) else {
+                break;
+            };
+            if self.get(ix).is_some_and(Peer::forgettable) {
+                return Ok(Some(ix));
+            }
+            self.list(ix);
+        }
+        for _ in 0..EVICTION_TRIES.min(self.reached.len()) {
+            let Some(&[_, _, packed]) = self.reached.first() else {
+                break;
+            };
+            let ix = Ix::unpacked(packed);
+            if self.get(ix).is_some_and(Peer::forgettable) {
+                return Ok(Some(ix));
+            }
+            // Whoever may not go now is asked last the next time.
+            self.reached(ix);
+        }
+        Err(Full)
+    }
+
+    pub(in crate::manager) fn insert(
+        &mut self,
+        id: PeerId,
+        source: Source,
+        introducer: Option<u64>,
+        seed: &Seed,
+    ) -> Ix {
+        let mut peer = Peer::new(id, seed.mark(Domain::Peer, &id.to_bytes()), source);
+        peer.introducer = introducer;
+        let slot = Slot {
+            generation: 0,
+            peer: Some(peer),
+            reached_at: 0,
+            group: 0,
+            listed: false,
+        };
+        let ix = match self.free.pop() {
+            Some(free) => {
+                let place = &mut self.slots[free as usize];
+                let generation = place.generation;
+                *place = Slot { generation, ..slot };
+                Ix::new(free, generation)
+            }
+            None => {
+                /// Doubling the largest part of all memory would leave half of it unused.
+                const STEP: usize = 256;
+                if self.slots.len() == self.slots.capacity() {
+                    self.slots.reserve_exact(STEP);
+                }
+                let slot_number = u32::try_from(self.slots.len()).expect("the table is bounded");
+                self.slots.push(slot);
+                Ix::new(slot_number, 0)
+            }
+        };
+        self.by_id.insert([self.mark(&id), ix.packed(), 0]);
+        if let Some(introducer) = introducer {
+            self.crowds.count(Label::Introducer(introducer), true);
+            self.crowds.count(Label::New(introducer), true);
+        }
+        ix
+    }
+
+    pub(in crate::manager) fn remove(&mut self, ix: Ix) -> Option<Peer> {
+        let (reached_at, group) = {
+            let slot = self.slot(ix)?;
+            (slot.reached_at, slot.group)
+        };
+        self.relist(ix, false);
+        self.reached.remove(&[reached_at, 0, ix.packed()]);
+        let slot = &mut self.slots[ix.place()];
+        let peer = slot.peer.take()?;
+        slot.generation = slot.generation.wrapping_add(1);
+        slot.group = 0;
+        self.free.push(ix.place() as u32);
+        self.by_id.remove(&[self.mark(&peer.id), ix.packed(), 0]);
+        if group != 0 {
+            self.crowds.count(Label::Group(group), false);
+        }
+        if let Some(introducer) = peer.introducer {
+            self.crowds.count(Label::Introducer(introducer), false);
+            if reached_at == 0 {
+                self.crowds.count(Label::New(introducer), false);
+            }
+        }
+        Some(peer)
+    }
+
+    /// It was reached: it is forgotten after all who never were.
+    pub(in crate::manager) fn reached(&mut self, ix: Ix) {
+        let Some(slot) = self.slot(ix) else {
+            return;
+        };
+        let before = slot.reached_at;
+        let introducer = slot.peer.as_ref().and_then(|peer| peer.introducer);
+        self.clock += 1;
+        self.reached.remove(&[before, 0, ix.packed()]);
+        self.reached.insert([self.clock, 0, ix.packed()]);
+        self.slots[ix.place()].reached_at = self.clock;
+        if before == 0 {
+            if let Some(introducer) = introducer {
+                self.crowds.count(Label::New(introducer), false);
+            }
+            self.list(ix);
+        }
+    }
+
+    /// Those that were reached, the last first.
+    pub(in crate::manager) fn reached_last(&self) -> impl Iterator<Item = Ix> + '_ {
+        self.reached.iter().rev().map(|key| {
+            step();
+            Ix::unpacked(key[2])
+        })
+    }
+
+    /// Counts the peer under the netgroup of its best address.
+    pub(in crate::manager) fn regroup(&mut self, ix: Ix) {
+        let Some(peer) = self.get(ix) else {
+            return;
+        };
+        let new = peer.routes.best().map_or(0, |route| route.group);
+        let old = self.slots[ix.place()].group;
+        if old == new {
+            return;
+        }
+        self.relist(ix, false);
+        self.slots[ix.place()].group = new;
+        for (group, comes) in [(new, true), (old, false)] {
+            if group != 0 {
+                self.crowds.count(Label::Group(group), comes);
+            }
+        }
+        self.list(ix);
+    }
+
+    /// Lists the peer among the new that may be forgotten, if it is one.
+    pub(in crate::manager) fn list(&mut self, ix: Ix) {
+        let Some(slot) = self.slot(ix) else {
+            return;
+        };
+        let may_go = slot.reached_at == 0 && slot.peer.as_ref().is_some_and(Peer::forgettable);
+        self.relist(ix, may_go);
+    }
+
+    fn relist(&mut self, ix: Ix, comes: bool) {
+        let Some(slot) = self.slots.get_mut(ix.place()) else {
+            return;
+        };
+        let Some(peer) = &slot.peer else {
+            return;
+        };
+        if core::mem::replace(&mut slot.listed, comes) == comes {
+            return;
+        }
+        let member = member(ix, slot.group, peer);
+        self.crowds.list(member, comes);
+    }
+
+    /// Whether the views agree (R4).
+    pub(in crate::manager) fn check(&self, limit: usize) {
+        assert!(self.by_id.len() <= limit, "the table is bounded");
+        assert_eq!(self.slots.len() - self.free.len(), self.by_id.len());
+        let (mut crowds, mut reached) = (Crowds::default(), 0);
+        for (ix, peer) in self.iter() {
+            let slot = self.slot(ix).expect("it has a record");
+            assert_eq!(self.find(&peer.id), Some(ix));
+            let group = peer.routes.best().map_or(0, |route| route.group);
+            assert_eq!(slot.group, group);
+            if group != 0 {
+                crowds.count(Label::Group(group), true);
+            }
+            if let Some(introducer) = peer.introducer {
+                crowds.count(Label::Introducer(introducer), true);
+                if slot.reached_at == 0 {
+                    crowds.count(Label::New(introducer), true);
+                }
+            }
+            if slot.reached_at > 0 {
+                reached += 1;
+                assert!(self.reached.contains(&[slot.reached_at, 0, ix.packed()]));
+            }
+            if slot.listed {
+                crowds.list(member(ix, group, peer), true);
+            } else if slot.reached_at == 0 {
+                assert!(!peer.forgettable(), "{} can be forgotten", peer.id);
+            }
+        }
+        assert_eq!(reached, self.reached.len());
+        assert_eq!(crowds, self.crowds);
+    }
+}
+
+/// What the crowds look at.
+fn member(ix: Ix, group: u64, peer: &Peer) -> Member {
+    Member {
+        ix,
+        group,
+        introducer: peer.introducer,
+        teller: peer
+            .introducer
+            .map_or(peer.source as u64, |mark| mark >> 32),
+        salt: peer.salt,
+    }
+}
+
+/// The table is full of peers that may not be forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::manager) struct Full;

@@ -1,0 +1,194 @@
+//! The open connections.
+//!
+//! Owns each [`Conn`]: whose it is, what was verified on it, what it serves, and whether it answers pings. A connection
+//! is [`Open`](Phase::Open) until we order it closed; then it still counts against the limits, but serves nothing.
+
+use libp2p_identity::PeerId;
+use litemap::LiteMap;
+use multiaddr::Multiaddr;
+
+use crate::manager::boundary::event::{ConnId, Direction, RequirementId, Transport};
+use crate::manager::boundary::reason::Reason;
+use crate::manager::demand::services::{Cover, Services};
+use crate::manager::tools::slot::Ix;
+
+/// Where a connection stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::manager) enum Phase {
+    /// In use.
+    Open,
+    /// We ordered it closed.
+    Closing(Reason),
+}
+
+/// What the metadata exchange allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::manager) enum Network {
+    /// Not known yet.
+    Unknown,
+    /// Ours, or the peer does not say.
+    Admitted,
+    /// Our cluster, and none of our shards: it is let in and serves nothing.
+    OtherShards,
+}
+
+/// Whether it answers pings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::manager) enum Pinging {
+    /// None is out.
+    Idle,
+    /// One is out.
+    Waiting,
+}
+
+/// Where a bootstrap connection stands on its way out (4.11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::manager) enum HandOff {
+    /// It is needed.
+    Needed,
+    /// It is needed, and nobody else is known who could serve what it does.
+    Retained,
+    /// Others do its work; it goes then.
+    Spare {
+        /// Monotonic milliseconds.
+        leaves_at: u64,
+    },
+    /// Others are known that could do its work; one of them is dialed then.
+    Wanted {
+        /// Monotonic milliseconds.
+        dial_at: u64,
+    },
+    /// That dial was made.
+    Dialed {
+        /// It may be made again then.
+        again_at: u64,
+    },
+}
+
+/// One connection.
+#[derive(Debug, Clone)]
+pub(in crate::manager) struct Conn {
+    pub(in crate::manager) ix: Ix,
+    pub(in crate::manager) peer: PeerId,
+    pub(in crate::manager) direction: Direction,
+    pub(in crate::manager) route: Multiaddr,
+    pub(in crate::manager) transport: Transport,
+    /// The netgroup where it leads.
+    pub(in crate::manager) group: u64,
+    /// The subnet where it leads.
+    pub(in crate::manager) subnet: u64,
+    pub(in crate::manager) opened_at: u64,
+    pub(in crate::manager) opened_wall: u64,
+    pub(in crate::manager) phase: Phase,
+    /// The record of its peer goes with it, whatever it was closed for.
+    pub(in crate::manager) forgotten: bool,
+    /// What identify lists of what we want.
+    pub(in crate::manager) offers: Option<Services>,
+    /// All that identify lists, for what will be wanted later.
+    pub(in crate::manager) protocols: Vec<String>,
+    /// When identify came first.
+    pub(in crate::manager) identified_at: Option<u64>,
+    /// Whether identify lists peer exchange.
+    pub(in crate::manager) exchanges: bool,
+    pub(in crate::manager) network: Network,
+    /// It took too long to verify: nothing is expected of it any more.
+    pub(in crate::manager) overdue: bool,
+    /// What it is expected to serve, as counted with the needs.
+    pub(in crate::manager) cover: Cover,
+    /// What it serves, as counted with the needs.
+    pub(in crate::manager) serving: Services,
+    pub(in crate::manager) heard_at: u64,
+    pub(in crate::manager) pinging: Pinging,
+    /// The number of the last ping; 0: there was none.
+    pub(in crate::manager) ping: u32,
+    /// When it was pinged last.
+    pub(in crate::manager) pinged_at: u64,
+    /// Pings in a row without answer: it serves nothing while there is one.
+    pub(in crate::manager) ping_failures: u8,
+    /// It must answer this one: after sleep, or on what may be another network (4.14).
+    pub(in crate::manager) on_trial: bool,
+    pub(in crate::manager) pongs: u32,
+    pub(in crate::manager) successes: u32,
+    /// Since when it serves nothing and nothing is missing.
+    pub(in crate::manager) useless_since: Option<u64>,
+    pub(in crate::manager) hand_off: HandOff,
+    /// It is surplus, and goes then (4.6).
+    pub(in crate::manager) leaves_at: Option<u64>,
+}
+
+impl Conn {
+    pub(in crate::manager) fn is_open(&self) -> bool {
+        self.phase == Phase::Open
+    }
+
+    /// Whether identify and metadata are both through.
+    pub(in crate::manager) fn verified(&self) -> bool {
+        self.offers.is_some() && self.network != Network::Unknown
+    }
+
+    /// Whether it still has time to be verified.
+    pub(in crate::manager) fn verifying(&self) -> bool {
+        self.is_open() && !self.verified() && !self.overdue
+    }
+}
+
+/// All connections.
+#[derive(Debug, Default)]
+pub(in crate::manager) struct Connections {
+    list: LiteMap<ConnId, Conn>,
+}
+
+impl Connections {
+    pub(in crate::manager) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    pub(in crate::manager) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    pub(in crate::manager) fn get(&self, id: ConnId) -> Option<&Conn> {
+        self.list.get(&id)
+    }
+
+    pub(in crate::manager) fn get_mut(&mut self, id: ConnId) -> Option<&mut Conn> {
+        self.list.get_mut(&id)
+    }
+
+    pub(in crate::manager) fn insert(&mut self, id: ConnId, conn: Conn) {
+        self.list.insert(id, conn);
+    }
+
+    pub(in crate::manager) fn remove(&mut self, id: ConnId) -> Option<Conn> {
+        self.list.remove(&id)
+    }
+
+    /// In the order of their ids.
+    pub(in crate::manager) fn iter(&self) -> impl Iterator<Item = (ConnId, &Conn)> {
+        self.list.iter().map(|(id, conn)| (*id, conn))
+    }
+
+    /// Those that we did not order closed.
+    pub(in crate::manager) fn open(&self) -> impl Iterator<Item = (ConnId, &Conn)> {
+        self.iter().filter(|(_, conn)| conn.is_open())
+    }
+
+    /// The connections of a peer; at most a handful exist at all.
+    pub(in crate::manager) fn of(&self, ix: Ix) -> impl Iterator<Item = (ConnId, &Conn)> {
+        self.iter().filter(move |(_, conn)| conn.ix == ix)
+    }
+
+    /// A requirement is gone: no connection counts for it any more.
+    pub(in crate::manager) fn forget_requirement(&mut self, id: RequirementId) {
+        let gone = Services::one(id);
+        for (_, conn) in self.list.iter_mut() {
+            conn.offers = conn.offers.map(|offers| offers.minus(gone));
+            conn.cover = conn.cover.without(id);
+            conn.serving = conn.serving.minus(gone);
+        }
+    }
+
+    pub(in crate::manager) fn ids(&self) -> Vec<ConnId> {
+        self.list.keys().copied().collect()
+    }
+}

@@ -1,0 +1,11 @@
+//! What is open, and what is known of it.
+//!
+//! Connections from the moment they are made until they end: verified, pinged, reported on, closed, and why. Owns the
+//! connections.
+
+pub(in crate::manager) mod cause;
+pub(in crate::manager) mod connections;
+pub(in crate::manager) mod ended;
+pub(in crate::manager) mod opened;
+pub(in crate::manager) mod outcomes;
+pub(in crate::manager) mod pings;

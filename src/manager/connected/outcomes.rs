@@ -1,0 +1,301 @@
+//! What the protocols say of their peers: the error classes, and what each does to a provider (4.5, 4.8).
+
+use libp2p_identity::PeerId;
+
+use crate::manager::book::peer::{Link, Rest};
+use crate::manager::book::score::{BEHAVIOUR_HALF_LIFE_MS, BEST, WORST};
+use crate::manager::boundary::command::Failed;
+use crate::manager::boundary::event::RequirementId;
+use crate::manager::boundary::reason::{Outcome, Reason, Revocation};
+use crate::manager::dialing::backoff;
+use crate::manager::tools::deadlines::Timer;
+use crate::manager::tools::slot::Ix;
+use crate::manager::{Manager, Notice, What};
+
+/// How far of the way to its bound an outcome moves the quality, as a part (4.5). No outcome tells of a peer that is
+/// merely slow.
+const SUCCESS: i16 = 8;
+/// See [`SUCCESS`].
+const BROKEN: i16 = 8;
+/// See [`SUCCESS`].
+const FAULT: i16 = 4;
+/// See [`SUCCESS`].
+const UNABLE: i16 = 16;
+/// So long after a peer said that it can't, it says so anew, in milliseconds.
+const UNABLE_MEMORY_MS: u64 = 10 * 60_000;
+/// How long a provider that is late is passed over, unless it answers before.
+const LATE_REST_MS: u64 = 15_000;
+/// So many failures in a row tell of a peer, however seldom it is used (A3).
+const IN_A_ROW: u8 = 3;
+
+impl Manager {
+    pub(in crate::manager) fn on_report(
+        &mut self,
+        peer: &PeerId,
+        requirement: RequirementId,
+        outcome: Outcome,
+        charged: bool,
+    ) {
+        let Some(ix) = self.table.find(peer) else {
+            return;
+        };
+        if self.needs.need(requirement).is_none() || outcome == Outcome::Ours {
+            return;
+        }
+        if outcome == Outcome::Success {
+            self.succeeded(ix, requirement);
+            return;
+        }
+        // While everything fails, failures say nothing about the peer.
+        let silence = matches!(outcome, Outcome::Broken | Outcome::Withheld);
+        let charged = charged && (self.outage.charges_count() || !silence);
+        let mut until = None;
+        if charged {
+            if silence {
+                self.remember_service(ix, requirement);
+            }
+            let rest_ms = self.failed_service(ix, requirement, outcome);
+            until = rest_ms.map(|wait| self.now.mono_ms.saturating_add(wait));
+        } else if outcome == Outcome::Late && self.can_wait_for(ix, requirement) {
+            until = Some(self.now.mono_ms.saturating_add(LATE_REST_MS));
+        }
+        if let Some(until) = until {
+            self.rest(ix, requirement, until, outcome);
+        }
+        let what = What::Failed {
+            peer: *peer,
+            requirement,
+            outcome,
+            charged,
+        };
+        self.ring.push(self.now, what);
+        self.out.tell(Notice::Failed {
+            peer: *peer,
+            failed: Failed::Request {
+                requirement,
+                outcome,
+            },
+            charged,
+            retry_at_wall_ms: until.map(|at| self.wall_at(at)),
+        });
+        if charged && outcome == Outcome::Fault {
+            self.misbehaved(ix);
+        }
+    }
+
+    fn succeeded(&mut self, ix: Ix, requirement: RequirementId) {
+        let now = self.now.mono_ms;
+        let Some(peer) = self.table.get_mut(ix) else {
+            return;
+        };
+        peer.good = true;
+        peer.served_wall_ms = Some(self.now.wall_ms);
+        let link = peer.link;
+        peer.judge(requirement, BEST, SUCCESS, now);
+        let service = peer.service(requirement);
+        service.broken_at = None;
+        service.broken = 0;
+        service.broken_rounds = 0;
+        service.busy_rounds = 0;
+        service.unable = 0;
+        let recovered = service
+            .rest
+            .is_some_and(|rest| !matches!(rest.after, Outcome::Fault | Outcome::Absent));
+        if recovered {
+            self.end_rest(ix, requirement);
+        }
+        if let Link::Connected(conn) = link {
+            self.outage.heard();
+            if let Some(open) = self.connections.get_mut(conn) {
+                open.successes = open.successes.saturating_add(1);
+                open.heard_at = now;
+            }
+            self.healthy(conn);
+        } else {
+            self.refresh(ix);
+        }
+    }
+
+    /// Charges a failure. Returns for how long the peer does not serve the requirement, if it is more than a slip.
+    fn failed_service(
+        &mut self,
+        ix: Ix,
+        requirement: RequirementId,
+        outcome: Outcome,
+    ) -> Option<u64> {
+        let now = self.now.mono_ms;
+        // What a lost connection breaks is charged to the loss.
+        let peer = self.table.get(ix)?;
+        let connected = matches!(peer.link, Link::Connected(_));
+        let displaced = outcome == Outcome::Withheld && self.displaces(ix, requirement);
+        let config = &self.config;
+        let peer = self.table.get_mut(ix)?;
+        match outcome {
+            Outcome::Broken | Outcome::Withheld => peer.judge(requirement, WORST, BROKEN, now),
+            Outcome::Fault => peer.judge(requirement, WORST, FAULT, now),
+            Outcome::Unable => peer.judge(requirement, WORST, UNABLE, now),
+            _ => {}
+        }
+        let service = peer.service(requirement);
+        let rest = match outcome {
+            Outcome::Busy => {
+                let draw = self.seed.between(config.busy_min_ms, config.busy_max_ms);
+                service.busy_rounds = service.busy_rounds.saturating_add(1);
+                let wait = backoff::doubled(draw, service.busy_rounds, config.busy_cap_ms);
+                Some((wait, Some(Reason::Busy)))
+            }
+            // Once or twice may be what was asked, not who was (lightpush.md, section 8).
+            Outcome::Unable => {
+                if now.saturating_sub(service.unable_at) > UNABLE_MEMORY_MS {
+                    service.unable = 0;
+                }
+                service.unable_at = now;
+                service.unable += 1;
+                (service.unable >= IN_A_ROW).then(|| {
+                    service.unable = 0;
+                    (config.unable_ms, None)
+                })
+            }
+            Outcome::Absent => Some((config.absent_ms, None)),
+            Outcome::Broken => {
+                let again = service
+                    .broken_at
+                    .is_some_and(|at| now.saturating_sub(at) <= config.broken_window_ms);
+                service.broken_at = connected.then_some(now);
+                service.broken += u8::from(connected);
+                if connected && (again || service.broken >= IN_A_ROW) {
+                    service.broken_at = None;
+                    service.broken = 0;
+                    service.broken_rounds = service.broken_rounds.saturating_add(1);
+                    let wait = backoff::doubled(
+                        config.broken_rest_ms,
+                        service.broken_rounds,
+                        config.broken_rest_cap_ms,
+                    );
+                    Some((wait, Some(Reason::FailedService)))
+                } else {
+                    None
+                }
+            }
+            Outcome::Fault => Some((config.fault_rest_ms, Some(Reason::FailedService))),
+            Outcome::Withheld => {
+                displaced.then_some((config.broken_rest_ms, Some(Reason::Withheld)))
+            }
+            Outcome::Success | Outcome::Ours | Outcome::Lost | Outcome::Late => None,
+        };
+        let (wait, reason) = rest?;
+        if reason.is_some() {
+            peer.last_reason = reason;
+        }
+        Some(wait)
+    }
+
+    /// Whether a provider that withholds makes room for another: at most once in a while for each requirement, and only
+    /// while somebody serves beside it, or could be dialed, and the minimum holds without it (4.5).
+    fn displaces(&mut self, ix: Ix, requirement: RequirementId) -> bool {
+        let now = self.now.mono_ms;
+        let serves = self.table.get(ix).is_some_and(|peer| match peer.link {
+            Link::Connected(conn) => self
+                .connections
+                .get(conn)
+                .is_some_and(|open| open.serving.contains(requirement)),
+            Link::Idle | Link::Dialing => false,
+        });
+        let left = self.needs.have(requirement).saturating_sub(1);
+        let min = self.needs.need(requirement).map_or(0, |need| need.min);
+        let others = left > 0 || self.candidates.any(requirement);
+        serves
+            && left >= min
+            && others
+            && self
+                .needs
+                .displaces(requirement, now, self.config.broken_window_ms)
+    }
+
+    /// Whether a provider that is late can be passed over until it answers: somebody else serves, or could be dialed.
+    fn can_wait_for(&self, ix: Ix, requirement: RequirementId) -> bool {
+        let resting = self
+            .table
+            .get(ix)
+            .is_none_or(|peer| peer.resting().contains(requirement));
+        let others = self.needs.have(requirement) > 1 || self.candidates.any(requirement);
+        !resting && others
+    }
+
+    /// A provider does not serve for a while.
+    pub(in crate::manager) fn rest(
+        &mut self,
+        ix: Ix,
+        requirement: RequirementId,
+        until: u64,
+        after: Outcome,
+    ) {
+        let Some(peer) = self.table.get_mut(ix) else {
+            return;
+        };
+        peer.service(requirement).rest = Some(Rest { until, after });
+        self.deadlines.set(Timer::Rest(ix, requirement), until);
+        self.rests_changed(ix);
+    }
+
+    /// It may serve again: no reconnect is needed.
+    pub(in crate::manager) fn end_rest(&mut self, ix: Ix, requirement: RequirementId) {
+        let Some(peer) = self.table.get_mut(ix) else {
+            return;
+        };
+        peer.service(requirement).rest = None;
+        self.deadlines.clear(Timer::Rest(ix, requirement));
+        self.rests_changed(ix);
+    }
+
+    fn rests_changed(&mut self, ix: Ix) {
+        if let Some(Link::Connected(conn)) = self.table.get(ix).map(|peer| peer.link) {
+            self.reassess(conn);
+        } else {
+            self.refresh(ix);
+        }
+        self.untidy = true;
+    }
+
+    /// A breach of the protocol tells of the peer's behaviour (4.5): two in a short time disconnect it for a while, and at
+    /// the limit of faults it is banned (4.16). Nothing but what the peer itself did comes this far (S14).
+    fn misbehaved(&mut self, ix: Ix) {
+        let now = self.now.mono_ms;
+        let config = &self.config;
+        let Some(peer) = self.table.get_mut(ix) else {
+            return;
+        };
+        if peer.banned().is_some() {
+            return;
+        }
+        let half_life = BEHAVIOUR_HALF_LIFE_MS;
+        let step = i16::try_from(config.fault_step).map_or(i16::MIN, |step| -step);
+        peer.behaviour.add(step, now, half_life);
+        if now.saturating_sub(peer.last_fault) > config.fault_memory_ms {
+            peer.faults = 0;
+        }
+        peer.last_fault = now;
+        peer.faults = peer.faults.saturating_add(1);
+        let behaviour = i32::from(peer.behaviour(now));
+        if peer.faults >= config.faults_to_ban || -behaviour >= i32::from(config.behaviour_ban) {
+            self.ban_for_faults(ix);
+        } else if -behaviour >= i32::from(config.behaviour_disconnect) && !peer.held() {
+            self.send_away(ix);
+        }
+    }
+
+    /// Disconnects a peer for a while.
+    fn send_away(&mut self, ix: Ix) {
+        let why = Reason::BadBehaviour;
+        self.cancel_dial(ix);
+        let conns: Vec<_> = self.connections.of(ix).map(|(id, _)| id).collect();
+        for conn in &conns {
+            self.revoke_locks(*conn, Revocation::Ban);
+            self.close(*conn, why);
+        }
+        let at = self.now.mono_ms.saturating_add(BEHAVIOUR_HALF_LIFE_MS);
+        if conns.is_empty() {
+            self.bar_until(ix, at, why);
+        }
+    }
+}

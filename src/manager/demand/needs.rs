@@ -1,0 +1,415 @@
+//! What is needed, who provides it, and what is on its way.
+//!
+//! Requirements come and go with the protocols that enroll: a place without one wants nothing, has nobody, and is used
+//! again. Owns each requirement's need, its providers in the order in which they began to serve, the cover that is expected of
+//! dials and of connections being verified, and the vacancies that await a successor. The first `target` providers of a
+//! requirement are *assigned*; when one of them goes, its successor is the next provider, or whoever serves next.
+
+use crate::manager::boundary::command::{Crossed, Health};
+use crate::manager::boundary::event::{ConnId, Need, RequirementId};
+use crate::manager::demand::services::{Cover, Services, WHOLE};
+use libp2p_identity::PeerId;
+
+/// Somebody who serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::manager) struct Provider {
+    pub(in crate::manager) conn: ConnId,
+    pub(in crate::manager) peer: PeerId,
+}
+
+/// An assigned provider that went without a successor.
+#[derive(Debug, Clone, Copy)]
+struct Vacancy {
+    lost: PeerId,
+    since: u64,
+}
+
+/// One requirement was taken over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::manager) struct Takeover {
+    pub(in crate::manager) lost: PeerId,
+    pub(in crate::manager) gained: PeerId,
+    pub(in crate::manager) requirement: RequirementId,
+    pub(in crate::manager) gap_ms: u64,
+}
+
+/// A line that was crossed since the last time somebody looked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::manager) struct Change {
+    pub(in crate::manager) requirement: RequirementId,
+    pub(in crate::manager) have: u8,
+    pub(in crate::manager) need: Need,
+    pub(in crate::manager) crossed: Crossed,
+}
+
+#[derive(Debug)]
+struct Requirement {
+    need: Need,
+    providers: Vec<Provider>,
+    vacancies: Vec<Vacancy>,
+    /// In units of [`WHOLE`].
+    expected: u32,
+    /// What the user was told last.
+    told: Health,
+    /// When a provider last had to make room for having withheld something.
+    displaced_at: Option<u64>,
+}
+
+impl Requirement {
+    fn new(need: Need) -> Self {
+        let mut requirement = Self {
+            need: sound(need),
+            providers: Vec::new(),
+            vacancies: Vec::new(),
+            expected: 0,
+            told: Health::Unmet,
+            displaced_at: None,
+        };
+        requirement.told = requirement.health();
+        requirement
+    }
+
+    fn have(&self) -> u8 {
+        u8::try_from(self.providers.len()).unwrap_or(u8::MAX)
+    }
+
+    fn health(&self) -> Health {
+        let have = self.have();
+        if have >= self.need.target {
+            Health::Met
+        } else if have >= self.need.min {
+            Health::Minimal
+        } else {
+            Health::Unmet
+        }
+    }
+
+    fn missing(&self) -> u32 {
+        let target = u32::from(self.need.target);
+        target.saturating_sub(u32::from(self.have())) * WHOLE
+    }
+}
+
+/// All requirements.
+#[derive(Debug)]
+pub(in crate::manager) struct Needs {
+    list: Vec<Option<Requirement>>,
+    live: Services,
+    told: Health,
+    /// Something changed that decisions on connections depend on.
+    dirty: bool,
+}
+
+impl Needs {
+    pub(in crate::manager) fn new(needs: impl Iterator<Item = Need>) -> Self {
+        let list: Vec<_> = needs.map(|need| Some(Requirement::new(need))).collect();
+        let mut needs = Self {
+            live: Services::all(list.len()),
+            list,
+            told: Health::Met,
+            dirty: false,
+        };
+        needs.told = needs.health();
+        needs
+    }
+
+    /// Those that are wanted.
+    pub(in crate::manager) fn live(&self) -> Services {
+        self.live
+    }
+
+    /// A requirement begins, in a place that is free or the next one.
+    pub(in crate::manager) fn open(&mut self, id: RequirementId, need: Need) {
+        while self.list.len() <= usize::from(id.0) {
+            self.list.push(None);
+        }
+        if let Some(place) = self.list.get_mut(usize::from(id.0)) {
+            *place = Some(Requirement::new(need));
+            self.live.insert(id);
+        }
+        self.dirty = true;
+    }
+
+    /// A requirement ends, with its providers and all that was expected for it.
+    pub(in crate::manager) fn retire(&mut self, id: RequirementId) {
+        if let Some(place) = self.list.get_mut(usize::from(id.0)) {
+            *place = None;
+            self.live = self.live.minus(Services::one(id));
+        }
+        self.dirty = true;
+    }
+
+    /// Every place, whether or not it is used.
+    pub(in crate::manager) fn ids(&self) -> impl Iterator<Item = RequirementId> + use<> {
+        (0..self.list.len()).map(|place| RequirementId(u8::try_from(place).unwrap_or(u8::MAX)))
+    }
+
+    fn get(&self, id: RequirementId) -> Option<&Requirement> {
+        self.list.get(usize::from(id.0))?.as_ref()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Requirement> {
+        self.list.iter().flatten()
+    }
+
+    pub(in crate::manager) fn need(&self, id: RequirementId) -> Option<Need> {
+        self.get(id).map(|requirement| requirement.need)
+    }
+
+    pub(in crate::manager) fn have(&self, id: RequirementId) -> u8 {
+        self.get(id).map_or(0, Requirement::have)
+    }
+
+    pub(in crate::manager) fn providers(&self, id: RequirementId) -> &[Provider] {
+        self.get(id)
+            .map_or(&[], |requirement| &requirement.providers)
+    }
+
+    /// A `max` below the target, or a `min` above it, is read as the target.
+    pub(in crate::manager) fn set(&mut self, id: RequirementId, need: Need) {
+        let Some(requirement) = at(&mut self.list, id) else {
+            return;
+        };
+        requirement.need = sound(need);
+        let missing = usize::from(need.target).saturating_sub(requirement.providers.len());
+        requirement.vacancies.truncate(missing);
+        self.dirty = true;
+    }
+
+    /// What is missing beyond what is on its way, in units of [`WHOLE`].
+    pub(in crate::manager) fn deficit(&self, id: RequirementId) -> u32 {
+        self.get(id).map_or(0, |requirement| {
+            requirement.missing().saturating_sub(requirement.expected)
+        })
+    }
+
+    /// Every requirement with a deficit.
+    pub(in crate::manager) fn deficits(&self) -> impl Iterator<Item = RequirementId> + '_ {
+        self.ids().filter(|id| self.deficit(*id) > 0)
+    }
+
+    /// Whether a requirement has as many providers as it wants.
+    pub(in crate::manager) fn met(&self, id: RequirementId) -> bool {
+        self.get(id)
+            .is_none_or(|requirement| requirement.health() == Health::Met)
+    }
+
+    /// Whether some requirement is below its target.
+    pub(in crate::manager) fn short(&self) -> bool {
+        self.all().any(|r| r.health() != Health::Met)
+    }
+
+    /// Whether the target would hold without one of the providers.
+    pub(in crate::manager) fn met_without_one(&self, id: RequirementId) -> bool {
+        self.met_without_one_of(id, usize::from(self.have(id)))
+    }
+
+    /// The same when so many providers count.
+    pub(in crate::manager) fn met_without_one_of(
+        &self,
+        id: RequirementId,
+        providers: usize,
+    ) -> bool {
+        self.get(id)
+            .is_none_or(|r| r.need.target == 0 || providers > usize::from(r.need.target))
+    }
+
+    /// Counts what a dial or a connection is expected to bring.
+    pub(in crate::manager) fn expect(&mut self, cover: Cover) {
+        for (id, units) in cover.units() {
+            if let Some(requirement) = at(&mut self.list, id) {
+                requirement.expected = requirement.expected.saturating_add(units);
+            }
+        }
+    }
+
+    /// Takes an expectation back.
+    pub(in crate::manager) fn unexpect(&mut self, cover: Cover) {
+        for (id, units) in cover.units() {
+            if let Some(requirement) = at(&mut self.list, id) {
+                requirement.expected = requirement.expected.saturating_sub(units);
+            }
+        }
+    }
+
+    /// A peer begins to serve. The vacancy that it fills is its own, or else the oldest.
+    pub(in crate::manager) fn begin(
+        &mut self,
+        now: u64,
+        id: RequirementId,
+        who: Provider,
+    ) -> Option<Takeover> {
+        let requirement = at(&mut self.list, id)?;
+        self.dirty = true;
+        requirement.providers.push(who);
+        let own = requirement
+            .vacancies
+            .iter()
+            .position(|vacancy| vacancy.lost == who.peer);
+        if let Some(place) = own {
+            requirement.vacancies.remove(place);
+            return None;
+        }
+        if requirement.vacancies.is_empty() {
+            return None;
+        }
+        let vacancy = requirement.vacancies.remove(0);
+        Some(Takeover {
+            lost: vacancy.lost,
+            gained: who.peer,
+            requirement: id,
+            gap_ms: now.saturating_sub(vacancy.since),
+        })
+    }
+
+    /// A peer no longer serves. If it was assigned, the next provider takes over, or else the place is vacant.
+    pub(in crate::manager) fn end(
+        &mut self,
+        now: u64,
+        id: RequirementId,
+        conn: ConnId,
+    ) -> Option<Takeover> {
+        let requirement = at(&mut self.list, id)?;
+        let place = requirement
+            .providers
+            .iter()
+            .position(|provider| provider.conn == conn)?;
+        self.dirty = true;
+        let target = usize::from(requirement.need.target);
+        let gone = requirement.providers.remove(place);
+        if place >= target {
+            return None;
+        }
+        if let Some(next) = requirement.providers.get(target - 1) {
+            return Some(Takeover {
+                lost: gone.peer,
+                gained: next.peer,
+                requirement: id,
+                gap_ms: 0,
+            });
+        }
+        requirement.vacancies.push(Vacancy {
+            lost: gone.peer,
+            since: now,
+        });
+        if requirement.vacancies.len() > target {
+            requirement.vacancies.remove(0);
+        }
+        None
+    }
+
+    /// A provider is to make room for having withheld something: whether the last one that did is long enough ago.
+    pub(in crate::manager) fn displaces(
+        &mut self,
+        id: RequirementId,
+        now: u64,
+        every_ms: u64,
+    ) -> bool {
+        let Some(requirement) = at(&mut self.list, id) else {
+            return false;
+        };
+        let recent = |at: u64| now.saturating_sub(at) < every_ms;
+        if requirement.displaced_at.is_some_and(recent) {
+            return false;
+        }
+        requirement.displaced_at = Some(now);
+        true
+    }
+
+    /// Nobody is to be replaced any more.
+    pub(in crate::manager) fn forget_vacancies(&mut self) {
+        for requirement in self.list.iter_mut().flatten() {
+            requirement.vacancies.clear();
+        }
+    }
+
+    /// How one requirement does.
+    pub(in crate::manager) fn health_of(&self, id: RequirementId) -> Health {
+        self.get(id).map_or(Health::Met, Requirement::health)
+    }
+
+    /// How all do: as well as the worst.
+    pub(in crate::manager) fn health(&self) -> Health {
+        self.all()
+            .map(Requirement::health)
+            .min()
+            .unwrap_or(Health::Met)
+    }
+
+    /// Lines crossed since the last call; rising ones from the minimum up, falling ones from the target down.
+    pub(in crate::manager) fn changes(&mut self) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for (place, requirement) in self.list.iter_mut().enumerate() {
+            let Some(requirement) = requirement else {
+                continue;
+            };
+            let now = requirement.health();
+            let before = core::mem::replace(&mut requirement.told, now);
+            let lines: &[Crossed] = match (before, now) {
+                (Health::Unmet, Health::Minimal) => &[Crossed::MinReached],
+                (Health::Unmet, Health::Met) => &[Crossed::MinReached, Crossed::TargetReached],
+                (Health::Minimal, Health::Met) => &[Crossed::TargetReached],
+                (Health::Met, Health::Minimal) => &[Crossed::TargetLost],
+                (Health::Met, Health::Unmet) => &[Crossed::TargetLost, Crossed::MinLost],
+                (Health::Minimal, Health::Unmet) => &[Crossed::MinLost],
+                (Health::Unmet, Health::Unmet)
+                | (Health::Minimal, Health::Minimal)
+                | (Health::Met, Health::Met) => &[],
+            };
+            // A requirement without a minimum never crosses it.
+            let lines = lines.iter().filter(|line| {
+                requirement.need.min > 0 || !matches!(line, Crossed::MinReached | Crossed::MinLost)
+            });
+            changes.extend(lines.map(|crossed| Change {
+                requirement: RequirementId(u8::try_from(place).unwrap_or(u8::MAX)),
+                have: requirement.have(),
+                need: requirement.need,
+                crossed: *crossed,
+            }));
+        }
+        changes
+    }
+
+    /// The summary before and after, if it changed since the last call.
+    pub(in crate::manager) fn health_change(&mut self) -> Option<(Health, Health)> {
+        let now = self.health();
+        let before = core::mem::replace(&mut self.told, now);
+        (before != now).then_some((before, now))
+    }
+
+    /// Whether a connection is one of the first `target` providers.
+    pub(in crate::manager) fn assigned(&self, id: RequirementId, conn: ConnId) -> bool {
+        self.get(id).is_some_and(|requirement| {
+            let target = usize::from(requirement.need.target);
+            let mut assigned = requirement.providers.iter().take(target);
+            assigned.any(|provider| provider.conn == conn)
+        })
+    }
+
+    /// Whether anything changed since [`Self::take_dirty`].
+    pub(in crate::manager) fn is_dirty(&self) -> bool {
+        self.dirty
+    }
+
+    /// Whether anything changed since the last call.
+    pub(in crate::manager) fn take_dirty(&mut self) -> bool {
+        core::mem::take(&mut self.dirty)
+    }
+
+    /// Expected units of a requirement, to compare with a recount (R4).
+    pub(in crate::manager) fn expected(&self, id: RequirementId) -> u32 {
+        self.get(id).map_or(0, |requirement| requirement.expected)
+    }
+}
+
+fn at(list: &mut [Option<Requirement>], id: RequirementId) -> Option<&mut Requirement> {
+    list.get_mut(usize::from(id.0))?.as_mut()
+}
+
+fn sound(need: Need) -> Need {
+    Need {
+        min: need.min.min(need.target),
+        target: need.target,
+        max: need.max.max(need.target),
+    }
+}

@@ -1,0 +1,178 @@
+//! Requirements that come and go with the protocols that enroll (4.3).
+//!
+//! A requirement of the configuration keeps its place for ever. One that is opened later takes the place that its name
+//! had before, or else the next, or else one that is free; nothing of what was in a place outlives it (R3). Peers that
+//! were asked before it was opened are unknown for it: who is connected is looked at again by what identify listed, and
+//! the others are placed among its candidates a few at a time, so that no input has to move them all.
+
+use crate::manager::Manager;
+use crate::manager::RequirementSpec;
+use crate::manager::boundary::event::{ConnId, Need, RequirementId};
+use crate::manager::connected::connections::Network;
+use crate::manager::demand::services::Services;
+use crate::manager::tools::deadlines::Timer;
+use crate::manager::tools::slot::Ix;
+
+/// Peers that are placed anew in one input (4.2).
+const PLACED_AT_ONCE: usize = 256;
+/// Between two such inputs, in milliseconds: as soon as the shell can.
+const PLACED_EVERY_MS: u64 = 1;
+/// Of the protocols that identify lists, this many bytes are remembered: no list is longer than its one frame of 4,096.
+const KEPT_BYTES: usize = 4_096;
+
+/// The placing of known peers among the candidates of a new requirement.
+#[derive(Debug, Default)]
+pub(in crate::manager) struct Sweep {
+    /// The last that was placed.
+    cursor: Option<Ix>,
+    left: usize,
+}
+
+/// What is remembered of a list of protocols.
+pub(in crate::manager) fn kept(protocols: &[String]) -> Vec<String> {
+    let mut left = KEPT_BYTES;
+    let fits = |protocol: &&String| {
+        let fits = protocol.len() < left;
+        left = left.saturating_sub(protocol.len() + 1);
+        fits
+    };
+    protocols.iter().take_while(fits).cloned().collect()
+}
+
+impl Manager {
+    /// The name of a requirement, or of the last one in its place.
+    pub fn requirement_name(&self, requirement: RequirementId) -> Option<&str> {
+        let spec = self.config.requirements.get(usize::from(requirement.0))?;
+        Some(&spec.name)
+    }
+
+    /// Requirements that discovery can say a peer to serve: those of the configuration.
+    pub(in crate::manager) fn nameable(&self) -> Services {
+        Services::all(self.enrollments.built_in())
+    }
+
+    pub(in crate::manager) fn on_set_need(&mut self, requirement: RequirementId, need: Need) {
+        let Some(before) = self.needs.need(requirement) else {
+            return;
+        };
+        self.needs.set(requirement, need);
+        // Whoever was let go because nobody needed it may be dialed again: somebody does now.
+        self.forgive_cooling();
+        self.need_changed(requirement, before);
+    }
+
+    /// How many more requirements can be opened.
+    pub(in crate::manager) fn open_places(&self) -> usize {
+        Services::CAPACITY - self.needs.live().len()
+    }
+
+    /// Opens a requirement; `None` when every place is taken.
+    pub(in crate::manager) fn open_requirement(
+        &mut self,
+        name: &str,
+        protocols: &[String],
+        need: Need,
+    ) -> Option<RequirementId> {
+        let id = self.free_place(name)?;
+        let spec = RequirementSpec {
+            name: name.to_owned(),
+            protocols: protocols.to_vec(),
+            need,
+        };
+        match self.config.requirements.get_mut(usize::from(id.0)) {
+            Some(place) => *place = spec,
+            None => self.config.requirements.push(spec),
+        }
+        self.needs.open(id, need);
+        self.candidates.open(id);
+        for conn in self.connections.ids() {
+            self.look_again(conn, id, protocols);
+        }
+        self.recall(id);
+        self.sweep();
+        Some(id)
+    }
+
+    /// Places every peer anew, a few at a time.
+    pub(in crate::manager) fn sweep(&mut self) {
+        self.enrollments.sweep.left = self.table.len();
+        self.place_peers();
+    }
+
+    /// The place of its name, the next one, or the first that is free.
+    fn free_place(&self, name: &str) -> Option<RequirementId> {
+        let live = self.needs.live();
+        let free = || self.needs.ids().filter(|id| !live.contains(*id));
+        let own = free().find(|id| self.requirement_name(*id) == Some(name));
+        let next = || {
+            let next = self.config.requirements.len();
+            let next = u8::try_from(next).ok().map(RequirementId);
+            next.filter(|id| usize::from(id.0) < Services::CAPACITY)
+        };
+        own.or_else(next).or_else(|| free().next())
+    }
+
+    /// Ends a requirement and everything that refers to it.
+    pub(in crate::manager) fn close_requirement(&mut self, id: RequirementId) {
+        if !self.needs.live().contains(id) {
+            return;
+        }
+        self.needs.retire(id);
+        self.candidates.retire(id);
+        self.dials.forget_requirement(id);
+        self.connections.forget_requirement(id);
+        self.outage.forget_requirement(id);
+        for ix in self.table.forget_requirement(id) {
+            self.deadlines.clear(Timer::Rest(ix, id));
+        }
+        self.over_since.remove(&id);
+        self.takeovers.retain(|takeover| takeover.requirement != id);
+        if let Some(spec) = self.config.requirements.get_mut(usize::from(id.0)) {
+            spec.protocols = Vec::new();
+        }
+        self.untidy = true;
+    }
+
+    /// Looks for a new requirement among what identify listed.
+    fn look_again(&mut self, conn: ConnId, id: RequirementId, protocols: &[String]) {
+        let Some(open) = self.connections.get_mut(conn) else {
+            return;
+        };
+        if let Some(offers) = &mut open.offers {
+            let listed = protocols.iter().any(|id| open.protocols.contains(id));
+            let elsewhere = open.network == Network::OtherShards;
+            if listed && !elsewhere {
+                offers.insert(id);
+            }
+            let ix = open.ix;
+            if let Some(peer) = self.table.get_mut(ix) {
+                let offered: Services = listed.then_some(id).into_iter().collect();
+                peer.verified = peer.verified.map(|verified| verified.union(offered));
+                peer.asked.insert(id);
+            }
+            if elsewhere {
+                self.of_other_shards(ix);
+            }
+        }
+        self.reassess(conn);
+        self.untidy = true;
+    }
+
+    /// Places the next few peers where they belong since a requirement was opened.
+    pub(in crate::manager) fn place_peers(&mut self) {
+        let sweep = &self.enrollments.sweep;
+        let batch = self
+            .table
+            .after(sweep.cursor, sweep.left.min(PLACED_AT_ONCE));
+        for ix in &batch {
+            self.refresh(*ix);
+        }
+        let cursor = batch.last().copied();
+        let sweep = &mut self.enrollments.sweep;
+        sweep.cursor = cursor;
+        sweep.left -= batch.len();
+        let more = !batch.is_empty() && sweep.left > 0;
+        let at = self.now.mono_ms.saturating_add(PLACED_EVERY_MS);
+        self.deadlines.put(Timer::Sweep, more.then_some(at));
+    }
+}

@@ -1,0 +1,47 @@
+//! How long to wait before trying again (4.8).
+//!
+//! Pure functions of a peer's record: they own nothing.
+
+use crate::manager::boundary::config::Config;
+use crate::manager::tools::seed::Seed;
+
+/// What the wait depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::manager) enum Standing {
+    /// The user holds it.
+    Pinned,
+    /// It served before.
+    Good,
+    /// It never did.
+    Unknown,
+}
+
+/// Doubling stops here: beyond it every cap is reached.
+const MAX_DOUBLINGS: u8 = 10;
+
+/// `min(cap, base · 2^(level − 1))`, then uniformly between half of it and all of it ("equal jitter"), so that clients
+/// which failed together do not come back together.
+pub(in crate::manager) fn delay(
+    config: &Config,
+    seed: &mut Seed,
+    standing: Standing,
+    level: u8,
+) -> u64 {
+    let (base, cap) = match standing {
+        Standing::Pinned => (config.backoff_pinned_ms, config.backoff_pinned_cap_ms),
+        Standing::Good => (config.backoff_good_ms, config.backoff_good_cap_ms),
+        Standing::Unknown => (config.backoff_unknown_ms, config.backoff_unknown_cap_ms),
+    };
+    jittered(seed, doubled(base, level, cap))
+}
+
+/// `min(cap, base · 2^(round − 1))`; round 0 counts as 1.
+pub(in crate::manager) fn doubled(base: u64, round: u8, cap: u64) -> u64 {
+    let doublings = round.saturating_sub(1).min(MAX_DOUBLINGS);
+    base.saturating_mul(1 << doublings).min(cap)
+}
+
+/// Uniformly between half and all of a wait.
+pub(in crate::manager) fn jittered(seed: &mut Seed, wait: u64) -> u64 {
+    seed.between(wait.div_ceil(2), wait)
+}

@@ -1,0 +1,380 @@
+//! Who could be dialed for what.
+//!
+//! Owns, for each requirement, the peers that may be dialed for it *now*, in two levels: netgroups by their best
+//! member, and members of a group. A thousand addresses of one network therefore weigh as much as one. A peer that is
+//! connected, dialed, barred, parked or banned simply is not here.
+//!
+//! Most of the memory of a large table is here: where a peer stands is packed into one number.
+
+use crate::manager::book::peer::Rank;
+use crate::manager::boundary::event::RequirementId;
+use crate::manager::demand::services::Services;
+use crate::manager::tools::slot::{Ix, Set, change};
+use crate::manager::tools::steps;
+
+/// Members of a group that are looked at before it is given up.
+const MEMBERS_TRIED: usize = 4;
+
+/// How a candidate stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::manager) struct Entry {
+    pub(in crate::manager) rank: Rank,
+    pub(in crate::manager) group: u64,
+    pub(in crate::manager) salt: u64,
+    /// What it may be dialed for.
+    pub(in crate::manager) services: Services,
+    /// What of this was verified once.
+    pub(in crate::manager) proven: Services,
+}
+
+/// A rank and the salt between equals, in the order of both: band (2 bits), value (20), quality (11), salt (31).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Standing(u64);
+
+impl Standing {
+    const SALT_BITS: u32 = 31;
+    const QUALITY_BITS: u32 = 11;
+    const VALUE_BITS: u32 = 20;
+    /// The worst quality is zero here.
+    const QUALITY_ZERO: i16 = 1_000;
+
+    fn new(rank: Rank, salt: u64) -> Self {
+        let value = u64::from(rank.value).min((1 << Self::VALUE_BITS) - 1);
+        let quality = rank.quality.saturating_add(Self::QUALITY_ZERO).max(0);
+        let quality = u64::from(quality.unsigned_abs()).min((1 << Self::QUALITY_BITS) - 1);
+        let packed = (rank.band as u64) << Self::VALUE_BITS | value;
+        let packed = packed << Self::QUALITY_BITS | quality;
+        Self(packed << Self::SALT_BITS | salt >> (64 - Self::SALT_BITS))
+    }
+
+    /// Without the salt.
+    fn rank(self) -> u64 {
+        self.0 >> Self::SALT_BITS
+    }
+
+    fn value(self) -> u32 {
+        let value = self.rank() >> Self::QUALITY_BITS & ((1 << Self::VALUE_BITS) - 1);
+        u32::try_from(value).unwrap_or(u32::MAX)
+    }
+
+    fn quality(self) -> i16 {
+        let quality = self.rank() & ((1 << Self::QUALITY_BITS) - 1);
+        i16::try_from(quality).unwrap_or(0) - Self::QUALITY_ZERO
+    }
+}
+
+#[derive(Debug, Default)]
+struct Posting {
+    /// (netgroup, standing, who).
+    members: Set,
+    /// (rank of its best member, netgroup, 0). The group's own number, made from the seed, decides between equals.
+    groups: Set,
+}
+
+impl Posting {
+    /// The members of a group, the best first.
+    fn of(&self, group: u64) -> impl Iterator<Item = (Standing, Ix)> + '_ {
+        self.members
+            .range([group, 0, 0]..=[group, u64::MAX, u64::MAX])
+            .rev()
+            .map(|key| (Standing(key[1]), Ix::unpacked(key[2])))
+    }
+
+    /// The groups between two numbers, both included, in their order.
+    fn groups_in(&self, first: u64, last: u64) -> impl Iterator<Item = u64> + '_ {
+        let mut next = Some(first);
+        core::iter::from_fn(move || {
+            let from = next.filter(|from| *from <= last)?;
+            let group = self
+                .members
+                .range([from, 0, 0]..=[last, u64::MAX, u64::MAX])
+                .next()?[0];
+            next = group.checked_add(1);
+            Some(group)
+        })
+    }
+
+    /// The best member of a group that `usable` admits, among the first few.
+    fn best_of(&self, group: u64, usable: &impl Fn(Ix) -> bool) -> Option<Candidate> {
+        let mut best = self.of(group).take(MEMBERS_TRIED);
+        let (standing, ix) = best.find(|(_, ix)| {
+            steps::step();
+            usable(*ix)
+        })?;
+        Some(Candidate {
+            ix,
+            value: standing.value(),
+            quality: standing.quality(),
+            group,
+        })
+    }
+
+    fn best(&self, group: u64) -> Option<u64> {
+        self.of(group).next().map(|(standing, _)| standing.rank())
+    }
+
+    fn change(&mut self, ix: Ix, placed: &Placed, comes: bool) {
+        let group = placed.group;
+        let before = self.best(group);
+        change(
+            &mut self.members,
+            [group, placed.standing.0, ix.packed()],
+            comes,
+        );
+        let rank = Some(placed.standing.rank());
+        let after = match comes {
+            true => before.max(rank),
+            false if before > rank => before,
+            false => self.best(group),
+        };
+        if before == after {
+            return;
+        }
+        if let Some(rank) = before {
+            self.groups.remove(&[rank, group, 0]);
+        }
+        if let Some(rank) = after {
+            self.groups.insert([rank, group, 0]);
+        }
+    }
+}
+
+/// Where a record is placed; for nothing: nowhere.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Placed {
+    standing: Standing,
+    group: u64,
+    services: Services,
+    proven: Services,
+}
+
+/// Somebody who could be dialed.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::manager) struct Candidate {
+    pub(in crate::manager) ix: Ix,
+    /// What it is worth for everything that it may be dialed for.
+    pub(in crate::manager) value: u32,
+    pub(in crate::manager) quality: i16,
+    pub(in crate::manager) group: u64,
+}
+
+/// The candidates of all requirements.
+#[derive(Debug)]
+pub(in crate::manager) struct Candidates {
+    postings: Vec<Posting>,
+    /// By the place of the record.
+    placed: Vec<Placed>,
+    /// (standing, who, 0) of those of whom anything is proven. Few of a large table ever are.
+    proven: Set,
+}
+
+impl Candidates {
+    pub(in crate::manager) fn new(requirements: usize) -> Self {
+        Self {
+            postings: (0..requirements).map(|_| Posting::default()).collect(),
+            placed: Vec::new(),
+            proven: Set::new(),
+        }
+    }
+
+    /// Makes room for a requirement.
+    pub(in crate::manager) fn open(&mut self, requirement: RequirementId) {
+        while self.postings.len() <= usize::from(requirement.0) {
+            self.postings.push(Posting::default());
+        }
+    }
+
+    /// Nobody is a candidate for a requirement any more. The ranks of those that remain for others stay as they are: a
+    /// stale one costs optimality alone, and is made anew with the peer's next change.
+    pub(in crate::manager) fn retire(&mut self, requirement: RequirementId) {
+        let Some(posting) = self.postings.get_mut(usize::from(requirement.0)) else {
+            return;
+        };
+        *posting = Posting::default();
+        let gone = Services::one(requirement);
+        for placed in &mut self.placed {
+            steps::step();
+            placed.services = placed.services.minus(gone);
+            placed.proven = placed.proven.minus(gone);
+            if placed.services.is_empty() {
+                *placed = Placed::default();
+            }
+        }
+        let is_proven =
+            |key: &[u64; 3]| !self.placed[Ix::unpacked(key[1]).place()].proven.is_empty();
+        let stale: Vec<[u64; 3]> = self
+            .proven
+            .iter()
+            .filter(|key| !is_proven(key))
+            .copied()
+            .collect();
+        for key in stale {
+            self.proven.remove(&key);
+        }
+    }
+
+    /// Places, moves or removes a peer. Whoever is forgotten is removed before its record is used again.
+    pub(in crate::manager) fn put(&mut self, ix: Ix, entry: Option<Entry>) {
+        let new = entry.map_or_else(Placed::default, |entry| Placed {
+            standing: Standing::new(entry.rank, entry.salt),
+            group: entry.group,
+            services: entry.services,
+            proven: entry.proven,
+        });
+        let old = self.placed.get(ix.place()).copied().unwrap_or_default();
+        if old == new {
+            return;
+        }
+        steps::moved();
+        self.post(ix, &old, false);
+        self.post(ix, &new, true);
+        if self.placed.len() <= ix.place() {
+            /// As the table grows.
+            const STEP: usize = 256;
+            let missing = ix.place() + 1 - self.placed.len();
+            self.placed.reserve_exact(missing.next_multiple_of(STEP));
+            self.placed.resize(ix.place() + 1, Placed::default());
+        }
+        self.placed[ix.place()] = new;
+    }
+
+    fn post(&mut self, ix: Ix, placed: &Placed, comes: bool) {
+        for id in placed.services.iter() {
+            self.postings[usize::from(id.0)].change(ix, placed, comes);
+        }
+        if !placed.proven.is_empty() {
+            change(&mut self.proven, [placed.standing.0, ix.packed(), 0], comes);
+        }
+    }
+
+    /// What a peer could be dialed for.
+    pub(in crate::manager) fn services(&self, ix: Ix) -> Services {
+        let placed = self.placed.get(ix.place());
+        placed.map_or(Services::NONE, |placed| placed.services)
+    }
+
+    /// Who was verified once, the best first, and for what.
+    pub(in crate::manager) fn proven(&self) -> impl Iterator<Item = (Ix, Services)> + '_ {
+        self.proven.iter().rev().map(|key| {
+            steps::step();
+            let ix = Ix::unpacked(key[1]);
+            (ix, self.placed[ix.place()].proven)
+        })
+    }
+
+    /// Whether anybody could be dialed for a requirement.
+    pub(in crate::manager) fn any(&self, requirement: RequirementId) -> bool {
+        self.postings
+            .get(usize::from(requirement.0))
+            .is_some_and(|posting| !posting.members.is_empty())
+    }
+
+    /// The best member that `usable` admits of each of the best groups. A group is given up after a few members.
+    pub(in crate::manager) fn top<'a>(
+        &'a self,
+        requirement: RequirementId,
+        groups: usize,
+        usable: impl Fn(Ix) -> bool + 'a,
+    ) -> impl Iterator<Item = Candidate> + 'a {
+        // More groups than one introducer can fill, so that none can hide the others behind peers that are not usable.
+        const GROUPS_TRIED: usize = 96;
+        let posting = self.postings.get(usize::from(requirement.0));
+        posting
+            .into_iter()
+            .flat_map(|posting| {
+                posting
+                    .groups
+                    .iter()
+                    .rev()
+                    .map(move |key| (posting, key[1]))
+            })
+            .take(GROUPS_TRIED)
+            .filter_map(move |(posting, group)| posting.best_of(group, &usable))
+            .take(groups)
+    }
+
+    /// The best member that `usable` admits of each of a few groups, from a point in the order of their numbers on and
+    /// around its end.
+    pub(in crate::manager) fn around<'a>(
+        &'a self,
+        requirement: RequirementId,
+        from: u64,
+        groups: usize,
+        usable: impl Fn(Ix) -> bool + 'a,
+    ) -> impl Iterator<Item = Candidate> + 'a {
+        let posting = self.postings.get(usize::from(requirement.0));
+        posting.into_iter().flat_map(move |posting| {
+            let later = posting.groups_in(from, u64::MAX);
+            let earlier = from.checked_sub(1).map(|last| posting.groups_in(0, last));
+            let around = later.chain(earlier.into_iter().flatten()).take(groups);
+            let best: Vec<Candidate> = around
+                .filter_map(|group| posting.best_of(group, &usable))
+                .collect();
+            best
+        })
+    }
+
+    /// Whether the postings hold exactly what was placed (R4).
+    pub(in crate::manager) fn check(&self) {
+        let proven = self
+            .placed
+            .iter()
+            .filter(|placed| !placed.proven.is_empty());
+        assert_eq!(self.proven.len(), proven.count());
+        for key in &self.proven {
+            let placed = &self.placed[Ix::unpacked(key[1]).place()];
+            assert_eq!(placed.standing.0, key[0]);
+            assert!(!placed.proven.is_empty());
+        }
+        let mut expected = vec![0_usize; self.postings.len()];
+        for (place, placed) in self.placed.iter().enumerate() {
+            for id in placed.services.iter() {
+                let posting = &self.postings[usize::from(id.0)];
+                assert!(
+                    posting
+                        .of(placed.group)
+                        .any(|(standing, ix)| ix.place() == place && standing == placed.standing)
+                );
+                expected[usize::from(id.0)] += 1;
+            }
+        }
+        for (posting, expected) in self.postings.iter().zip(expected) {
+            assert_eq!(posting.members.len(), expected);
+            let mut groups: Vec<u64> = posting.members.iter().map(|key| key[0]).collect();
+            groups.dedup();
+            assert_eq!(posting.groups.len(), groups.len());
+            for group in groups {
+                let best = posting.best(group).expect("it has members");
+                assert!(posting.groups.contains(&[best, group, 0]));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manager::Priority;
+
+    #[test]
+    fn the_packed_order_is_that_of_band_then_value_then_quality_then_salt() {
+        let mut all = Vec::new();
+        for band in [Priority::Low, Priority::Medium, Priority::High] {
+            for value in [0, 1, 768, 16_384] {
+                for quality in [-1_000, -1, 0, 1, 1_000] {
+                    for salt in [0, 1 << 40, u64::MAX] {
+                        let rank = Rank {
+                            band,
+                            value,
+                            quality,
+                        };
+                        all.push(Standing::new(rank, salt));
+                        let packed = all[all.len() - 1];
+                        assert_eq!((packed.value(), packed.quality()), (value, quality));
+                    }
+                }
+            }
+        }
+        assert!(all.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    }
+}

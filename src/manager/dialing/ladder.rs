@@ -1,0 +1,192 @@
+//! The start-up ladder of 4.11: when a bootstrap peer may be dialed.
+//!
+//! Owns the parked bootstrap peers that could be released, in the order of a shuffle that the seed decides (failures
+//! last, so that a dead one is not the first again), and the moment from which head starts are counted.
+
+use litemap::LiteMap;
+
+use crate::manager::boundary::config::Config;
+use crate::manager::tools::slot::Ix;
+
+/// What the ladder looks at.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::manager) struct Situation {
+    pub(in crate::manager) now: u64,
+    /// Some requirement is below its target.
+    pub(in crate::manager) short: bool,
+    /// Something is missing that nobody on the way is expected to bring.
+    pub(in crate::manager) deficit: bool,
+    /// Others than bootstrap peers could be dialed for what is missing.
+    pub(in crate::manager) candidates: bool,
+    /// Other dials are under way, or connections are being verified.
+    pub(in crate::manager) pending: bool,
+    /// A peer exchange answer is awaited.
+    pub(in crate::manager) asking: bool,
+    /// Some connection serves.
+    pub(in crate::manager) serving: bool,
+    /// Connections of any kind.
+    pub(in crate::manager) connections: usize,
+    /// Bootstrap peers that are connected.
+    pub(in crate::manager) bootstraps: usize,
+    /// Bootstrap dials under way.
+    pub(in crate::manager) dialing: usize,
+    /// When the oldest of these began.
+    pub(in crate::manager) dialing_since: u64,
+}
+
+/// What the ladder says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::manager) enum Step {
+    /// Release one, for this rung.
+    Release(u8),
+    /// Ask again then, if nothing happens before.
+    Wait(u64),
+    /// Nothing.
+    Rest,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(in crate::manager) struct Ladder {
+    /// (failures in a row, salt) → who may be released.
+    parked: LiteMap<(u8, u64, Ix), ()>,
+    placed: LiteMap<Ix, (u8, u64)>,
+    /// Since when nobody serves.
+    since: u64,
+    /// Whether somebody did when it was last asked.
+    served: bool,
+    /// Since when there is no connection.
+    lonely_since: u64,
+    /// Whether there was one when it was last asked.
+    connected: bool,
+}
+
+impl Ladder {
+    pub(in crate::manager) fn new() -> Self {
+        Self {
+            parked: LiteMap::new(),
+            placed: LiteMap::new(),
+            since: 0,
+            served: false,
+            lonely_since: 0,
+            connected: false,
+        }
+    }
+
+    /// Head starts count from now on.
+    pub(in crate::manager) fn restart(&mut self, now: u64) {
+        self.since = now;
+        self.lonely_since = now;
+    }
+
+    /// Head starts count from the loss of the last who served, the emergency from that of the last connection.
+    pub(in crate::manager) fn observe(&mut self, now: u64, serving: bool, connected: bool) {
+        if self.served && !serving {
+            self.since = now;
+        }
+        if self.connected && !connected {
+            self.lonely_since = now;
+        }
+        self.served = serving;
+        self.connected = connected;
+    }
+
+    /// Since when head starts count.
+    pub(in crate::manager) fn since(&self) -> u64 {
+        self.since
+    }
+
+    /// When the emergency of rung 5 begins, if no connection opens before.
+    pub(in crate::manager) fn cold_at(&self, config: &Config) -> u64 {
+        self.lonely_since.saturating_add(config.cold_start_ms)
+    }
+
+    /// Places, moves or removes a bootstrap peer.
+    pub(in crate::manager) fn put(&mut self, ix: Ix, place: Option<(u8, u64)>) {
+        let old = match place {
+            Some(place) => self.placed.insert(ix, place),
+            None => self.placed.remove(&ix),
+        };
+        if old == place {
+            return;
+        }
+        if let Some((level, salt)) = old {
+            self.parked.remove(&(level, salt, ix));
+        }
+        if let Some((level, salt)) = place {
+            self.parked.insert((level, salt, ix), ());
+        }
+    }
+
+    /// The first few that may be released.
+    pub(in crate::manager) fn next(&self, limit: usize) -> impl Iterator<Item = Ix> + '_ {
+        self.parked.keys().take(limit).map(|(_, _, ix)| *ix)
+    }
+
+    pub(in crate::manager) fn is_empty(&self) -> bool {
+        self.parked.is_empty()
+    }
+
+    /// Climbs.
+    pub(in crate::manager) fn step(&self, config: &Config, s: &Situation) -> Step {
+        if !s.short || self.parked.is_empty() {
+            return Step::Rest;
+        }
+        // Rung 5: without any connection for long, three at once.
+        let cold_at = self.cold_at(config);
+        if s.connections == 0 && s.now >= cold_at && s.dialing < config.cold_start_dials {
+            return Step::Release(5);
+        }
+        let head_start_ends = self.since.saturating_add(config.head_start_ms);
+        if s.bootstraps == 0 && !s.serving {
+            if s.dialing == 0 {
+                // Rung 2, and rung 3 after a failure.
+                let exhausted = s.connections == 0 && !s.candidates && !s.pending;
+                return if exhausted || s.now >= head_start_ends {
+                    Step::Release(2)
+                } else {
+                    Step::Wait(head_start_ends)
+                };
+            }
+            // Rung 3: the first takes its time.
+            let hedge_at = s.dialing_since.saturating_add(config.bootstrap_hedge_ms);
+            if s.dialing == 1 && s.now >= hedge_at {
+                return Step::Release(3);
+            }
+            if s.dialing == 1 {
+                // The emergency may have to wait for a connection to end, which is an input.
+                let cold = (s.now < cold_at).then_some(cold_at);
+                return Step::Wait(cold.map_or(hedge_at, |at| at.min(hedge_at)));
+            }
+            return if s.now < cold_at {
+                Step::Wait(cold_at)
+            } else {
+                Step::Rest
+            };
+        }
+        // Rung 4: nothing else is left.
+        if s.deficit && !s.candidates && !s.pending && !s.asking && s.dialing == 0 {
+            return Step::Release(4);
+        }
+        if s.dialing == 1 && s.bootstraps == 0 {
+            let hedge_at = s.dialing_since.saturating_add(config.bootstrap_hedge_ms);
+            if s.deficit && s.now >= hedge_at {
+                return Step::Release(3);
+            }
+            return if s.now < hedge_at {
+                Step::Wait(hedge_at)
+            } else {
+                Step::Rest
+            };
+        }
+        Step::Rest
+    }
+
+    /// Whether both views agree (R4).
+    pub(in crate::manager) fn check(&self) {
+        assert_eq!(self.parked.len(), self.placed.len());
+        for (ix, (level, salt)) in &self.placed {
+            assert!(self.parked.contains_key(&(*level, *salt, *ix)));
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! Asking for more peers: peer exchange and the record trees.
+//!
+//! Owns whom we asked and when, the newcomers of answers that are still coming in, and whether a look-up of the trees
+//! runs. Both are rate limited; both are asked only while something is missing.
+
+use litemap::LiteMap;
+
+use crate::manager::boundary::config::Config;
+use crate::manager::boundary::event::ConnId;
+use crate::manager::tools::slot::Ix;
+
+/// One peer that was asked.
+#[derive(Debug, Clone)]
+struct Asked {
+    at: u64,
+    conn: ConnId,
+    /// The answer is still awaited.
+    open: bool,
+    /// Entries of it so far.
+    entries: u32,
+    /// Peers first heard of in it.
+    arriving: Vec<Ix>,
+}
+
+/// The look-up of the trees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trees {
+    /// None runs.
+    Idle {
+        /// The next may begin then.
+        next_at: u64,
+    },
+    /// One runs.
+    Running {
+        /// It is given up then.
+        until: u64,
+    },
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(in crate::manager) struct Asking {
+    peers: LiteMap<Ix, Asked>,
+    trees: Trees,
+    /// Look-ups in a row after which something was still missing.
+    rounds: u8,
+    /// The last look-up failed on every tree.
+    failed: bool,
+}
+
+impl Asking {
+    pub(in crate::manager) fn new() -> Self {
+        Self {
+            peers: LiteMap::new(),
+            trees: Trees::Idle { next_at: 0 },
+            rounds: 0,
+            failed: false,
+        }
+    }
+
+    /// Whether a peer may be asked, and whether it was asked on this connection before.
+    pub(in crate::manager) fn may_ask(
+        &self,
+        config: &Config,
+        now: u64,
+        ix: Ix,
+        conn: ConnId,
+    ) -> MayAsk {
+        let Some(asked) = self.peers.get(&ix) else {
+            return MayAsk::First;
+        };
+        let again_at = asked.at.saturating_add(config.exchange_every_ms);
+        if asked.open || now < again_at {
+            MayAsk::Later {
+                at: again_at,
+                first: asked.conn != conn,
+            }
+        } else if asked.conn == conn {
+            MayAsk::Again
+        } else {
+            MayAsk::First
+        }
+    }
+
+    /// A peer was asked. Records that limit nothing any more are dropped: `alive` says of a connection that it is.
+    pub(in crate::manager) fn asked(
+        &mut self,
+        config: &Config,
+        now: u64,
+        ix: Ix,
+        conn: ConnId,
+        alive: &dyn Fn(ConnId) -> bool,
+    ) {
+        let every = config.exchange_every_ms;
+        self.peers.retain(|_, asked| {
+            asked.open || alive(asked.conn) || now < asked.at.saturating_add(every)
+        });
+        self.peers.insert(
+            ix,
+            Asked {
+                at: now,
+                conn,
+                open: true,
+                entries: 0,
+                arriving: Vec::new(),
+            },
+        );
+    }
+
+    /// One more entry of the answer of a peer; whether it is one of the number that was asked for (4.15).
+    pub(in crate::manager) fn counts(&mut self, config: &Config, introducer: Ix) -> bool {
+        match self.peers.get_mut(&introducer) {
+            Some(asked) if asked.open => {
+                asked.entries = asked.entries.saturating_add(1);
+                asked.entries <= config.exchange_count
+            }
+            _ => true,
+        }
+    }
+
+    /// A newcomer in the answer of a peer. Returns whether that answer is still coming in.
+    pub(in crate::manager) fn arrives(&mut self, introducer: Ix, newcomer: Ix) -> bool {
+        match self.peers.get_mut(&introducer) {
+            Some(asked) if asked.open => {
+                asked.arriving.push(newcomer);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The answer is in, or will not come. Returns its newcomers.
+    pub(in crate::manager) fn answered(&mut self, ix: Ix) -> Vec<Ix> {
+        self.peers.get_mut(&ix).map_or_else(Vec::new, |asked| {
+            asked.open = false;
+            core::mem::take(&mut asked.arriving)
+        })
+    }
+
+    /// Whether the next rung should wait for an answer, and until when.
+    pub(in crate::manager) fn patience(&self, config: &Config, now: u64) -> Option<u64> {
+        self.peers
+            .values()
+            .filter(|asked| asked.open)
+            .map(|asked| asked.at.saturating_add(config.exchange_patience_ms))
+            .filter(|until| now < *until)
+            .max()
+    }
+
+    /// Peers whose answer took so long that its newcomers are weighed as they are, and when the next one will have.
+    pub(in crate::manager) fn overdue(
+        &mut self,
+        config: &Config,
+        now: u64,
+    ) -> (Vec<Ix>, Option<u64>) {
+        let mut newcomers = Vec::new();
+        let mut next: Option<u64> = None;
+        for (_, asked) in self.peers.iter_mut().filter(|(_, asked)| asked.open) {
+            let patience = asked.at.saturating_add(config.exchange_patience_ms);
+            let given_up = asked.at.saturating_add(config.exchange_timeout_ms);
+            if now >= patience {
+                newcomers.append(&mut asked.arriving);
+            }
+            if now >= given_up {
+                asked.open = false;
+                continue;
+            }
+            let due = if now < patience { patience } else { given_up };
+            next = Some(next.map_or(due, |next| next.min(due)));
+        }
+        (newcomers, next)
+    }
+
+    /// Whether a look-up of the trees runs.
+    pub(in crate::manager) fn looking_up(&self) -> bool {
+        matches!(self.trees, Trees::Running { .. })
+    }
+
+    /// Whether the last look-up failed on every tree.
+    pub(in crate::manager) fn trees_failed(&self) -> bool {
+        self.failed
+    }
+
+    /// Whether a look-up was ever begun since the start.
+    pub(in crate::manager) fn looked_up(&self) -> bool {
+        self.looking_up() || self.rounds > 0
+    }
+
+    /// When a look-up may begin, or ends at the latest.
+    pub(in crate::manager) fn trees_at(&self) -> u64 {
+        match self.trees {
+            Trees::Idle { next_at } => next_at,
+            Trees::Running { until } => until,
+        }
+    }
+
+    /// A look-up begins.
+    pub(in crate::manager) fn look_up(&mut self, config: &Config, now: u64) {
+        self.rounds = self.rounds.saturating_add(1);
+        self.trees = Trees::Running {
+            until: now.saturating_add(config.discover_timeout_ms),
+        };
+    }
+
+    /// It ended. The next waits longer each time that it was not enough.
+    pub(in crate::manager) fn trees_done(&mut self, config: &Config, now: u64, failed: bool) {
+        let wait = crate::manager::dialing::backoff::doubled(
+            config.discover_every_ms,
+            self.rounds.max(1),
+            config.discover_cap_ms,
+        );
+        self.failed = failed;
+        self.trees = Trees::Idle {
+            next_at: now.saturating_add(wait),
+        };
+    }
+
+    /// Nothing is missing any more.
+    pub(in crate::manager) fn satisfied(&mut self) {
+        self.rounds = self.rounds.min(1);
+    }
+
+    /// The node starts, or has a network again.
+    pub(in crate::manager) fn restart(&mut self) {
+        self.rounds = 0;
+        if !self.looking_up() {
+            self.trees = Trees::Idle { next_at: 0 };
+        }
+    }
+
+    /// The node stops. Returns the newcomers of answers that no longer matter.
+    pub(in crate::manager) fn stop(&mut self) -> Vec<Ix> {
+        self.trees = Trees::Idle { next_at: 0 };
+        self.rounds = 0;
+        self.peers
+            .iter_mut()
+            .flat_map(|(_, asked)| {
+                asked.open = false;
+                core::mem::take(&mut asked.arriving)
+            })
+            .collect()
+    }
+
+    /// A record is forgotten.
+    pub(in crate::manager) fn forget(&mut self, ix: Ix) {
+        self.peers.remove(&ix);
+        for (_, asked) in self.peers.iter_mut() {
+            asked.arriving.retain(|newcomer| *newcomer != ix);
+        }
+    }
+}
+
+/// Whether a peer may be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::manager) enum MayAsk {
+    /// For the first time on this connection.
+    First,
+    /// Once more.
+    Again,
+    /// Not yet.
+    Later {
+        /// Not before then.
+        at: u64,
+        /// It was not asked on this connection yet.
+        first: bool,
+    },
+}

@@ -1,0 +1,457 @@
+//! Dials what is missing (4.6, 4.7, 4.11).
+//!
+//! Runs after every input and decides from the state and the time alone, so that running it once more changes nothing.
+
+use crate::manager::book::peer::{Bar, Link, Role};
+use crate::manager::boundary::command::{Command, DialWhy};
+use crate::manager::boundary::event::{ConnId, RequirementId};
+use crate::manager::demand::services::{Services, WHOLE};
+use crate::manager::dialing::attempt::Begun;
+use crate::manager::dialing::ladder::{Situation, Step};
+use crate::manager::dialing::peer_exchange::MayAsk;
+use crate::manager::machine::environment::MemoryLevel;
+use crate::manager::tools::deadlines::{Timer, Wake};
+use crate::manager::tools::slot::Ix;
+use crate::manager::{Manager, Run};
+
+impl Manager {
+    pub(in crate::manager) fn plan(&mut self) {
+        let mut wake = Wake::default();
+        let connected = self.connections.open().next().is_some();
+        self.ladder
+            .observe(self.now.mono_ms, self.anybody_serves(), connected);
+        if self.run == Run::Running && !self.outage.is_offline() {
+            let bearable = self.environment.memory() < MemoryLevel::Critical;
+            let short = self.needs.short() && bearable;
+            if !short && self.mode.dials() && !self.outage.is_suspect() {
+                // First: others wait for what these occupy (D4).
+                self.give_up_surplus_dials();
+            }
+            self.go_on(&mut wake);
+            if !self.mode.dials() {
+                self.dial_sync(&mut wake);
+            } else if self.outage.is_suspect() {
+                self.dial_pins(true, &mut wake);
+                self.probe(&mut wake);
+                if short {
+                    self.look_up_trees(&mut wake);
+                }
+            } else {
+                self.dial_pins(false, &mut wake);
+                if short {
+                    self.dial_anchors();
+                    self.dial_needs(&mut wake);
+                    self.redial_at_once();
+                    self.ask_peers(&mut wake);
+                    self.look_up_trees(&mut wake);
+                    self.climb(&mut wake);
+                    self.make_room();
+                } else {
+                    self.asking.satisfied();
+                    self.dial_alternative(&mut wake);
+                }
+                self.dial_bursts(&mut wake);
+                self.dial_successor(&mut wake);
+                self.dial_relief(&mut wake);
+            }
+        }
+        self.fresh_loss = None;
+        self.deadlines.put(Timer::Plan, wake.0);
+    }
+
+    /// Jobs whose next address waited.
+    fn go_on(&mut self, wake: &mut Wake) {
+        for ix in self.dials.waiting() {
+            self.take_off(ix);
+            if let Some(job) = self.dials.job(ix).filter(|job| job.flight.is_none()) {
+                self.wait_for_pace(job.urgent, wake);
+            }
+        }
+    }
+
+    pub(in crate::manager) fn wait_for_token(&self, wake: &mut Wake) {
+        self.wait_for_pace(false, wake);
+    }
+
+    /// Until the bucket allows the next dial; whom the user waits for may overdraw it.
+    fn wait_for_pace(&self, urgent: bool, wake: &mut Wake) {
+        let now = self.now.mono_ms;
+        if !self.dials.bucket.has(now, urgent)
+            && let Some(at) = self.dials.bucket.next(now, urgent)
+        {
+            wake.by(at);
+        }
+    }
+
+    /// Peers that the user holds. Under suspicion only those whom the user waits for.
+    fn dial_pins(&mut self, urgent_only: bool, wake: &mut Wake) {
+        let pins = if urgent_only {
+            &self.pins.urgent
+        } else {
+            &self.pins.held
+        };
+        let due: Vec<(Ix, bool)> = pins
+            .keys()
+            .filter(|ix| {
+                self.table
+                    .get(**ix)
+                    .is_some_and(|peer| peer.link == Link::Idle && peer.bar == Bar::Open)
+            })
+            .map(|ix| (*ix, self.pins.urgent.contains_key(ix)))
+            .collect();
+        for (ix, urgent) in due {
+            if self.begin_dial(ix, DialWhy::Requested, urgent, false) == Begun::Later {
+                self.wait_for_pace(urgent, wake);
+            }
+        }
+    }
+
+    /// Peers for what is missing, few for much.
+    fn dial_needs(&mut self, wake: &mut Wake) {
+        self.selection.nobody_admitted = false;
+        loop {
+            // Each dial takes a candidate away: whether others are called back is asked anew after every one, or else a
+            // later call of the plan would find something to do (D4).
+            self.call_back();
+            let lacking = self.entitled();
+            if lacking.is_empty() {
+                return;
+            }
+            if !self.pace_admits(false) {
+                self.wait_for_token(wake);
+                return;
+            }
+            if self.filled() >= self.limits.soft() {
+                if lacking.iter().any(|id| self.candidates.any(id)) {
+                    self.regulation.room_is_short = true;
+                }
+                return;
+            }
+            if self.head_start_is_full(wake) {
+                return;
+            }
+            let deficit = |id| {
+                if lacking.contains(id) {
+                    self.wanted_dials(id)
+                } else {
+                    0
+                }
+            };
+            let deficits: Vec<u32> = self.needs.ids().map(deficit).collect();
+            let wants = |id: RequirementId| deficits[usize::from(id.0)];
+            let drawn = self.seed.drawn();
+            let Some(choice) = self.choose(&wants) else {
+                self.selection.nobody_admitted = true;
+                return;
+            };
+            let lost = self
+                .table
+                .get(choice.candidate.ix)
+                .is_some_and(|peer| peer.lost.is_some());
+            let why = if lost {
+                DialWhy::Redial
+            } else {
+                DialWhy::Need(choice.requirement)
+            };
+            if self.begin_dial(choice.candidate.ix, why, false, false) != Begun::Yes {
+                self.seed.undraw(drawn);
+                return;
+            }
+            self.turn_over();
+        }
+    }
+
+    /// More may have been dialed than were needed: what is under way for nothing is given up.
+    fn give_up_surplus_dials(&mut self) {
+        let spare = |why| matches!(why, DialWhy::Need(_) | DialWhy::Redial);
+        let jobs = self.dials.iter().filter(|(_, job)| spare(job.why));
+        let jobs: Vec<Ix> = jobs.map(|(ix, _)| ix).collect();
+        for ix in jobs {
+            if self.selection.alternative != Some(ix) {
+                self.cancel_dial(ix);
+            }
+        }
+    }
+
+    /// Somebody else than the one peer on whom everything depends, if anybody is known (4.6, `spread`).
+    fn dial_alternative(&mut self, wake: &mut Wake) {
+        if self.alternative_under_way() || self.occupied() >= self.limits.soft() {
+            return;
+        }
+        let Some((wanted, ix)) = self.depends_on_one() else {
+            return;
+        };
+        if !self.pace_admits(false) {
+            self.wait_for_token(wake);
+            return;
+        }
+        if self.begin_dial(ix, DialWhy::Need(wanted), false, false) == Begun::Yes {
+            self.selection.alternative = Some(ix);
+        }
+    }
+
+    /// In the head start of rung 1 only a few are dialed at once: those who are known to serve come first.
+    fn head_start_is_full(&self, wake: &mut Wake) -> bool {
+        let ends = self
+            .ladder
+            .since()
+            .saturating_add(self.config.head_start_ms);
+        let full = self.dials.len() >= self.config.head_start_dials;
+        let head_start = full && self.now.mono_ms < ends && !self.anybody_serves();
+        if head_start {
+            wake.by(ends);
+        }
+        head_start
+    }
+
+    fn anything_missing(&self) -> bool {
+        self.needs.deficits().next().is_some()
+    }
+
+    /// The sole candidate, lost alone in this input, is dialed without a wait.
+    fn redial_at_once(&mut self) {
+        let Some(ix) = self.fresh_loss else { return };
+        let Some(peer) = self.table.get(ix) else {
+            return;
+        };
+        let sole = peer
+            .possible(self.all())
+            .iter()
+            .any(|id| self.needs.deficit(id) > 0 && !self.candidates.any(id));
+        if sole {
+            let bootstrap = peer.role == Role::Bootstrap;
+            // Whoever else is dialed may have to wait for this one.
+            self.untidy |= self.begin_dial(ix, DialWhy::Redial, false, bootstrap) == Begun::Yes;
+        }
+    }
+
+    /// Connected peers that can name others: once for each connection, and again when nobody is left to dial.
+    fn ask_peers(&mut self, wake: &mut Wake) {
+        let now = self.now.mono_ms;
+        // Who is given up may be asked again at once.
+        let (newcomers, _) = self.asking.overdue(&self.config, now);
+        if !newcomers.is_empty() {
+            for newcomer in newcomers {
+                self.arrived(newcomer);
+            }
+            self.dial_needs(wake);
+        }
+        let exhausted = self.anything_missing() && !self.candidates_for_deficits();
+        let may: Vec<(Ix, ConnId, MayAsk)> = self
+            .connections
+            .open()
+            .filter(|(_, conn)| conn.exchanges)
+            .map(|(id, conn)| {
+                let may = self.asking.may_ask(&self.config, now, conn.ix, id);
+                (conn.ix, id, may)
+            })
+            .collect();
+        for (ix, conn, may) in may {
+            match may {
+                MayAsk::First => {}
+                MayAsk::Again if exhausted => {}
+                MayAsk::Again => continue,
+                MayAsk::Later { at, first } => {
+                    if (exhausted || first) && at > now {
+                        wake.by(at);
+                    }
+                    continue;
+                }
+            }
+            let Some(peer) = self.table.get(ix).map(|peer| peer.id) else {
+                continue;
+            };
+            let alive = |conn| self.connections.get(conn).is_some();
+            self.asking.asked(&self.config, now, ix, conn, &alive);
+            self.out.order(Command::QueryPeers {
+                conn,
+                peer,
+                count: self.config.exchange_count,
+            });
+        }
+        let (_, next) = self.asking.overdue(&self.config, now);
+        if let Some(at) = next {
+            wake.by(at);
+        }
+    }
+
+    /// The trees: at once when nobody is known, later when nobody serves, nobody is left, or nobody can be reached.
+    fn look_up_trees(&mut self, wake: &mut Wake) {
+        if !self.config.has_dns {
+            return;
+        }
+        let now = self.now.mono_ms;
+        let at = self.asking.trees_at();
+        if self.asking.looking_up() {
+            if now < at {
+                wake.by(at);
+                return;
+            }
+            self.asking.trees_done(&self.config, now, true);
+        }
+        let s = self.situation();
+        let nobody = !s.candidates && !s.pending && s.dialing == 0;
+        let exhausted = s.deficit && nobody && !s.asking && self.ladder.is_empty();
+        let head_start_ends = self
+            .ladder
+            .since()
+            .saturating_add(self.config.head_start_ms);
+        let late = !self.asking.looked_up() && !s.serving;
+        let at = self.asking.trees_at();
+        // Perhaps all is well but those who are known: then only others help.
+        let suspect = self.outage.is_suspect();
+        let due = exhausted || suspect || (late && now >= head_start_ends);
+        if !due {
+            if late {
+                wake.by(head_start_ends);
+            }
+            return;
+        }
+        if now < at {
+            wake.by(at);
+            return;
+        }
+        self.asking.look_up(&self.config, now);
+        wake.by(self.asking.trees_at());
+        self.out.order(Command::Discover);
+    }
+
+    fn candidates_for_deficits(&self) -> bool {
+        self.needs.deficits().any(|id| self.candidates.any(id))
+    }
+
+    fn anybody_serves(&self) -> bool {
+        let mut open = self.connections.open();
+        open.any(|(_, conn)| !conn.serving.is_empty())
+    }
+
+    /// What the ladder looks at.
+    fn situation(&self) -> Situation {
+        let now = self.now.mono_ms;
+        let bootstrap_dials: Vec<u64> = self
+            .dials
+            .iter()
+            .filter(|(_, job)| job.bootstrap)
+            .map(|(_, job)| job.started_at)
+            .collect();
+        let verifying = self.connections.open().any(|(_, conn)| conn.verifying());
+        let bootstraps = self.connections.open().filter(|(_, conn)| {
+            self.table
+                .get(conn.ix)
+                .is_some_and(|peer| peer.role == Role::Bootstrap)
+        });
+        Situation {
+            now,
+            short: self.needs.short(),
+            deficit: self.anything_missing(),
+            candidates: self.candidates_for_deficits() && !self.selection.nobody_admitted,
+            pending: self.dials.len() > bootstrap_dials.len() || verifying,
+            asking: self.asking.patience(&self.config, now).is_some(),
+            serving: self.anybody_serves(),
+            connections: self.connections.open().count(),
+            bootstraps: bootstraps.count(),
+            dialing: bootstrap_dials.len(),
+            dialing_since: bootstrap_dials.into_iter().min().unwrap_or(now),
+        }
+    }
+
+    /// Bootstrap peers, as the ladder releases them.
+    fn climb(&mut self, wake: &mut Wake) {
+        loop {
+            let situation = self.situation();
+            let rung = match self.ladder.step(&self.config, &situation) {
+                Step::Release(rung) => rung,
+                Step::Wait(at) => {
+                    wake.by(at);
+                    return;
+                }
+                Step::Rest => {
+                    // The emergency comes by itself.
+                    if situation.connections == 0 && !self.ladder.is_empty() {
+                        let at = self.ladder.cold_at(&self.config);
+                        if at > situation.now {
+                            wake.by(at);
+                        }
+                    }
+                    return;
+                }
+            };
+            if !self.pace_admits(false) {
+                self.wait_for_token(wake);
+                return;
+            }
+            if self.filled() >= self.limits.soft() {
+                self.regulation.room_is_short |= !self.entitled().is_empty();
+                return;
+            }
+            let Some(ix) = self.next_bootstrap(rung) else {
+                return;
+            };
+            if self.begin_dial(ix, DialWhy::Bootstrap(rung), false, true) != Begun::Yes {
+                return;
+            }
+        }
+    }
+
+    /// The next of the shuffle; when something in particular is missing, among the next few the one that claims most of
+    /// it.
+    fn next_bootstrap(&self, rung: u8) -> Option<Ix> {
+        const COMPARED: usize = 32;
+        let free = |ix: &Ix| {
+            self.table.get(*ix).is_some_and(|peer| {
+                let mut routes = peer.routes.iter();
+                routes.any(|route| self.may_try(route))
+            })
+        };
+        let mut next = self.ladder.next(COMPARED).filter(free);
+        if rung != 4 {
+            return next.next();
+        }
+        let all = self.all();
+        let claimed = |ix: Ix| {
+            let missing = |id| self.needs.deficit(id).min(WHOLE);
+            self.table.get(ix).map_or(0, |peer| {
+                let cover = peer.cover(all, self.config.unverified_counted);
+                cover
+                    .units()
+                    .map(|(id, units)| units.min(missing(id)))
+                    .sum::<u32>()
+            })
+        };
+        // The first of equals: the shuffle decides.
+        let mut best: Option<(u32, Ix)> = None;
+        for ix in next {
+            let worth = claimed(ix);
+            if best.is_none_or(|(most, _)| worth > most) {
+                best = Some((worth, ix));
+            }
+        }
+        best.map(|(_, ix)| ix)
+    }
+
+    /// One dial to take over from a bootstrap connection.
+    fn dial_successor(&mut self, wake: &mut Wake) {
+        let Some(conn) = self.succession else { return };
+        let serves = match self.connections.get(conn) {
+            Some(open) if open.is_open() => open.serving,
+            _ => Services::NONE,
+        };
+        let wanted: Services = serves
+            .iter()
+            .filter(|id| !self.needs.met_without_one(*id))
+            .collect();
+        if wanted.is_empty() || self.occupied() >= self.limits.hard() {
+            self.succession = None;
+            return;
+        }
+        if !self.pace_admits(false) {
+            self.wait_for_token(wake);
+            return;
+        }
+        self.succession = None;
+        let choice = self.choose(&|id| if wanted.contains(id) { WHOLE } else { 0 });
+        if let Some(choice) = choice {
+            self.begin_dial(choice.candidate.ix, DialWhy::HandOff, false, false);
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Single dials while everything fails (4.8): is the network back?
+
+use crate::manager::Manager;
+use crate::manager::book::peer::{Bar, Link, Role};
+use crate::manager::boundary::command::DialWhy;
+use crate::manager::boundary::reason::Reason;
+use crate::manager::dialing::attempt::Begun;
+use crate::manager::tools::deadlines::Wake;
+use crate::manager::tools::slot::Ix;
+
+/// Peers in one round of the rotation, of each kind.
+const OF_EACH_KIND: usize = 8;
+/// Peers with something to recommend them between two others.
+const APART: usize = 3;
+
+impl Manager {
+    /// One dial at a time, every few seconds: the held, the reached before, the bootstraps, in rotation.
+    pub(in crate::manager) fn probe(&mut self, wake: &mut Wake) {
+        let Some(at) = self.outage.probe_at() else {
+            return;
+        };
+        if !self.needs.short() && self.pins.held.is_empty() {
+            return;
+        }
+        if !self.dials.is_empty() {
+            // Its end is an input.
+            return;
+        }
+        let now = self.now.mono_ms;
+        if now < at {
+            wake.by(at);
+            return;
+        }
+        if !self.pace_admits(false) {
+            if let Some(at) = self.dials.bucket.next(now, false) {
+                wake.by(at);
+            }
+            return;
+        }
+        if let Some(ix) = self.next_probe() {
+            let bootstrap = self
+                .table
+                .get(ix)
+                .is_some_and(|peer| peer.role == Role::Bootstrap);
+            if self.begin_dial(ix, DialWhy::Probe, false, bootstrap) == Begun::Yes {
+                // Its end is an input. The silence of somebody who never answered says little.
+                let met = |ix| {
+                    self.table
+                        .get(ix)
+                        .is_some_and(|peer| peer.verified.is_some())
+                };
+                let soon = !met(ix) && self.outage.whose_turn().is_some_and(met);
+                self.outage.probed(&self.config, &mut self.seed, now, soon);
+            }
+            return;
+        }
+        self.outage.probed(&self.config, &mut self.seed, now, false);
+        if let Some(at) = self.outage.probe_at() {
+            wake.by(at);
+        }
+    }
+
+    fn next_probe(&mut self) -> Option<Ix> {
+        for _ in 0..2 {
+            while let Some(ix) = self.outage.next_probe() {
+                if self.may_probe(ix) {
+                    return Some(ix);
+                }
+            }
+            let round = self.round();
+            self.outage.rotate(round);
+        }
+        None
+    }
+
+    /// A new round: the held, then those reached before and the bootstraps in turn. One in four is anybody else.
+    fn round(&mut self) -> Vec<Ix> {
+        let mut round: Vec<Ix> = self.pins.held.keys().copied().collect();
+        let reached: Vec<Ix> = self
+            .table
+            .reached_last()
+            .filter(|ix| self.may_probe(*ix))
+            .take(OF_EACH_KIND)
+            .collect();
+        let parked = self.ladder.next(OF_EACH_KIND);
+        let parked: Vec<Ix> = parked.filter(|ix| !reached.contains(ix)).collect();
+        for place in 0..OF_EACH_KIND {
+            round.extend(reached.get(place));
+            round.extend(parked.get(place));
+        }
+        // Those whom nothing recommends take their turns from round to round.
+        let others = self.table.after(self.outage.cursor, 4 * OF_EACH_KIND);
+        let mut place = APART;
+        for ix in others {
+            self.outage.cursor = Some(ix);
+            if !round.contains(&ix) && self.may_probe(ix) {
+                round.insert(place.min(round.len()), ix);
+                place += APART + 1;
+            }
+            if place > round.len() {
+                break;
+            }
+        }
+        round
+    }
+
+    /// Waits do not bind probes: what they wait out may be our own fault. Bans and hang-ups do.
+    fn may_probe(&self, ix: Ix) -> bool {
+        self.table.get(ix).is_some_and(|peer| {
+            let open = matches!(
+                peer.bar,
+                Bar::Open
+                    | Bar::Until {
+                        why: Reason::BackingOff,
+                        ..
+                    }
+            );
+            let mut routes = peer.routes.iter();
+            peer.link == Link::Idle
+                && peer.banned().is_none()
+                && open
+                && routes.any(|route| self.transport_admits(route.transport))
+                && !self.all_quarantined(peer)
+        })
+    }
+}

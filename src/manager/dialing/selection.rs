@@ -1,0 +1,333 @@
+//! Whom to dial for what is missing (4.6): few connections for several requirements, and variety between equals.
+//!
+//! Owns the order of the hour among equals, and who is being tried for variety's sake.
+
+use crate::manager::Manager;
+use crate::manager::boundary::command::Health;
+use crate::manager::boundary::event::{ConnId, Priority, RequirementId};
+use crate::manager::demand::services::{Services, WHOLE};
+use crate::manager::dialing::candidates::Candidate;
+use crate::manager::dialing::diversity::Admission;
+use crate::manager::tools::seed::Domain;
+use crate::manager::tools::slot::Ix;
+use crate::manager::tools::sort::sort_short_by_key;
+
+/// Somebody who could be dialed.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::manager) struct Choice {
+    pub(in crate::manager) requirement: RequirementId,
+    /// Priority band and value: what must not be given up for variety.
+    worth: (Priority, u32),
+    pub(in crate::manager) candidate: Candidate,
+}
+
+impl Choice {
+    /// What decides between choices. Of equals, who serves more of what nothing is missing of now is the better: it may
+    /// spare a connection when that is wanted as well.
+    fn key(&self) -> impl Ord + use<> {
+        let Candidate {
+            ix,
+            value,
+            quality,
+            group,
+        } = self.candidate;
+        (self.worth, quality, value, group, ix)
+    }
+}
+
+/// Groups from which one is tried for variety's sake.
+const EXPLORED: usize = 16;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(in crate::manager) struct Selection {
+    epoch: u64,
+    began_at: Option<u64>,
+    /// What turns the order among equals, from epoch to epoch.
+    pub(in crate::manager) turn: u64,
+    /// Who is tried although others are worth more: one at a time.
+    explored: Option<Ix>,
+    /// Who is dialed so that not everything depends on one peer.
+    pub(in crate::manager) alternative: Option<Ix>,
+    /// There are candidates for what is missing, and none may be dialed: the caps on variety or on transports refuse
+    /// them.
+    pub(in crate::manager) nobody_admitted: bool,
+}
+
+impl Manager {
+    /// When an epoch is over, another begins: equals are placed in another order, a few at a time. Asked after each dial:
+    /// while nobody is dialed, nobody needs another order, and no timer need wake the page.
+    pub(in crate::manager) fn turn_over(&mut self) {
+        let now = self.now.mono_ms;
+        let began_at = *self.selection.began_at.get_or_insert(now);
+        if now < began_at.saturating_add(self.config.epoch_ms) {
+            return;
+        }
+        self.selection.began_at = Some(now);
+        let epoch = self.selection.epoch.wrapping_add(1);
+        self.selection.epoch = epoch;
+        self.selection.turn = self.seed.mark(Domain::Epoch, &epoch.to_le_bytes());
+        self.sweep();
+    }
+
+    /// What dials are wanted for, in units of a provider: what is missing, and as much more as dials fail of late (4.6).
+    /// Half a dial too many is not made.
+    pub(in crate::manager) fn wanted_dials(&self, id: RequirementId) -> u32 {
+        let Some(need) = self.needs.need(id) else {
+            return 0;
+        };
+        let missing = u32::from(need.target.saturating_sub(self.needs.have(id))) * WHOLE;
+        if missing == 0 {
+            return 0;
+        }
+        let jobs = self.dials.iter().flat_map(|(_, job)| job.cover.units());
+        let flying: u32 = jobs
+            .filter(|(of, _)| *of == id)
+            .map(|(_, units)| units)
+            .sum();
+        let expected = self.needs.expected(id);
+        let arriving = expected.saturating_sub(flying);
+        let places = missing.saturating_sub(arriving).div_ceil(WHOLE);
+        let chance = self.regulation.chance();
+        let tries = (places * 256 + chance / 2) / chance;
+        let more = tries.saturating_sub(places) * WHOLE;
+        (missing + more).saturating_sub(expected)
+    }
+
+    /// Whether somebody is on the way so that not everything depends on one peer.
+    pub(in crate::manager) fn alternative_under_way(&self) -> bool {
+        self.selection.alternative.is_some_and(|ix| {
+            let dialing = self.dials.job(ix).is_some();
+            dialing || self.connections.of(ix).any(|(_, conn)| conn.verifying())
+        })
+    }
+
+    /// What depends on one peer alone, together with every other requirement that has a minimum, and who else could serve
+    /// it. Whoever failed since it last worked is not asked: nothing is missing, and quiet is worth more (E1).
+    pub(in crate::manager) fn depends_on_one(&self) -> Option<(RequirementId, Ix)> {
+        let critical = self.needs.ids().filter(|id| {
+            let need = self.needs.need(*id);
+            need.is_some_and(|need| need.min > 0)
+        });
+        let critical: Services = critical.collect();
+        let mut sole: Option<ConnId> = None;
+        for id in critical.iter() {
+            let [provider] = self.needs.providers(id) else {
+                return None;
+            };
+            // A second one would be one too many, and let go again.
+            if self.needs.need(id).is_some_and(|need| need.max < 2) {
+                return None;
+            }
+            if sole.is_some_and(|sole| sole != provider.conn) {
+                return None;
+            }
+            sole = Some(provider.conn);
+        }
+        if critical.len() < 2 {
+            return None;
+        }
+        let census = self.census();
+        let usable = |ix: Ix| {
+            self.table.get(ix).is_some_and(|peer| {
+                let failed = peer.level > 0 || peer.flap > 0;
+                let mut routes = peer.routes.iter();
+                !failed
+                    && self.admission(&census, peer) == Admission::Within
+                    && routes.any(|route| self.may_try(route))
+            })
+        };
+        critical.iter().find_map(|id| {
+            let mut top = self.candidates.top(id, self.config.groups_compared, usable);
+            let candidate = top.find(|candidate| {
+                let peer = self.table.get(candidate.ix);
+                peer.is_some_and(|peer| peer.known_for(Services::one(id)))
+            })?;
+            Some((id, candidate.ix))
+        })
+    }
+
+    /// Whether without a connection everything that has a minimum would depend on one peer alone. Somebody else would be
+    /// dialed at once in its stead.
+    pub(in crate::manager) fn spreads(&self, conn: ConnId) -> bool {
+        let critical = self.needs.ids().filter(|id| {
+            let need = self.needs.need(*id);
+            need.is_some_and(|need| need.min > 0)
+        });
+        let mut sole: Option<ConnId> = None;
+        let mut count = 0;
+        for id in critical {
+            let providers = self.needs.providers(id).iter();
+            let mut others = providers.map(|p| p.conn).filter(|other| *other != conn);
+            let (Some(first), None) = (others.next(), others.next()) else {
+                return false;
+            };
+            if sole.is_some_and(|sole| sole != first) {
+                return false;
+            }
+            sole = Some(first);
+            count += 1;
+        }
+        count > 1
+    }
+
+    /// What is missing and may be dialed for. The last places are for those who are within their shares: whoever is
+    /// above it would have to give them back at once.
+    pub(in crate::manager) fn entitled(&self) -> Services {
+        const LAST_PLACES: usize = 2;
+        let lacking: Services = self
+            .needs
+            .ids()
+            .filter(|id| self.wanted_dials(*id) > 0)
+            .collect();
+        if self.filled() + LAST_PLACES < self.limits.soft() {
+            return lacking;
+        }
+        let within = lacking.minus(self.overdrawn());
+        if within.iter().any(|id| self.candidates.any(id)) {
+            within
+        } else if self.filled() < self.limits.soft() {
+            // Nobody else could use them: what is idle may be borrowed (4.4).
+            lacking
+        } else {
+            within
+        }
+    }
+
+    /// Requirements of protocols that use all of their share.
+    fn overdrawn(&self) -> Services {
+        let spent = self.protocols().into_iter().filter(|protocol| {
+            let high = protocol.granted.map_or(0, |grant| u32::from(grant.high));
+            protocol.share >= high * WHOLE
+        });
+        spent.filter_map(|protocol| protocol.requirement).collect()
+    }
+
+    /// The best candidates for these wants (in units of a provider): a few for each, of those that the caps on variety
+    /// admit so.
+    fn compare(&self, wants: &dyn Fn(RequirementId) -> u32, so: Admission) -> Vec<Choice> {
+        let all = self.all();
+        let wanted: Services = self.needs.ids().filter(|id| wants(*id) > 0).collect();
+        // No more guesses than places that are left: one of them may fill several.
+        let places: u32 = self.needs.ids().map(|id| wants(id).div_ceil(WHOLE)).sum();
+        let guesses = self.guesses_under_way(wanted);
+        let admit_unknown = guesses < self.config.unknown_in_flight && guesses < places as usize;
+        let census = self.census();
+        let usable = |ix: Ix| {
+            self.table.get(ix).is_some_and(|peer| {
+                let known = peer.known_for(wanted);
+                let legs = peer
+                    .routes
+                    .iter()
+                    .take(usize::from(self.config.routes_per_dial));
+                (known || admit_unknown)
+                    && self.admission(&census, peer) == so
+                    && legs.into_iter().any(|route| self.may_try(route))
+            })
+        };
+        let mut choices: Vec<Choice> = Vec::new();
+        for requirement in wanted.iter() {
+            let top = self
+                .candidates
+                .top(requirement, self.config.groups_compared, usable);
+            for candidate in top {
+                let ix = candidate.ix;
+                if choices.iter().any(|choice| choice.candidate.ix == ix) {
+                    continue;
+                }
+                let Some(peer) = self.table.get(ix) else {
+                    continue;
+                };
+                let value = peer.value(all, self.config.unverified_counted, wants);
+                choices.push(Choice {
+                    requirement,
+                    worth: (peer.priority, value),
+                    candidate,
+                });
+            }
+        }
+        choices
+    }
+
+    /// The best of the candidates for these wants. One time in a few, any other of the same worth: so nobody starves,
+    /// and variety costs no connection.
+    pub(in crate::manager) fn choose(
+        &mut self,
+        wants: &dyn Fn(RequirementId) -> u32,
+    ) -> Option<Choice> {
+        let mut choices = self.compare(wants, Admission::Within);
+        if choices.is_empty() {
+            choices = self.compare(wants, Admission::Relaxed);
+        }
+        let best = *choices.iter().max_by_key(|choice| choice.key())?;
+        let compared = choices.len();
+        let choice = match self.try_another(best) {
+            Some(other) => other,
+            None => self.explore(choices, best),
+        };
+        self.ring
+            .chose(self.now, choice.candidate.ix, compared, choice.worth.1);
+        Some(choice)
+    }
+
+    /// One time in a few, anybody of the same priority, so that nobody starves whatever is said of others; but only while
+    /// every minimum holds, and one at a time.
+    fn try_another(&mut self, best: Choice) -> Option<Choice> {
+        let tried = self.selection.explored;
+        let urgent = self.needs.health() == Health::Unmet;
+        if urgent || tried.is_some_and(|ix| self.dials.job(ix).is_some()) {
+            return None;
+        }
+        if !self.seed.one_in(self.config.explore_one_in) {
+            return None;
+        }
+        let from = self.seed.draw();
+        let census = self.census();
+        let usable = |ix: Ix| {
+            self.table.get(ix).is_some_and(|peer| {
+                let mut routes = peer.routes.iter();
+                peer.priority == best.worth.0
+                    && peer.known_for(Services::one(best.requirement))
+                    && self.admission(&census, peer) == Admission::Within
+                    && routes.any(|route| self.may_try(route))
+            })
+        };
+        let around: Vec<Candidate> = self
+            .candidates
+            .around(best.requirement, from, EXPLORED, usable)
+            .collect();
+        let last = u64::try_from(around.len()).ok()?.checked_sub(1)?;
+        let place = usize::try_from(self.seed.between(0, last)).ok()?;
+        let candidate = *around.get(place)?;
+        self.selection.explored = Some(candidate.ix);
+        Some(Choice {
+            worth: (best.worth.0, candidate.value),
+            candidate,
+            ..best
+        })
+    }
+
+    /// One time in a few, any other of the same worth.
+    fn explore(&mut self, mut choices: Vec<Choice>, best: Choice) -> Choice {
+        if !self.seed.one_in(self.config.explore_one_in) {
+            return best;
+        }
+        choices.retain(|choice| choice.worth == best.worth);
+        sort_short_by_key(&mut choices, |choice| {
+            let c = choice.candidate;
+            (c.group, c.quality, c.ix)
+        });
+        choices.dedup_by_key(|choice| choice.candidate.group);
+        let last = u64::try_from(choices.len()).unwrap_or(1).saturating_sub(1);
+        let place = usize::try_from(self.seed.between(0, last)).unwrap_or(0);
+        choices.get(place).copied().unwrap_or(best)
+    }
+
+    /// Peers that are being tried on nothing but hope.
+    fn guesses_under_way(&self, wanted: Services) -> usize {
+        let dials = self.dials.iter().map(|(_, job)| job.cover);
+        let open = self.connections.open().map(|(_, conn)| conn.cover);
+        let covers = dials.chain(open);
+        covers.filter(|cover| cover.is_guess(wanted)).count()
+    }
+}

@@ -1,0 +1,168 @@
+//! This machine's way to the network, as the browser tells of it, and what follows from sleep (4.8, 4.14).
+
+use crate::manager::Manager;
+use crate::manager::Notice;
+use crate::manager::What;
+use crate::manager::book::peer::Bar;
+use crate::manager::boundary::reason::{NetworkCause, NetworkState, Reason};
+use crate::manager::connected::connections::Pinging;
+
+/// Failures in a row from which on a peer itself is to blame.
+const ESCALATED: u8 = 4;
+/// What an answer after a resume may take at least, in milliseconds (4.14).
+const LEAST_ANSWER_MS: u32 = 3_000;
+/// What it may take in round trips: three times as long as a connection takes that loses its first packets.
+const ROUND_TRIPS: u32 = 12;
+
+impl Manager {
+    /// The browser has no network: dials are pointless, connections may yet survive.
+    pub(in crate::manager) fn on_offline(&mut self) {
+        if self.outage.is_offline() {
+            return;
+        }
+        self.outage.set_offline();
+        self.cancel_all_dials();
+        self.tell_network(NetworkState::Offline, NetworkCause::Told);
+    }
+
+    /// The browser has a network, perhaps another one.
+    pub(in crate::manager) fn on_online(&mut self) {
+        if self.outage.is_offline() {
+            self.tell_network(NetworkState::Online, NetworkCause::Told);
+        }
+        self.network_up();
+        self.resume();
+    }
+
+    /// As far as anybody knows the network works: a suspicion ends.
+    fn network_up(&mut self) {
+        if self.outage.is_suspect() {
+            self.ring.push(self.now, What::Recovered);
+            self.tell_network(NetworkState::Online, NetworkCause::Told);
+        }
+        self.outage.set_up(self.now.mono_ms);
+    }
+
+    /// Another interface, or another price: what failed on the old one says nothing of the new one, and connections over
+    /// the old one may be dead without a word.
+    pub(in crate::manager) fn on_network_changed(&mut self, constrained: bool) {
+        self.set_constrained(constrained);
+        self.dials.results.clear();
+        self.set_pace();
+        if !self.outage.is_offline() {
+            self.network_up();
+        }
+        self.redraw_waits(true);
+        self.ping_all();
+    }
+
+    /// No input comes until the page runs again. Nothing is forbidden meanwhile: whatever comes shows that it runs.
+    pub(in crate::manager) fn on_freeze(&mut self) {
+        if !core::mem::replace(&mut self.environment.frozen, true) {
+            self.tell_network(NetworkState::Suspended, NetworkCause::Told);
+        }
+    }
+
+    pub(in crate::manager) fn on_unfreeze(&mut self) {
+        // The jump of the clocks may have told before: in this very input, or in an earlier one.
+        if self.environment.frozen {
+            self.woke_up();
+        }
+    }
+
+    /// The machine, or the page, slept.
+    pub(in crate::manager) fn woke_up(&mut self) {
+        self.environment.frozen = false;
+        self.resume();
+        self.outage.disturbed(self.now.mono_ms);
+        self.tell_network(NetworkState::Resumed, NetworkCause::Slept);
+    }
+
+    /// After sleep, or with a network: whoever waits is due soon, and every connection must prove that it lives.
+    pub(in crate::manager) fn resume(&mut self) {
+        self.recover();
+        self.ladder.restart(self.now.mono_ms);
+        self.asking.restart();
+        self.ping_all();
+    }
+
+    /// The backoffs of peers that did not fail often are drawn anew: the outage was not theirs (4.8).
+    pub(in crate::manager) fn recover(&mut self) {
+        self.redraw_waits(false);
+    }
+
+    fn redraw_waits(&mut self, escalated_too: bool) {
+        for ix in self.deadlines.barred(self.config.recover_peers) {
+            let Some(peer) = self.table.get_mut(ix) else {
+                continue;
+            };
+            let Bar::Until { at, why } = peer.bar else {
+                continue;
+            };
+            if why != Reason::BackingOff {
+                continue;
+            }
+            if escalated_too {
+                // Only a connection that lasts clears the flaps (F8).
+                peer.level = 0;
+            } else if peer.level.max(peer.flap) >= ESCALATED {
+                continue;
+            }
+            let spread = self.seed.between(0, self.config.recover_spread_ms);
+            let at = at.min(self.now.mono_ms.saturating_add(spread));
+            self.set_bar(ix, Bar::Until { at, why });
+        }
+    }
+
+    /// Asks every connection for a sign of life: one that gives none in its time is dead (4.14). Whoever answered fast
+    /// before has less of it.
+    fn ping_all(&mut self) {
+        if self.outage.is_offline() {
+            return;
+        }
+        let most = self.config.ping_resume_timeout_ms;
+        let open: Vec<_> = self
+            .connections
+            .open()
+            .map(|(id, conn)| (id, self.table.get(conn.ix).and_then(|peer| peer.rtt_ms)))
+            .collect();
+        for (conn, rtt_ms) in open {
+            if let Some(open) = self.connections.get_mut(conn) {
+                open.on_trial = true;
+            }
+            let needs = rtt_ms.map_or(most, |rtt| rtt.saturating_mul(ROUND_TRIPS));
+            self.ping(conn, needs.max(LEAST_ANSWER_MS).min(most));
+        }
+    }
+
+    /// Dials fail everywhere: who was silent for a while is asked whether the network works at all. Without an answer
+    /// the connections end, and only then it is suspected: a few dead peers are no outage.
+    pub(in crate::manager) fn ask_for_life(&mut self) {
+        if self.outage.is_offline() || !self.outage.doubts(&self.config, self.table.crowds.groups())
+        {
+            return;
+        }
+        let now = self.now.mono_ms;
+        let silence = self.config.suspect_silence_ms;
+        let silent: Vec<_> = self
+            .connections
+            .open()
+            .filter(|(_, conn)| conn.pinging == Pinging::Idle)
+            .filter(|(_, conn)| now.saturating_sub(conn.heard_at) >= silence)
+            .map(|(id, _)| id)
+            .collect();
+        for conn in silent {
+            self.ping(conn, self.config.ping_resume_timeout_ms);
+        }
+    }
+
+    /// Whether there was a sleep, or an outage that was told or suspected, since then: what took long or failed meanwhile
+    /// says nothing of a peer. Times are those of [`Manager::handle`]; a sleep is known once an input came after it.
+    pub fn disturbed_since(&self, mono_ms: u64) -> bool {
+        self.outage.disturbed_since(mono_ms)
+    }
+
+    pub(in crate::manager) fn tell_network(&mut self, state: NetworkState, cause: NetworkCause) {
+        self.out.tell(Notice::NetworkChanged { state, cause });
+    }
+}

@@ -1,0 +1,300 @@
+//! Whether our own network is to blame (4.8).
+//!
+//! Owns what is known of this machine's network ([`Link`]), the failures in a row that make it suspect, the charges
+//! that are taken back when it was, the recent losses that belong together, and the rotation of probes.
+
+use std::collections::VecDeque;
+
+use crate::manager::book::peer::{Bar, Reach};
+use crate::manager::boundary::config::Config;
+use crate::manager::boundary::event::RequirementId;
+use crate::manager::tools::seed::Seed;
+use crate::manager::tools::slot::Ix;
+
+/// This machine's network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::manager) enum Link {
+    /// As far as we know it works.
+    Up,
+    /// The browser says that there is none.
+    Offline,
+    /// Everything fails.
+    Suspect {
+        /// Since when.
+        since: u64,
+        /// When the next probe is due.
+        probe_at: u64,
+        /// Doublings of the distance so far.
+        doublings: u8,
+    },
+}
+
+/// A peer's record before it was charged with a failure.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::manager) struct Charge {
+    pub(in crate::manager) ix: Ix,
+    pub(in crate::manager) level: u8,
+    pub(in crate::manager) flap: u8,
+    pub(in crate::manager) reach: Reach,
+    pub(in crate::manager) bar: Bar,
+    /// How it did at a requirement, when it was charged with a failure of that.
+    pub(in crate::manager) service: Option<Judged>,
+}
+
+/// How a peer did at a requirement before it failed.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::manager) struct Judged {
+    pub(in crate::manager) requirement: RequirementId,
+    pub(in crate::manager) quality: i16,
+    pub(in crate::manager) broken_at: Option<u64>,
+    pub(in crate::manager) broken: u8,
+    pub(in crate::manager) broken_rounds: u8,
+}
+
+/// A loss, and who was lost.
+#[derive(Debug, Clone, Copy)]
+struct Loss {
+    at: u64,
+    ix: Ix,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(in crate::manager) struct Outage {
+    link: Link,
+    failures: u32,
+    /// Netgroups of the failures in a row; no more are kept than are asked for.
+    groups: Vec<u64>,
+    charges: VecDeque<Charge>,
+    losses: VecDeque<Loss>,
+    rotation: VecDeque<Ix>,
+    /// When the last sleep or outage ended.
+    disturbed_at: Option<u64>,
+    /// Where the rotation goes on among peers that nothing recommends.
+    pub(in crate::manager) cursor: Option<Ix>,
+}
+
+/// Losses that are remembered: more than the hard cap of connections is not needed.
+const MAX_LOSSES: usize = 64;
+
+impl Outage {
+    pub(in crate::manager) fn new() -> Self {
+        Self {
+            link: Link::Up,
+            failures: 0,
+            groups: Vec::new(),
+            charges: VecDeque::new(),
+            losses: VecDeque::new(),
+            rotation: VecDeque::new(),
+            disturbed_at: None,
+            cursor: None,
+        }
+    }
+
+    pub(in crate::manager) fn is_offline(&self) -> bool {
+        self.link == Link::Offline
+    }
+
+    pub(in crate::manager) fn is_suspect(&self) -> bool {
+        matches!(self.link, Link::Suspect { .. })
+    }
+
+    /// Whether failures say anything about the peers.
+    pub(in crate::manager) fn charges_count(&self) -> bool {
+        self.link == Link::Up
+    }
+
+    pub(in crate::manager) fn set_offline(&mut self) {
+        self.link = Link::Offline;
+        self.rotation.clear();
+    }
+
+    /// The browser says that there is a network.
+    pub(in crate::manager) fn set_up(&mut self, now: u64) {
+        if self.link != Link::Up {
+            self.disturbed(now);
+        }
+        self.link = Link::Up;
+        self.clear();
+    }
+
+    /// A sleep or an outage ends.
+    pub(in crate::manager) fn disturbed(&mut self, now: u64) {
+        self.disturbed_at = Some(now);
+    }
+
+    /// Whether there was one since then, or is one now.
+    pub(in crate::manager) fn disturbed_since(&self, at: u64) -> bool {
+        self.link != Link::Up || self.disturbed_at.is_some_and(|end| end >= at)
+    }
+
+    /// Somebody was reached, which ends a suspicion. What the browser says stands. Returns whether there was one.
+    pub(in crate::manager) fn reached(&mut self, now: u64) -> bool {
+        let suspect = self.is_suspect();
+        if suspect {
+            self.link = Link::Up;
+            self.disturbed(now);
+        }
+        self.clear();
+        suspect
+    }
+
+    /// A requirement is gone: its place may be another's soon.
+    pub(in crate::manager) fn forget_requirement(&mut self, id: RequirementId) {
+        self.charges
+            .retain(|charge| charge.service.is_none_or(|judged| judged.requirement != id));
+    }
+
+    /// A sign of life of somebody: our network works, and what failed before was the fault of those who did.
+    pub(in crate::manager) fn heard(&mut self) {
+        if self.link == Link::Up {
+            self.clear();
+        }
+    }
+
+    /// Whether so much fails, and everywhere, that our own network may be to blame.
+    pub(in crate::manager) fn doubts(&self, config: &Config, known_groups: usize) -> bool {
+        let wanted = config.suspect_failures as usize;
+        self.failures >= config.suspect_failures
+            && self.groups.len() >= wanted.min(known_groups.max(1))
+    }
+
+    fn clear(&mut self) {
+        self.failures = 0;
+        self.groups.clear();
+        self.charges.clear();
+        self.rotation.clear();
+    }
+
+    /// Remembers what a peer's record was.
+    pub(in crate::manager) fn remember(&mut self, config: &Config, charge: Charge) {
+        if self.charges.len() >= config.charges_kept {
+            self.charges.pop_front();
+        }
+        self.charges.push_back(charge);
+    }
+
+    /// A dial failed; `known_groups` are all there are. With no connection open, enough failures in a row make our own
+    /// network suspect: the charges to take back are returned, the oldest of each peer last.
+    pub(in crate::manager) fn failed(
+        &mut self,
+        config: &Config,
+        seed: &mut Seed,
+        now: u64,
+        group: u64,
+        known_groups: usize,
+        connected: bool,
+    ) -> Option<Vec<Charge>> {
+        self.failures = self.failures.saturating_add(1);
+        let wanted = config.suspect_failures as usize;
+        if self.groups.len() < wanted && !self.groups.contains(&group) {
+            self.groups.push(group);
+        }
+        if self.link != Link::Up || connected || !self.doubts(config, known_groups) {
+            return None;
+        }
+        self.link = Link::Suspect {
+            since: now,
+            probe_at: now.saturating_add(seed.between(config.probe_min_ms, config.probe_max_ms)),
+            doublings: 0,
+        };
+        Some(self.charges.drain(..).rev().collect())
+    }
+
+    /// When the next probe is due.
+    pub(in crate::manager) fn probe_at(&self) -> Option<u64> {
+        match self.link {
+            Link::Suspect { probe_at, .. } => Some(probe_at),
+            Link::Up | Link::Offline => None,
+        }
+    }
+
+    /// A probe was made, or nobody could be probed. `soon`: the next one is to tell more.
+    pub(in crate::manager) fn probed(
+        &mut self,
+        config: &Config,
+        seed: &mut Seed,
+        now: u64,
+        soon: bool,
+    ) {
+        let Link::Suspect {
+            since,
+            probe_at,
+            doublings,
+        } = &mut self.link
+        else {
+            return;
+        };
+        if now.saturating_sub(*since) >= config.probe_eager_ms {
+            *doublings = doublings.saturating_add(1).min(16);
+        }
+        let distance = seed.between(config.probe_min_ms, config.probe_max_ms);
+        let distance = if soon {
+            distance
+        } else {
+            distance << *doublings
+        };
+        *probe_at = now.saturating_add(distance.min(config.probe_cap_ms));
+    }
+
+    /// Who comes after those whose turn it was already.
+    pub(in crate::manager) fn whose_turn(&self) -> Option<Ix> {
+        self.rotation.front().copied()
+    }
+
+    /// The next in the rotation.
+    pub(in crate::manager) fn next_probe(&mut self) -> Option<Ix> {
+        self.rotation.pop_front()
+    }
+
+    /// Begins a new round.
+    pub(in crate::manager) fn rotate(&mut self, peers: impl IntoIterator<Item = Ix>) {
+        self.rotation = peers.into_iter().collect();
+    }
+
+    /// A connection was lost without our doing; `left` remain open.
+    pub(in crate::manager) fn lost(
+        &mut self,
+        config: &Config,
+        now: u64,
+        ix: Ix,
+        left: usize,
+    ) -> Loneliness {
+        while let Some(first) = self.losses.front() {
+            if now.saturating_sub(first.at) <= config.mass_loss_window_ms {
+                break;
+            }
+            self.losses.pop_front();
+        }
+        if self.losses.len() >= MAX_LOSSES {
+            self.losses.pop_front();
+        }
+        self.losses.push_back(Loss { at: now, ix });
+        let together = self.losses.len();
+        if together == 1 {
+            return Loneliness::Alone;
+        }
+        let before = together + left;
+        if left == 0 || (before >= 3 && together * 2 >= before) {
+            Loneliness::Mass
+        } else {
+            Loneliness::WithOthers
+        }
+    }
+
+    /// Who was lost lately.
+    pub(in crate::manager) fn lost_lately(&self) -> Vec<Ix> {
+        self.losses.iter().map(|loss| loss.ix).collect()
+    }
+}
+
+/// What a loss has to do with others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::manager) enum Loneliness {
+    /// Nothing else was lost with it.
+    Alone,
+    /// Others were, but most connections hold.
+    WithOthers,
+    /// Half of all, or all: the network or a whole fleet.
+    Mass,
+}

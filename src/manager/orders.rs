@@ -1,0 +1,239 @@
+//! What the user, and the browser on the user's behalf, tell.
+
+use libp2p_identity::PeerId;
+use multiaddr::Multiaddr;
+
+use crate::manager::book::peer::{Bar, Link};
+use crate::manager::boundary::command::DialWhy;
+use crate::manager::boundary::event::{Priority, Source};
+use crate::manager::boundary::reason::{NetworkCause, NetworkState, Reason};
+use crate::manager::tools::deadlines::Timer;
+use crate::manager::tools::slot::Ix;
+use crate::manager::{Manager, Run};
+
+impl Manager {
+    pub(in crate::manager) fn on_start(&mut self) {
+        self.normal();
+        if self.run == Run::Running {
+            return;
+        }
+        self.run = Run::Running;
+        self.gauges.started(self.now.mono_ms);
+        self.ladder.restart(self.now.mono_ms);
+        self.asking.restart();
+        self.untidy = true;
+        // A restart is a fresh beginning for those who were hung up on. Rare, so the walk over all peers is fine.
+        let hung_up: Vec<Ix> = self
+            .table
+            .iter()
+            .filter(|(_, peer)| peer.bar == Bar::HungUp)
+            .map(|(ix, _)| ix)
+            .collect();
+        for ix in hung_up {
+            self.set_bar(ix, Bar::Open);
+        }
+    }
+
+    pub(in crate::manager) fn on_stop(&mut self) {
+        if self.run == Run::Stopped {
+            return;
+        }
+        self.run = Run::Stopped;
+        self.normal();
+        self.forget_evictions();
+        self.stop_bursts();
+        self.forget_relief();
+        self.cancel_all_dials();
+        for conn in self.connections.ids() {
+            self.close(conn, Reason::Stopped);
+        }
+        for newcomer in self.asking.stop() {
+            self.arrived(newcomer);
+        }
+        self.needs.forget_vacancies();
+        self.over_since.clear();
+        self.pins.urgent.clear();
+        if self.outage.reached(self.now.mono_ms) {
+            self.tell_network(NetworkState::Online, NetworkCause::Told);
+        }
+        self.deadlines.clear(Timer::Tidy);
+    }
+
+    pub(in crate::manager) fn on_set_priority(&mut self, peer: PeerId, priority: Priority) {
+        if peer == self.config.local {
+            return;
+        }
+        let known = self.known(peer, Source::Static);
+        if priority == Priority::Banned {
+            self.ban_by_user(peer);
+            return;
+        }
+        let lifted = self.lift_ban(&peer);
+        let Some(ix) = known else { return };
+        let Some(record) = self.table.get_mut(ix) else {
+            return;
+        };
+        record.priority = priority;
+        if lifted || record.bar == Bar::HungUp {
+            self.set_bar(ix, Bar::Open);
+        } else {
+            self.refresh(ix);
+        }
+    }
+
+    /// Holds a peer and dials it, or leaves in its record why not. Whom the user keeps for good is held also when it
+    /// can't be dialed at this moment.
+    pub(in crate::manager) fn on_connect_now(
+        &mut self,
+        peer: PeerId,
+        routes: &[Multiaddr],
+        permanent: bool,
+    ) {
+        if peer == self.config.local {
+            return;
+        }
+        let Some(ix) = self.known(peer, Source::Static) else {
+            return;
+        };
+        self.ask_routes(ix, routes);
+        let refusal = self.refuses_pin(ix);
+        let obstacle = self.cannot_dial(ix);
+        let refusal = refusal.or(if permanent { None } else { obstacle });
+        let Some(record) = self.table.get_mut(ix) else {
+            return;
+        };
+        record.last_reason = refusal;
+        // Each call may be given up later, a refused one too.
+        if !permanent && let Some(tries) = self.pins.tried.get_mut(&ix) {
+            *tries = tries.saturating_add(1);
+        }
+        if refusal.is_some() {
+            return;
+        }
+        if permanent {
+            self.pins.tried.remove(&ix);
+        } else if !record.pinned {
+            self.pins.tried.insert(ix, 1);
+        }
+        record.pinned = true;
+        let idle = record.link == Link::Idle;
+        let barred = record.bar != Bar::Open;
+        self.pins.held.insert(ix, ());
+        if idle && obstacle.is_none() {
+            self.pins.urgent.insert(ix, ());
+        }
+        if barred {
+            self.set_bar(ix, Bar::Open);
+        }
+        self.untidy = true;
+    }
+
+    /// The user names addresses of a peer, to be dialed there before anywhere else.
+    fn ask_routes(&mut self, ix: Ix, routes: &[Multiaddr]) {
+        let limit = self.config.max_routes;
+        let Some(record) = self.table.get_mut(ix) else {
+            return;
+        };
+        for route in routes {
+            record.routes.ask(route, limit, &self.seed);
+        }
+        if !routes.is_empty() {
+            self.table.regroup(ix);
+            self.refresh(ix);
+        }
+    }
+
+    /// Why a peer is not held.
+    fn refuses_pin(&self, ix: Ix) -> Option<Reason> {
+        let peer = self.table.get(ix)?;
+        if peer.banned().is_some() {
+            return peer.banned();
+        }
+        let full = !self.pins.counts(ix) && self.pins.len() >= self.limits.pins();
+        full.then_some(Reason::PinLimit)
+    }
+
+    /// Why the user's own dial can't be made now.
+    fn cannot_dial(&self, ix: Ix) -> Option<Reason> {
+        let peer = self.table.get(ix)?;
+        if self.run == Run::Stopped {
+            return Some(Reason::Stopped);
+        }
+        if peer.link != Link::Idle {
+            return None;
+        }
+        if self.outage.is_offline() {
+            return Some(Reason::Offline);
+        }
+        if let Some(reason) = self.mode.refuses(Some(peer.id)) {
+            return Some(reason);
+        }
+        if peer.routes.is_empty() {
+            return Some(Reason::NoRoute);
+        }
+        if self.all_quarantined(peer) {
+            return Some(Reason::SubnetBanned);
+        }
+        (self.occupied() >= self.limits.hard()).then_some(Reason::LimitReached)
+    }
+
+    /// A dial of the user's came to nothing: its peer is no longer held, unless somebody else wants it held.
+    pub(in crate::manager) fn on_gave_up(&mut self, peer: &PeerId) {
+        let Some(ix) = self.table.find(peer) else {
+            return;
+        };
+        let Some(tries) = self.pins.tried.get_mut(&ix) else {
+            return;
+        };
+        *tries -= 1;
+        if *tries > 0 {
+            return;
+        }
+        self.unpin(ix);
+        let asked = self.dials.job(ix).map(|job| job.why);
+        if asked == Some(DialWhy::Requested) {
+            self.cancel_dial(ix);
+        }
+        self.refresh(ix);
+        self.untidy = true;
+    }
+
+    pub(in crate::manager) fn on_hang_up(&mut self, peer: &PeerId) {
+        let Some(ix) = self.table.find(peer) else {
+            return;
+        };
+        self.unpin(ix);
+        self.cancel_dial(ix);
+        let conns: Vec<_> = self.connections.of(ix).map(|(id, _)| id).collect();
+        for conn in conns {
+            self.close(conn, Reason::HungUp);
+        }
+        let Some(peer) = self.table.get_mut(ix) else {
+            return;
+        };
+        peer.last_reason = Some(Reason::HungUp);
+        // A ban outlasts it.
+        if peer.banned().is_none() {
+            self.set_bar(ix, Bar::HungUp);
+        }
+    }
+
+    /// Lets go of a peer that the user held or protected.
+    pub(in crate::manager) fn let_go(&mut self, ix: Ix) {
+        self.pins.protected.remove(&ix);
+        if let Some(peer) = self.table.get_mut(ix) {
+            peer.tags.clear();
+        }
+        self.unpin(ix);
+    }
+
+    fn unpin(&mut self, ix: Ix) {
+        self.pins.held.remove(&ix);
+        self.pins.urgent.remove(&ix);
+        self.pins.tried.remove(&ix);
+        if let Some(peer) = self.table.get_mut(ix) {
+            peer.pinned = false;
+        }
+        self.table.list(ix);
+    }
+}

@@ -1,0 +1,257 @@
+//! When a round of regulation begins (4.13). What it does is in `rounds`.
+//!
+//! Owns what asked for a round since the last one, how long there has been too much, and the last connects and dials,
+//! as far as a trigger looks at them. Nothing is pending while there is nothing to do: no trigger polls.
+
+use std::collections::VecDeque;
+
+use crate::manager::boundary::config::Config;
+use crate::manager::boundary::reason::Trigger;
+use crate::manager::machine::environment::MemoryLevel;
+use crate::manager::machine::modes::Mode;
+use crate::manager::tools::deadlines::{Timer, Wake};
+use crate::manager::{Manager, Run};
+
+/// Dials that the trigger for failures looks at, at most.
+const MAX_DIALS: usize = 32;
+/// Rounds in one input: each closes something, and there are few connections.
+const MAX_ROUNDS: usize = 64;
+/// A certain success, as the chance of a dial is kept.
+const CERTAIN: u32 = 1 << 16;
+
+/// See the module.
+#[derive(Debug)]
+pub(in crate::manager) struct Regulation {
+    asked: Vec<Trigger>,
+    /// The number of the last round.
+    pub(in crate::manager) round: u64,
+    /// When the last round was.
+    pub(in crate::manager) last_at: Option<u64>,
+    /// Since when there are more connections than the soft target.
+    over_since: Option<u64>,
+    /// The plan found no room for what is missing.
+    pub(in crate::manager) room_is_short: bool,
+    /// The next round makes room for something.
+    pub(in crate::manager) makes_room: bool,
+    /// Guards left nothing to close: not again before then, unless something changes.
+    pub(in crate::manager) held_until: Option<u64>,
+    connects: VecDeque<u64>,
+    dials: VecDeque<(u64, bool)>,
+    /// How often dials succeed of late, in parts of [`CERTAIN`].
+    chance: u32,
+}
+
+impl Default for Regulation {
+    fn default() -> Self {
+        Self {
+            asked: Vec::new(),
+            round: 0,
+            last_at: None,
+            over_since: None,
+            room_is_short: false,
+            makes_room: false,
+            held_until: None,
+            connects: VecDeque::new(),
+            dials: VecDeque::new(),
+            chance: CERTAIN,
+        }
+    }
+}
+
+impl Regulation {
+    /// Something asks for a round.
+    pub(in crate::manager) fn ask(&mut self, trigger: Trigger) {
+        if !self.asked.contains(&trigger) {
+            self.asked.push(trigger);
+        }
+    }
+
+    /// A connection opened. Many at once ask for a round.
+    pub(in crate::manager) fn connected(&mut self, config: &Config, now: u64) {
+        if config.spike_connects == 0 {
+            return;
+        }
+        self.connects.push_back(now);
+        let fresh = |at: &u64| now.saturating_sub(*at) < config.spike_window_ms;
+        while self.connects.front().is_some_and(|at| !fresh(at)) {
+            self.connects.pop_front();
+        }
+        if self.connects.len() >= usize::from(config.spike_connects) {
+            self.connects.clear();
+            self.ask(Trigger::Spike);
+        }
+    }
+
+    /// A dial came to its end. Many failures ask for a round.
+    pub(in crate::manager) fn dialed(&mut self, config: &Config, now: u64, success: bool) {
+        self.chance -= self.chance / 8;
+        if success {
+            self.chance += CERTAIN / 8;
+        }
+        if config.failing_dials == 0 {
+            return;
+        }
+        if self.dials.len() >= MAX_DIALS {
+            self.dials.pop_front();
+        }
+        self.dials.push_back((now, success));
+        let fresh = |at: u64| now.saturating_sub(at) < config.failing_window_ms;
+        while self.dials.front().is_some_and(|(at, _)| !fresh(*at)) {
+            self.dials.pop_front();
+        }
+        let failed = self.dials.iter().filter(|(_, success)| !success).count();
+        let most = failed * 100 >= self.dials.len() * usize::from(config.failing_percent);
+        if self.dials.len() >= usize::from(config.failing_dials) && most {
+            self.dials.clear();
+            self.ask(Trigger::DialFailures);
+        }
+    }
+
+    /// How often dials succeed of late, in 1/256; never less than a third, so that there is an end to dialing more than
+    /// are needed (4.6).
+    pub(in crate::manager) fn chance(&self) -> u32 {
+        (self.chance >> 8).clamp(86, 256)
+    }
+
+    /// Whether guards left nothing to close.
+    pub(in crate::manager) fn is_held(&self, now: u64) -> bool {
+        self.held_until.is_some_and(|until| now < until)
+    }
+}
+
+impl Manager {
+    pub(in crate::manager) fn on_regulate(&mut self) {
+        self.regulation.ask(Trigger::Manual);
+    }
+
+    /// Begins a round if something asks for one; runs after every input.
+    pub(in crate::manager) fn regulate(&mut self) {
+        let mut wake = Wake::default();
+        if self.run == Run::Stopped || matches!(self.mode, Mode::Sync { .. }) {
+            self.regulation.asked.clear();
+            self.regulation.over_since = None;
+        } else {
+            if self.untidy || self.needs.is_dirty() {
+                self.regulation.held_until = None;
+            }
+            for _ in 0..MAX_ROUNDS {
+                wake = Wake::default();
+                let Some(trigger) = self.due(&mut wake) else {
+                    break;
+                };
+                self.run_round(trigger);
+            }
+        }
+        self.deadlines.put(Timer::Regulate, wake.0);
+    }
+
+    /// Asks for room for what is missing, if the plan found none. Not again and again while there is none to be made.
+    pub(in crate::manager) fn make_room(&mut self) {
+        if !core::mem::take(&mut self.regulation.room_is_short) {
+            return;
+        }
+        // Dials that end make room by themselves.
+        let making = self.connections.iter().any(|(_, conn)| !conn.is_open());
+        if making || !self.is_full() || self.regulation.is_held(self.now.mono_ms) {
+            return;
+        }
+        self.regulation.ask(Trigger::DeficitAtLimit);
+        self.regulate();
+    }
+
+    /// What was tidied up since is not too much any more.
+    pub(in crate::manager) fn calm_down(&mut self) {
+        if self.regulation.over_since.is_some() && self.over_soft() == 0 {
+            self.regulation.over_since = None;
+        }
+    }
+
+    /// What begins a round now.
+    fn due(&mut self, wake: &mut Wake) -> Option<Trigger> {
+        let now = self.now.mono_ms;
+        let enabled = |trigger: Trigger| self.config.triggers_off & (1 << trigger as u16) == 0;
+        let paused = self.mode == Mode::Paused;
+        // Paused, connections stay: only what can't wait is done.
+        self.regulation.asked.retain(|trigger| {
+            let pressing = matches!(
+                trigger,
+                Trigger::OverHard | Trigger::Pressure | Trigger::Manual
+            );
+            enabled(*trigger) && (pressing || !paused)
+        });
+        let held = self.regulation.is_held(now);
+        match self.regulation.held_until {
+            Some(until) if held => wake.by(until),
+            _ => {}
+        }
+        if self.over_hard() > 0 && !held && enabled(Trigger::OverHard) {
+            return Some(self.repeated(Trigger::OverHard));
+        }
+        let spaced = self
+            .regulation
+            .last_at
+            .map_or(now, |at| at.saturating_add(self.config.round_every_ms));
+        if let Some(trigger) = self.regulation.asked.iter().min().copied() {
+            let urgent =
+                trigger == Trigger::Pressure && self.environment.memory() >= MemoryLevel::Hard;
+            if now >= spaced || urgent {
+                let asked = core::mem::take(&mut self.regulation.asked);
+                self.regulation.makes_room = asked
+                    .iter()
+                    .any(|asked| matches!(asked, Trigger::DeficitAtLimit | Trigger::QuotaBreach));
+                return Some(trigger);
+            }
+            wake.by(spaced);
+        }
+        if paused || !enabled(Trigger::OverSoft) || self.over_soft() == 0 {
+            self.regulation.over_since = None;
+            return None;
+        }
+        let since = *self.regulation.over_since.get_or_insert(now);
+        let debounced = since.saturating_add(self.config.over_soft_ms);
+        let at = debounced
+            .max(spaced)
+            .max(self.regulation.held_until.unwrap_or(0));
+        if now >= at {
+            return Some(self.repeated(Trigger::OverSoft));
+        }
+        wake.by(at);
+        None
+    }
+
+    /// What has been held back is tried again when it is time.
+    fn repeated(&self, trigger: Trigger) -> Trigger {
+        match self.regulation.held_until {
+            Some(_) => Trigger::Timer,
+            None => trigger,
+        }
+    }
+
+    /// Connections that count: open, and not about to go.
+    pub(in crate::manager) fn counted(&self) -> usize {
+        let open = self.connections.open();
+        open.filter(|(id, _)| !self.leaving.awaits(*id)).count()
+    }
+
+    /// Connections above the soft target. Those of bursts do not count towards it (4.10).
+    pub(in crate::manager) fn over_soft(&self) -> usize {
+        let counted = self.counted();
+        let soft = self.limits.soft();
+        if counted <= soft {
+            return 0;
+        }
+        counted
+            .saturating_sub(self.burst_connections())
+            .saturating_sub(soft)
+    }
+
+    /// Whether there are as many connections as the soft target.
+    pub(in crate::manager) fn is_full(&self) -> bool {
+        self.counted() >= self.limits.soft().saturating_add(self.burst_connections())
+    }
+
+    /// Connections above the hard cap.
+    pub(in crate::manager) fn over_hard(&self) -> usize {
+        self.counted().saturating_sub(self.limits.hard())
+    }
+}

@@ -1,0 +1,111 @@
+//! Deadlines that passed.
+
+use crate::manager::Manager;
+use crate::manager::book::peer::Bar;
+use crate::manager::boundary::reason::{CloseCause, DialFailure, Reason};
+use crate::manager::connected::connections::Pinging;
+use crate::manager::tools::deadlines::Timer;
+use crate::manager::{Command, ConnId};
+
+/// Deadlines taken in one input: after a long sleep the rest follows with the next wake-up, which is due at once.
+const MAX_DUE: usize = 256;
+
+impl Manager {
+    /// `slept`: the machine did, so that nobody is to blame for what did not come meanwhile (F6).
+    pub(in crate::manager) fn fire_due(&mut self, slept: bool) {
+        for _ in 0..MAX_DUE {
+            let Some(timer) = self.deadlines.pop_due(self.now.mono_ms) else {
+                break;
+            };
+            if !(slept && self.excuse(timer)) {
+                self.fire(timer);
+            }
+        }
+    }
+
+    /// Ends a wait that the sleep made too long without a charge; whether it was one.
+    fn excuse(&mut self, timer: Timer) -> bool {
+        match timer {
+            Timer::Dial(dial) => {
+                self.out.order(Command::CancelDial { dial });
+                self.on_dial_failed(dial, DialFailure::Cancelled);
+            }
+            Timer::Identify(conn) => {
+                let at = self.now.mono_ms.saturating_add(self.config.identify_ms);
+                self.deadlines.set(timer, at);
+                debug_assert!(self.connections.get(conn).is_some(), "timers end with them");
+            }
+            // Waking up pings everybody, with less patience than this would.
+            Timer::Ping(conn) => self.ping_later(conn),
+            Timer::Pong(conn) => {
+                // The same.
+                if let Some(open) = self.connections.get_mut(conn) {
+                    open.pinging = Pinging::Idle;
+                }
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn fire(&mut self, timer: Timer) {
+        match timer {
+            Timer::Dial(dial) => {
+                self.out.order(Command::CancelDial { dial });
+                self.on_dial_failed(dial, DialFailure::Timeout);
+            }
+            Timer::Closing(conn) => self.on_closed(conn, CloseCause::Ordered),
+            Timer::Identify(conn) => self.close(conn, Reason::IdentifyFailed),
+            Timer::Verify(conn) => self.unverified(conn),
+            Timer::Duplicate(conn) => self.close(conn, Reason::Duplicate),
+            Timer::Ping(conn) => self.silent(conn),
+            Timer::Pong(conn) => {
+                if let Some(ping) = self.connections.get(conn).map(|open| open.ping) {
+                    self.on_ping_failed(conn, ping);
+                }
+            }
+            Timer::Bar(ix) => {
+                if self
+                    .table
+                    .get(ix)
+                    .is_some_and(|peer| matches!(peer.bar, Bar::Until { .. }))
+                {
+                    self.set_bar(ix, Bar::Open);
+                }
+            }
+            Timer::Rest(ix, requirement) => self.end_rest(ix, requirement),
+            Timer::Answer(enrollment) => self.on_accept_offer(enrollment),
+            Timer::Offer(enrollment) => self.offer_due(enrollment),
+            Timer::Lock(lock) => self.lock_over(lock),
+            Timer::Burst(burst) => self.burst_due(burst),
+            Timer::Sweep => self.place_peers(),
+            Timer::Hint(ix) => self.hints_over(ix),
+            Timer::Bans => self.bans_over(),
+            Timer::Quarantine => self.quarantine_over(),
+            // These only say that it is time to decide again, as every input does.
+            Timer::Plan | Timer::Regulate => {}
+            Timer::Tidy | Timer::Quota => self.untidy = true,
+            Timer::Evict => self.finish_evictions(),
+            Timer::Hidden => self.hidden_for_long(),
+            Timer::Window => self.window_ends(),
+        }
+    }
+
+    /// A connection took its time to be verified: it no longer counts as cover on its way, and is given up in the end.
+    fn unverified(&mut self, conn: ConnId) {
+        let Some(open) = self.connections.get_mut(conn).filter(|c| c.is_open()) else {
+            return;
+        };
+        if open.verified() {
+            return;
+        }
+        if core::mem::replace(&mut open.overdue, true) {
+            self.close(conn, Reason::IdentifyFailed);
+            return;
+        }
+        let at = self.now.mono_ms.saturating_add(self.config.unverified_ms);
+        self.deadlines.set(Timer::Verify(conn), at);
+        self.reassess(conn);
+        self.untidy = true;
+    }
+}
