@@ -79,7 +79,6 @@ use demand::bursts::Bursts;
 use demand::enrollments::Enrollments;
 use demand::locks::Locks;
 use demand::needs::{Needs, Takeover};
-use demand::services::Services;
 use dialing::candidates::Candidates;
 use dialing::dials::Dials;
 use dialing::ladder::Ladder;
@@ -97,6 +96,7 @@ use tools::decision_log::Ring;
 use tools::gauges::Gauges;
 use tools::outbox::Outbox;
 use tools::seed::{Domain, Seed};
+use tools::services::Services;
 use tools::slot::Ix;
 
 pub use book::saved::SnapshotError;

@@ -17,7 +17,7 @@ rm -rf "$OUT"
 mkdir -p "$OUT"
 status=0
 (cd "$ROOT" && cargo mutants --no-shuffle --colors never --jobs 2 --profile sim --output "$OUT" --no-default-features \
-  --file src/manager/pruning/guards.rs --file src/manager/dialing/backoff.rs --file src/manager/demand/quota.rs \
+  --file src/manager/pruning/guards.rs --file src/manager/tools/backoff.rs --file src/manager/demand/quota.rs \
   -- --lib --test manager) || status=$?
 # 2: some survived; 3: some timed out, which a test would have seen too. All else is no result.
 case $status in 0 | 2 | 3) ;; *) exit "$status" ;; esac

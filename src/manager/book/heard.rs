@@ -6,7 +6,7 @@ use multiaddr::Multiaddr;
 use crate::manager::book::netgroups::Label;
 use crate::manager::book::peer::{Peer, Role};
 use crate::manager::boundary::event::{RequirementId, Source};
-use crate::manager::demand::services::Services;
+use crate::manager::tools::services::Services;
 use crate::manager::tools::slot::Ix;
 use crate::manager::{Manager, Notice};
 

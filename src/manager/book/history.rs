@@ -7,7 +7,7 @@ use std::ops::{Deref, DerefMut};
 use crate::manager::book::hints::Hint;
 use crate::manager::book::peer::{Lost, Peer, Service};
 use crate::manager::book::score::Faded;
-use crate::manager::demand::services::Services;
+use crate::manager::tools::services::Services;
 
 /// See the module. Read and written as if it were part of the [`Peer`]; made with the first write.
 #[derive(Debug, Clone, PartialEq, Eq)]

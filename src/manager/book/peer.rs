@@ -12,8 +12,8 @@ use crate::manager::book::score::{
 };
 use crate::manager::boundary::event::{ConnId, Priority, RequirementId, Source};
 use crate::manager::boundary::reason::{Outcome, Reason};
-use crate::manager::demand::services::{Cover, Services, UNKNOWN, WHOLE};
-use crate::manager::dialing::backoff::Standing;
+use crate::manager::tools::backoff::Standing;
+use crate::manager::tools::services::{Cover, Services, UNKNOWN, WHOLE};
 use crate::manager::tools::sort::sort_short_by_key;
 
 /// Whether we are in touch.

@@ -14,7 +14,7 @@ use libp2p_identity::PeerId;
 use multiaddr::Multiaddr;
 use sha2::{Digest, Sha256};
 
-use crate::manager::demand::services::Services;
+use crate::manager::tools::services::Services;
 
 /// Peers in a snapshot.
 pub(in crate::manager) const MAX_ENTRIES: usize = 64;

@@ -9,7 +9,7 @@ use multiaddr::Multiaddr;
 
 use crate::manager::boundary::event::{ConnId, Direction, RequirementId, Transport};
 use crate::manager::boundary::reason::Reason;
-use crate::manager::demand::services::{Cover, Services};
+use crate::manager::tools::services::{Cover, Services};
 use crate::manager::tools::slot::Ix;
 
 /// Where a connection stands.

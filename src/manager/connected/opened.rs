@@ -14,9 +14,9 @@ use crate::manager::boundary::reason::{NetworkCause, NetworkState, Outcome, Reas
 use crate::manager::connected::connections::{Conn, HandOff, Network, Phase, Pinging};
 use crate::manager::demand::needs::Provider;
 use crate::manager::demand::requirements;
-use crate::manager::demand::services::{Cover, Services};
 use crate::manager::dialing::diversity::Admission;
 use crate::manager::tools::deadlines::Timer;
+use crate::manager::tools::services::{Cover, Services};
 use crate::manager::tools::slot::Ix;
 use crate::manager::{Manager, Notice, Run, What};
 

@@ -7,7 +7,7 @@ use crate::manager::book::score::{BEHAVIOUR_HALF_LIFE_MS, BEST, WORST};
 use crate::manager::boundary::command::Failed;
 use crate::manager::boundary::event::RequirementId;
 use crate::manager::boundary::reason::{Outcome, Reason, Revocation};
-use crate::manager::dialing::backoff;
+use crate::manager::tools::backoff;
 use crate::manager::tools::deadlines::Timer;
 use crate::manager::tools::slot::Ix;
 use crate::manager::{Manager, Notice, What};

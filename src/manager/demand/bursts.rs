@@ -13,10 +13,10 @@ use crate::manager::boundary::command::{BurstAnswer, Command, DialWhy};
 use crate::manager::boundary::event::{BurstId, ConnId, EnrollmentId, RequirementId};
 use crate::manager::boundary::reason::{Reason, Trigger};
 use crate::manager::boundary::view::What;
-use crate::manager::demand::services::WHOLE;
 use crate::manager::dialing::attempt::Begun;
 use crate::manager::machine::modes::Mode;
 use crate::manager::tools::deadlines::{Timer, Wake};
+use crate::manager::tools::services::WHOLE;
 
 /// Bursts that are remembered, those that ended lately among them.
 const MAX_BURSTS: usize = 16;

@@ -9,5 +9,4 @@ pub(in crate::manager) mod locks;
 pub(in crate::manager) mod needs;
 pub(in crate::manager) mod quota;
 pub(in crate::manager) mod requirements;
-pub(in crate::manager) mod services;
 pub(in crate::manager) mod shares;

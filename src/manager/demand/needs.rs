@@ -7,7 +7,7 @@
 
 use crate::manager::boundary::command::{Crossed, Health};
 use crate::manager::boundary::event::{ConnId, Need, RequirementId};
-use crate::manager::demand::services::{Cover, Services, WHOLE};
+use crate::manager::tools::services::{Cover, Services, WHOLE};
 use libp2p_identity::PeerId;
 
 /// Somebody who serves.

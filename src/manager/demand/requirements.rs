@@ -9,8 +9,8 @@ use crate::manager::Manager;
 use crate::manager::RequirementSpec;
 use crate::manager::boundary::event::{ConnId, Need, RequirementId};
 use crate::manager::connected::connections::Network;
-use crate::manager::demand::services::Services;
 use crate::manager::tools::deadlines::Timer;
+use crate::manager::tools::services::Services;
 use crate::manager::tools::slot::Ix;
 
 /// Peers that are placed anew in one input (4.2).

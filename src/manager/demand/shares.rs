@@ -10,8 +10,8 @@ use crate::manager::boundary::event::{ConnId, EnrollmentId};
 use crate::manager::boundary::reason::Trigger;
 use crate::manager::boundary::view::ProtocolView;
 use crate::manager::demand::enrollments::{Breach, Protocol};
-use crate::manager::demand::services::WHOLE;
 use crate::manager::tools::deadlines::{Timer, Wake};
+use crate::manager::tools::services::WHOLE;
 
 /// A breach that a round of regulation could not end is told again after this, in milliseconds.
 const REMIND_MS: u64 = 30_000;

@@ -8,7 +8,7 @@
 
 use crate::manager::book::peer::Rank;
 use crate::manager::boundary::event::RequirementId;
-use crate::manager::demand::services::Services;
+use crate::manager::tools::services::Services;
 use crate::manager::tools::slot::{Ix, Set, change};
 use crate::manager::tools::steps;
 

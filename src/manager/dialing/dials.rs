@@ -11,7 +11,7 @@ use multiaddr::Multiaddr;
 use crate::manager::boundary::command::DialWhy;
 use crate::manager::boundary::config::Config;
 use crate::manager::boundary::event::{DialId, RequirementId, Transport};
-use crate::manager::demand::services::Cover;
+use crate::manager::tools::services::Cover;
 use crate::manager::tools::slot::Ix;
 
 /// A token bucket in exact integers: a millionth of a token is the unit, so that the time of the calls does not show.

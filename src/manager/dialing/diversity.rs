@@ -164,7 +164,7 @@ impl Manager {
             return false;
         };
         let over = u32::from(need.target.saturating_sub(need.min))
-            * crate::manager::demand::services::WHOLE;
+            * crate::manager::tools::services::WHOLE;
         self.needs.deficit(id) > over
     }
 

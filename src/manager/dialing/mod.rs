@@ -4,7 +4,6 @@
 //! one that failed. Owns the candidates, the ladder of the start-up, the dials and the questions asked of peers.
 
 pub(in crate::manager) mod attempt;
-pub(in crate::manager) mod backoff;
 pub(in crate::manager) mod candidates;
 pub(in crate::manager) mod dials;
 pub(in crate::manager) mod diversity;

@@ -204,7 +204,7 @@ impl Asking {
 
     /// It ended. The next waits longer each time that it was not enough.
     pub(in crate::manager) fn trees_done(&mut self, config: &Config, now: u64, failed: bool) {
-        let wait = crate::manager::dialing::backoff::doubled(
+        let wait = crate::manager::tools::backoff::doubled(
             config.discover_every_ms,
             self.rounds.max(1),
             config.discover_cap_ms,

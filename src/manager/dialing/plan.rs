@@ -5,12 +5,12 @@
 use crate::manager::book::peer::{Bar, Link, Role};
 use crate::manager::boundary::command::{Command, DialWhy};
 use crate::manager::boundary::event::{ConnId, RequirementId};
-use crate::manager::demand::services::{Services, WHOLE};
 use crate::manager::dialing::attempt::Begun;
 use crate::manager::dialing::ladder::{Situation, Step};
 use crate::manager::dialing::peer_exchange::MayAsk;
 use crate::manager::machine::environment::MemoryLevel;
 use crate::manager::tools::deadlines::{Timer, Wake};
+use crate::manager::tools::services::{Services, WHOLE};
 use crate::manager::tools::slot::Ix;
 use crate::manager::{Manager, Run};
 

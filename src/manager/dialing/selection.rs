@@ -5,10 +5,10 @@
 use crate::manager::Manager;
 use crate::manager::boundary::command::Health;
 use crate::manager::boundary::event::{ConnId, Priority, RequirementId};
-use crate::manager::demand::services::{Services, WHOLE};
 use crate::manager::dialing::candidates::Candidate;
 use crate::manager::dialing::diversity::Admission;
 use crate::manager::tools::seed::Domain;
+use crate::manager::tools::services::{Services, WHOLE};
 use crate::manager::tools::slot::Ix;
 use crate::manager::tools::sort::sort_short_by_key;
 

@@ -13,10 +13,10 @@
 use crate::manager::boundary::config::Config;
 use crate::manager::boundary::reason::{LimitCause, Trigger};
 use crate::manager::boundary::view::What;
-use crate::manager::demand::services::Services;
 use crate::manager::dialing::dials::Bucket;
 use crate::manager::machine::limits::room_above;
 use crate::manager::tools::deadlines::Timer;
+use crate::manager::tools::services::Services;
 use crate::manager::tools::sort::sort_short_by_key;
 use crate::manager::{Manager, RequirementId};
 

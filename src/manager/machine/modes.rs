@@ -15,9 +15,9 @@ use crate::manager::boundary::command::DialWhy;
 use crate::manager::boundary::event::ConnId;
 use crate::manager::boundary::reason::{LimitCause, Reason, Revocation};
 use crate::manager::boundary::view::What;
-use crate::manager::demand::services::WHOLE;
 use crate::manager::dialing::attempt::Begun;
 use crate::manager::tools::deadlines::Wake;
+use crate::manager::tools::services::WHOLE;
 use crate::manager::tools::slot::Ix;
 use crate::manager::{Manager, Run};
 

@@ -5,7 +5,7 @@ use crate::manager::book::peer::{Link, Peer};
 use crate::manager::boundary::event::{ConnId, Priority};
 use crate::manager::boundary::reason::Reason;
 use crate::manager::connected::connections::Conn;
-use crate::manager::demand::services::{Cover, Services};
+use crate::manager::tools::services::{Cover, Services};
 use crate::manager::tools::slot::Ix;
 use crate::manager::{Manager, Run};
 

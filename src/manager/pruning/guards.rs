@@ -8,7 +8,7 @@ use crate::manager::Manager;
 use crate::manager::boundary::event::ConnId;
 use crate::manager::boundary::reason::Guard;
 use crate::manager::connected::connections::Conn;
-use crate::manager::demand::services::Services;
+use crate::manager::tools::services::Services;
 
 /// How much pressure there is: what may be broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

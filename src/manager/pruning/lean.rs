@@ -11,11 +11,11 @@ use crate::manager::book::peer::Role;
 use crate::manager::boundary::event::{ConnId, Priority, RequirementId};
 use crate::manager::boundary::reason::Reason;
 use crate::manager::connected::connections::Conn;
-use crate::manager::demand::services::Services;
 use crate::manager::dialing::diversity::Admission;
 use crate::manager::pruning::guards::Pressure;
 use crate::manager::pruning::relief::Relief;
 use crate::manager::tools::deadlines::Wake;
+use crate::manager::tools::services::Services;
 use crate::manager::tools::slot::Ix;
 use crate::manager::tools::sort::sort_short_by_key;
 

@@ -11,10 +11,10 @@ use crate::manager::boundary::command::Notice;
 use crate::manager::boundary::event::ConnId;
 use crate::manager::boundary::reason::{Reason, Revocation};
 use crate::manager::connected::connections::Conn;
-use crate::manager::demand::services::Services;
-use crate::manager::dialing::backoff;
 use crate::manager::pruning::guards::Pressure;
+use crate::manager::tools::backoff;
 use crate::manager::tools::deadlines::{Timer, Wake};
+use crate::manager::tools::services::Services;
 use crate::manager::tools::slot::Ix;
 
 /// Peers that cool down and may be called back early. The others wait for their time: this only bounds the list.

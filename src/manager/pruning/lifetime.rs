@@ -9,10 +9,10 @@ use crate::manager::book::peer::Role;
 use crate::manager::boundary::event::ConnId;
 use crate::manager::boundary::reason::{Guard, Reason};
 use crate::manager::connected::connections::Conn;
-use crate::manager::demand::services::Services;
 use crate::manager::pruning::guards::Pressure;
 use crate::manager::tools::deadlines::Wake;
 use crate::manager::tools::seed::Domain;
+use crate::manager::tools::services::Services;
 
 impl Manager {
     /// Lets old connections go, or has somebody dialed to take over from the oldest.

@@ -7,11 +7,11 @@ use crate::manager::Manager;
 use crate::manager::book::peer::Link;
 use crate::manager::boundary::command::DialWhy;
 use crate::manager::boundary::event::ConnId;
-use crate::manager::demand::services::{Services, WHOLE};
 use crate::manager::dialing::attempt::Begun;
-use crate::manager::dialing::backoff;
 use crate::manager::pruning::lean::Swapped;
+use crate::manager::tools::backoff;
 use crate::manager::tools::deadlines::Wake;
+use crate::manager::tools::services::{Services, WHOLE};
 use crate::manager::tools::slot::Ix;
 
 /// Whom it is for.

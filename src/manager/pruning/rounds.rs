@@ -19,9 +19,9 @@ use crate::manager::boundary::command::Command;
 use crate::manager::boundary::event::{Class, ConnId};
 use crate::manager::boundary::reason::{Guard, Reason, Revocation, Trigger};
 use crate::manager::boundary::view::What;
-use crate::manager::demand::services::{Services, WHOLE};
 use crate::manager::machine::environment::MemoryLevel;
 use crate::manager::pruning::guards::Pressure;
+use crate::manager::tools::services::{Services, WHOLE};
 
 /// Connections that one protocol is asked about in a round.
 const MAX_SCORED: usize = 32;

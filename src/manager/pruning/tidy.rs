@@ -10,10 +10,10 @@ use crate::manager::boundary::event::{ConnId, RequirementId};
 use crate::manager::boundary::reason::{Guard, Reason};
 use crate::manager::boundary::view::What;
 use crate::manager::connected::connections::{Conn, HandOff, Network};
-use crate::manager::demand::services::Services;
 use crate::manager::machine::modes::Mode;
 use crate::manager::pruning::guards::Pressure;
 use crate::manager::tools::deadlines::{Timer, Wake};
+use crate::manager::tools::services::Services;
 
 /// Closing something can make something else superfluous only a few times over: there are few connections.
 const ROUNDS: usize = 24;
