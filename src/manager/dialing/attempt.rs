@@ -4,14 +4,11 @@ use std::collections::VecDeque;
 
 use crate::manager::book::peer::{Bar, Link};
 use crate::manager::book::route::Route;
-use crate::manager::book::score::Faded;
 use crate::manager::boundary::command::{Command, DialWhy, Failed};
-use crate::manager::boundary::event::{DialId, RequirementId};
+use crate::manager::boundary::event::DialId;
 use crate::manager::boundary::reason::{DialFailure, NetworkCause, NetworkState, Reason};
 use crate::manager::dialing::dials::{Job, Leg};
 use crate::manager::dialing::diversity::Admission;
-use crate::manager::machine::outage::{Charge, Judged};
-use crate::manager::tools::backoff;
 use crate::manager::tools::deadlines::Timer;
 use crate::manager::tools::slot::Ix;
 use crate::manager::{Manager, Notice, Run, What};
@@ -334,90 +331,6 @@ impl Manager {
             peer.reach.record(false);
         }
         Some(self.back_off(ix))
-    }
-
-    /// Keeps a peer's record as it is, in case the next charge has to be taken back.
-    pub(in crate::manager) fn remember(&mut self, ix: Ix) {
-        let Some(peer) = self.table.get(ix) else {
-            return;
-        };
-        let charge = Charge {
-            ix,
-            level: peer.level,
-            flap: peer.flap,
-            reach: peer.reach,
-            bar: peer.bar,
-            service: None,
-        };
-        self.outage.remember(&self.config, charge);
-    }
-
-    /// The same, before it is charged with a failure at a requirement.
-    pub(in crate::manager) fn remember_service(&mut self, ix: Ix, requirement: RequirementId) {
-        let now = self.now.mono_ms;
-        let Some(peer) = self.table.get_mut(ix) else {
-            return;
-        };
-        let quality = peer.quality(requirement, now);
-        let service = *peer.service(requirement);
-        let charge = Charge {
-            ix,
-            level: peer.level,
-            flap: peer.flap,
-            reach: peer.reach,
-            bar: peer.bar,
-            service: Some(Judged {
-                requirement,
-                quality,
-                broken_at: service.broken_at,
-                broken: service.broken,
-                broken_rounds: service.broken_rounds,
-            }),
-        };
-        self.outage.remember(&self.config, charge);
-    }
-
-    /// Bars a peer for as long as its failures ask for. Returns until when.
-    pub(in crate::manager) fn back_off(&mut self, ix: Ix) -> u64 {
-        let now = self.now.mono_ms;
-        let Some(peer) = self.table.get(ix) else {
-            return now;
-        };
-        let level = peer.level.max(peer.flap);
-        let wait = backoff::delay(&self.config, &mut self.seed, peer.standing(), level);
-        let at = now.saturating_add(wait);
-        let why = Reason::BackingOff;
-        self.set_bar(ix, Bar::Until { at, why });
-        at
-    }
-
-    /// Takes a charge back: the failure was our own network's.
-    fn take_back(&mut self, charge: Charge) {
-        let Some(peer) = self.table.get_mut(charge.ix) else {
-            return;
-        };
-        peer.level = charge.level;
-        peer.flap = charge.flap;
-        peer.reach = charge.reach;
-        if let Some(before) = charge.service {
-            let service = peer.service(before.requirement);
-            service.quality = Faded::new(before.quality, self.now.mono_ms);
-            service.broken_at = before.broken_at;
-            service.broken = before.broken;
-            service.broken_rounds = before.broken_rounds;
-        }
-        let barred = matches!(
-            peer.bar,
-            Bar::Until {
-                why: Reason::BackingOff,
-                ..
-            }
-        );
-        if barred {
-            self.set_bar(charge.ix, charge.bar);
-        } else {
-            self.refresh(charge.ix);
-        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! Whether it slept, is hidden, offline, out of memory or to blame for what failed, and how many connections that leaves
 //! room for. Owns the outage, the environment, the limits and the mode.
 
+pub(in crate::manager) mod charges;
 pub(in crate::manager) mod clock;
 pub(in crate::manager) mod environment;
 pub(in crate::manager) mod limits;

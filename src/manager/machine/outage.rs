@@ -5,9 +5,9 @@
 
 use std::collections::VecDeque;
 
-use crate::manager::book::peer::{Bar, Reach};
 use crate::manager::boundary::config::Config;
 use crate::manager::boundary::event::RequirementId;
+use crate::manager::machine::charges::{Charge, Charges};
 use crate::manager::tools::seed::Seed;
 use crate::manager::tools::slot::Ix;
 
@@ -29,28 +29,6 @@ pub(in crate::manager) enum Link {
     },
 }
 
-/// A peer's record before it was charged with a failure.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::manager) struct Charge {
-    pub(in crate::manager) ix: Ix,
-    pub(in crate::manager) level: u8,
-    pub(in crate::manager) flap: u8,
-    pub(in crate::manager) reach: Reach,
-    pub(in crate::manager) bar: Bar,
-    /// How it did at a requirement, when it was charged with a failure of that.
-    pub(in crate::manager) service: Option<Judged>,
-}
-
-/// How a peer did at a requirement before it failed.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::manager) struct Judged {
-    pub(in crate::manager) requirement: RequirementId,
-    pub(in crate::manager) quality: i16,
-    pub(in crate::manager) broken_at: Option<u64>,
-    pub(in crate::manager) broken: u8,
-    pub(in crate::manager) broken_rounds: u8,
-}
-
 /// A loss, and who was lost.
 #[derive(Debug, Clone, Copy)]
 struct Loss {
@@ -65,7 +43,8 @@ pub(in crate::manager) struct Outage {
     failures: u32,
     /// Netgroups of the failures in a row; no more are kept than are asked for.
     groups: Vec<u64>,
-    charges: VecDeque<Charge>,
+    /// What is taken back when our own network was to blame.
+    charges: Charges,
     losses: VecDeque<Loss>,
     rotation: VecDeque<Ix>,
     /// When the last sleep or outage ended.
@@ -83,7 +62,7 @@ impl Outage {
             link: Link::Up,
             failures: 0,
             groups: Vec::new(),
-            charges: VecDeque::new(),
+            charges: Charges::default(),
             losses: VecDeque::new(),
             rotation: VecDeque::new(),
             disturbed_at: None,
@@ -141,8 +120,7 @@ impl Outage {
 
     /// A requirement is gone: its place may be another's soon.
     pub(in crate::manager) fn forget_requirement(&mut self, id: RequirementId) {
-        self.charges
-            .retain(|charge| charge.service.is_none_or(|judged| judged.requirement != id));
+        self.charges.forget_requirement(id);
     }
 
     /// A sign of life of somebody: our network works, and what failed before was the fault of those who did.
@@ -166,12 +144,9 @@ impl Outage {
         self.rotation.clear();
     }
 
-    /// Remembers what a peer's record was.
+    /// A peer is charged with a failure; this is how its record was.
     pub(in crate::manager) fn remember(&mut self, config: &Config, charge: Charge) {
-        if self.charges.len() >= config.charges_kept {
-            self.charges.pop_front();
-        }
-        self.charges.push_back(charge);
+        self.charges.push(config, charge);
     }
 
     /// A dial failed; `known_groups` are all there are. With no connection open, enough failures in a row make our own
@@ -198,7 +173,7 @@ impl Outage {
             probe_at: now.saturating_add(seed.between(config.probe_min_ms, config.probe_max_ms)),
             doublings: 0,
         };
-        Some(self.charges.drain(..).rev().collect())
+        Some(self.charges.take())
     }
 
     /// When the next probe is due.

@@ -1,0 +1,155 @@
+//! What peers were charged with lately, so that it can be taken back (4.8, F6).
+//!
+//! Owns the records of peers as they were before each of the last failures. When our own network turns out to be to
+//! blame, those records are put back.
+
+use std::collections::VecDeque;
+
+use crate::manager::Manager;
+use crate::manager::book::peer::{Bar, Reach};
+use crate::manager::book::score::Faded;
+use crate::manager::boundary::config::Config;
+use crate::manager::boundary::event::RequirementId;
+use crate::manager::boundary::reason::Reason;
+use crate::manager::tools::backoff;
+use crate::manager::tools::slot::Ix;
+
+/// A peer's record before it was charged with a failure.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::manager) struct Charge {
+    ix: Ix,
+    level: u8,
+    flap: u8,
+    reach: Reach,
+    bar: Bar,
+    /// How it did at a requirement, when it was charged with a failure of that.
+    service: Option<Judged>,
+}
+
+/// How a peer did at a requirement before it failed.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::manager::machine) struct Judged {
+    requirement: RequirementId,
+    quality: i16,
+    broken_at: Option<u64>,
+    broken: u8,
+    broken_rounds: u8,
+}
+
+/// The last charges, the oldest first.
+#[derive(Debug, Default)]
+pub(in crate::manager::machine) struct Charges {
+    list: VecDeque<Charge>,
+}
+
+impl Charges {
+    /// Remembers one; the oldest makes room.
+    pub(in crate::manager::machine) fn push(&mut self, config: &Config, charge: Charge) {
+        if self.list.len() >= config.charges_kept {
+            self.list.pop_front();
+        }
+        self.list.push_back(charge);
+    }
+
+    /// None of them will be taken back.
+    pub(in crate::manager::machine) fn clear(&mut self) {
+        self.list.clear();
+    }
+
+    /// All of them, the newest first: each record ends as it was before its oldest charge.
+    pub(in crate::manager::machine) fn take(&mut self) -> Vec<Charge> {
+        self.list.drain(..).rev().collect()
+    }
+
+    /// A requirement is gone: its place may be another's soon.
+    pub(in crate::manager::machine) fn forget_requirement(&mut self, id: RequirementId) {
+        self.list
+            .retain(|charge| charge.service.is_none_or(|judged| judged.requirement != id));
+    }
+}
+
+impl Manager {
+    /// Keeps a peer's record as it is, in case the next charge has to be taken back.
+    pub(in crate::manager) fn remember(&mut self, ix: Ix) {
+        let Some(peer) = self.table.get(ix) else {
+            return;
+        };
+        let charge = Charge {
+            ix,
+            level: peer.level,
+            flap: peer.flap,
+            reach: peer.reach,
+            bar: peer.bar,
+            service: None,
+        };
+        self.outage.remember(&self.config, charge);
+    }
+
+    /// The same, before it is charged with a failure at a requirement.
+    pub(in crate::manager) fn remember_service(&mut self, ix: Ix, requirement: RequirementId) {
+        let now = self.now.mono_ms;
+        let Some(peer) = self.table.get_mut(ix) else {
+            return;
+        };
+        let quality = peer.quality(requirement, now);
+        let service = *peer.service(requirement);
+        let charge = Charge {
+            ix,
+            level: peer.level,
+            flap: peer.flap,
+            reach: peer.reach,
+            bar: peer.bar,
+            service: Some(Judged {
+                requirement,
+                quality,
+                broken_at: service.broken_at,
+                broken: service.broken,
+                broken_rounds: service.broken_rounds,
+            }),
+        };
+        self.outage.remember(&self.config, charge);
+    }
+
+    /// Takes a charge back: the failure was our own network's.
+    pub(in crate::manager) fn take_back(&mut self, charge: Charge) {
+        let Some(peer) = self.table.get_mut(charge.ix) else {
+            return;
+        };
+        peer.level = charge.level;
+        peer.flap = charge.flap;
+        peer.reach = charge.reach;
+        if let Some(before) = charge.service {
+            let service = peer.service(before.requirement);
+            service.quality = Faded::new(before.quality, self.now.mono_ms);
+            service.broken_at = before.broken_at;
+            service.broken = before.broken;
+            service.broken_rounds = before.broken_rounds;
+        }
+        let barred = matches!(
+            peer.bar,
+            Bar::Until {
+                why: Reason::BackingOff,
+                ..
+            }
+        );
+        if barred {
+            self.set_bar(charge.ix, charge.bar);
+        } else {
+            self.refresh(charge.ix);
+        }
+    }
+
+    /// Bars a peer for as long as its failures ask for. Returns until when.
+    pub(in crate::manager) fn back_off(&mut self, ix: Ix) -> u64 {
+        let now = self.now.mono_ms;
+        let Some(peer) = self.table.get(ix) else {
+            return now;
+        };
+        let level = peer.level.max(peer.flap);
+        let wait = backoff::delay(&self.config, &mut self.seed, peer.standing(), level);
+        let at = now.saturating_add(wait);
+        let why = Reason::BackingOff;
+        self.set_bar(ix, Bar::Until { at, why });
+        at
+    }
+}
