@@ -102,7 +102,8 @@ use tools::slot::Ix;
 pub use book::saved::SnapshotError;
 pub use book::snapshot::Restored;
 pub use boundary::command::{
-    BurstAnswer, Command, Crossed, DialWhy, Failed, Grant, Health, LockAnswer, Notice, Offer,
+    BurstAnswer, Command, Crossed, DialWhy, Failed, Grant, Health, LockAnswer, Notice, Offer, Wish,
+    WishAnswer,
 };
 pub use boundary::config::{Config, RequirementSpec};
 pub use boundary::event::{
@@ -244,25 +245,40 @@ impl Manager {
             Event::DnsFinished { found: _, failed } => self.on_trees_done(failed),
             Event::PeerExchangeDone { peer, found: _ } => self.on_answered(&peer),
             Event::SetNeed { requirement, need } => self.on_set_need(requirement, need),
-            Event::SetPriority { peer, priority } => self.on_set_priority(peer, priority),
+            Event::SetPriority { peer, priority } => {
+                let answer = self.on_set_priority(peer, priority);
+                self.answer(peer, Wish::Priority, answer);
+            }
             Event::ConnectNow {
                 peer,
                 routes,
                 permanent,
-            } => self.on_connect_now(peer, &routes, permanent),
+            } => {
+                let answer = self.on_connect_now(peer, &routes, permanent);
+                self.answer(peer, Wish::Connect, answer);
+            }
             Event::GaveUp { peer } => self.on_gave_up(&peer),
             Event::HangUp { peer } => self.on_hang_up(&peer),
-            Event::AddRoute { peer, route } => self.on_add_route(peer, &route),
+            Event::AddRoute { peer, route } => {
+                let answer = self.on_add_route(peer, &route);
+                self.answer(peer, Wish::Route, answer);
+            }
             Event::RemoveRoute { peer, route } => self.on_remove_route(&peer, &route),
             Event::Forget { peer } => self.on_forget(&peer),
-            Event::Protect { peer, tag } => self.on_protect(peer, tag),
+            Event::Protect { peer, tag } => {
+                let answer = self.on_protect(peer, tag);
+                self.answer(peer, Wish::Protect, answer);
+            }
             Event::Unprotect { peer, tag } => self.on_unprotect(&peer, &tag),
             Event::Hint {
                 peer,
                 tag,
                 value,
                 ttl_ms,
-            } => self.on_hint(peer, tag, value, ttl_ms),
+            } => {
+                let answer = self.on_hint(peer, tag, value, ttl_ms);
+                self.answer(peer, Wish::Hint, answer);
+            }
             Event::Enroll { enrollment, spec } => self.on_enroll(enrollment, spec),
             Event::AcceptOffer { enrollment } => self.on_accept_offer(enrollment),
             Event::Withdraw { enrollment } => self.on_withdraw(enrollment),

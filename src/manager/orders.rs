@@ -4,7 +4,7 @@ use libp2p_identity::PeerId;
 use multiaddr::Multiaddr;
 
 use crate::manager::book::peer::{Bar, Link};
-use crate::manager::boundary::command::DialWhy;
+use crate::manager::boundary::command::{Command, DialWhy, Wish, WishAnswer};
 use crate::manager::boundary::event::{Priority, Source};
 use crate::manager::boundary::reason::{NetworkCause, NetworkState, Reason};
 use crate::manager::tools::deadlines::Timer;
@@ -59,63 +59,76 @@ impl Manager {
         self.deadlines.clear(Timer::Tidy);
     }
 
-    pub(in crate::manager) fn on_set_priority(&mut self, peer: PeerId, priority: Priority) {
+    /// Tells the user what became of a wish.
+    pub(in crate::manager) fn answer(&mut self, peer: PeerId, wish: Wish, answer: WishAnswer) {
+        self.out.order(Command::Wish { peer, wish, answer });
+    }
+
+    pub(in crate::manager) fn on_set_priority(
+        &mut self,
+        peer: PeerId,
+        priority: Priority,
+    ) -> WishAnswer {
         if peer == self.config.local {
-            return;
+            return WishAnswer::Refused(Reason::OurOwnId);
         }
         let known = self.known(peer, Source::Static);
         if priority == Priority::Banned {
-            self.ban_by_user(peer);
-            return;
+            return self.ban_by_user(peer);
         }
         let lifted = self.lift_ban(&peer);
-        let Some(ix) = known else { return };
-        let Some(record) = self.table.get_mut(ix) else {
-            return;
+        let Some(ix) = known else {
+            return WishAnswer::Refused(Reason::LimitReached);
         };
-        record.priority = priority;
+        let Some(record) = self.table.get_mut(ix) else {
+            return WishAnswer::Refused(Reason::LimitReached);
+        };
+        let before = core::mem::replace(&mut record.priority, priority);
         if lifted || record.bar == Bar::HungUp {
             self.set_bar(ix, Bar::Open);
+        } else if before == priority {
+            return WishAnswer::Unchanged;
         } else {
             self.refresh(ix);
         }
+        WishAnswer::Granted
     }
 
-    /// Holds a peer and dials it, or leaves in its record why not. Whom the user keeps for good is held also when it
-    /// can't be dialed at this moment.
+    /// Holds a peer and dials it, or says why not. Whom the user keeps for good is held also when it can't be dialed at
+    /// this moment.
     pub(in crate::manager) fn on_connect_now(
         &mut self,
         peer: PeerId,
         routes: &[Multiaddr],
         permanent: bool,
-    ) {
+    ) -> WishAnswer {
         if peer == self.config.local {
-            return;
+            return WishAnswer::Refused(Reason::OurOwnId);
         }
         let Some(ix) = self.known(peer, Source::Static) else {
-            return;
+            return WishAnswer::Refused(Reason::LimitReached);
         };
         self.ask_routes(ix, routes);
         let refusal = self.refuses_pin(ix);
         let obstacle = self.cannot_dial(ix);
         let refusal = refusal.or(if permanent { None } else { obstacle });
         let Some(record) = self.table.get_mut(ix) else {
-            return;
+            return WishAnswer::Refused(Reason::LimitReached);
         };
         record.last_reason = refusal;
         // Each call may be given up later, a refused one too.
         if !permanent && let Some(tries) = self.pins.tried.get_mut(&ix) {
             *tries = tries.saturating_add(1);
         }
-        if refusal.is_some() {
-            return;
+        if let Some(reason) = refusal {
+            return WishAnswer::Refused(reason);
         }
         if permanent {
             self.pins.tried.remove(&ix);
         } else if !record.pinned {
             self.pins.tried.insert(ix, 1);
         }
-        record.pinned = true;
+        let held = core::mem::replace(&mut record.pinned, true);
         let idle = record.link == Link::Idle;
         let barred = record.bar != Bar::Open;
         self.pins.held.insert(ix, ());
@@ -126,6 +139,11 @@ impl Manager {
             self.set_bar(ix, Bar::Open);
         }
         self.untidy = true;
+        if held {
+            WishAnswer::Unchanged
+        } else {
+            WishAnswer::Granted
+        }
     }
 
     /// The user names addresses of a peer, to be dialed there before anywhere else.

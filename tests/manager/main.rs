@@ -39,4 +39,5 @@ mod start_up;
 mod streams;
 mod user;
 mod vocabulary;
+mod wishes;
 mod world;

@@ -73,8 +73,8 @@ impl World {
             | Command::Lock { .. }
             | Command::Burst { .. }
             | Command::RequestScores { .. } => self.answer_claim(c, command),
-            // News are for the application.
-            Command::Notify(_) => {}
+            // News and answers are for the application.
+            Command::Wish { .. } | Command::Notify(_) => {}
         }
     }
 

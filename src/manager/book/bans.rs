@@ -8,7 +8,7 @@ use litemap::LiteMap;
 
 use crate::manager::Manager;
 use crate::manager::book::score::BEHAVIOUR_HALF_LIFE_MS;
-use crate::manager::boundary::command::Notice;
+use crate::manager::boundary::command::{Notice, WishAnswer};
 use crate::manager::boundary::config::Config;
 use crate::manager::boundary::event::Priority;
 use crate::manager::boundary::reason::{Reason, Revocation};
@@ -237,21 +237,23 @@ pub(in crate::manager) enum Verdict {
 }
 
 impl Manager {
-    /// The user bans a peer, or is told in its record that there are too many.
-    pub(in crate::manager) fn ban_by_user(&mut self, peer: PeerId) {
+    /// The user bans a peer, or is told that there are too many.
+    pub(in crate::manager) fn ban_by_user(&mut self, peer: PeerId) -> WishAnswer {
         if self.bans.of(&peer) == Some(Reason::BannedByUser) {
-            return;
+            return WishAnswer::Unchanged;
         }
         match self.bans.by_user(&self.config, peer) {
             Verdict::Banned(out) => {
                 self.note_bans(out);
                 self.shut_out(peer, Reason::BannedByUser);
+                WishAnswer::Granted
             }
             Verdict::Refused => {
                 let ix = self.table.find(&peer);
                 if let Some(record) = ix.and_then(|ix| self.table.get_mut(ix)) {
                     record.last_reason = Some(Reason::LimitReached);
                 }
+                WishAnswer::Refused(Reason::LimitReached)
             }
         }
     }

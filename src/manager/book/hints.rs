@@ -5,6 +5,7 @@ use multiaddr::Multiaddr;
 
 use crate::manager::Manager;
 use crate::manager::book::peer::{Link, Peer, Role};
+use crate::manager::boundary::command::WishAnswer;
 use crate::manager::boundary::event::Source;
 use crate::manager::boundary::reason::{Reason, Revocation};
 use crate::manager::tools::deadlines::Timer;
@@ -44,18 +45,28 @@ impl Peer {
 }
 
 impl Manager {
-    pub(in crate::manager) fn on_add_route(&mut self, peer: PeerId, route: &Multiaddr) {
-        let Some(ix) = self.named(peer) else {
-            return;
+    pub(in crate::manager) fn on_add_route(
+        &mut self,
+        peer: PeerId,
+        route: &Multiaddr,
+    ) -> WishAnswer {
+        let ix = match self.named(peer) {
+            Ok(ix) => ix,
+            Err(reason) => return WishAnswer::Refused(reason),
         };
         let limit = self.config.max_routes;
         let Some(record) = self.table.get_mut(ix) else {
-            return;
+            return WishAnswer::Refused(Reason::LimitReached);
         };
         record.role = Role::Named;
-        record.routes.add_named(route, limit, &self.seed);
+        let kept = record.routes.add_named(route, limit, &self.seed);
         self.table.regroup(ix);
         self.refresh(ix);
+        if kept {
+            WishAnswer::Granted
+        } else {
+            WishAnswer::Refused(Reason::LimitReached)
+        }
     }
 
     pub(in crate::manager) fn on_remove_route(&mut self, peer: &PeerId, route: &Multiaddr) {
@@ -122,16 +133,17 @@ impl Manager {
         }
     }
 
-    pub(in crate::manager) fn on_protect(&mut self, peer: PeerId, tag: String) {
-        let Some(ix) = self.named(peer) else {
-            return;
+    pub(in crate::manager) fn on_protect(&mut self, peer: PeerId, tag: String) -> WishAnswer {
+        let ix = match self.named(peer) {
+            Ok(ix) => ix,
+            Err(reason) => return WishAnswer::Refused(reason),
         };
         let full = !self.pins.counts(ix) && self.pins.len() >= self.limits.pins();
         let Some(record) = self.table.get_mut(ix) else {
-            return;
+            return WishAnswer::Refused(Reason::LimitReached);
         };
         if record.tags.contains(&tag) {
-            return;
+            return WishAnswer::Unchanged;
         }
         let refusal = if record.ban.is_some() {
             record.ban
@@ -142,9 +154,9 @@ impl Manager {
         } else {
             None
         };
-        if refusal.is_some() {
+        if let Some(reason) = refusal {
             record.last_reason = refusal;
-            return;
+            return WishAnswer::Refused(reason);
         }
         record.tags.push(tag);
         if record.last_reason == Some(Reason::PinLimit) {
@@ -152,6 +164,7 @@ impl Manager {
         }
         self.pins.protected.insert(ix, ());
         self.untidy = true;
+        WishAnswer::Granted
     }
 
     pub(in crate::manager) fn on_unprotect(&mut self, peer: &PeerId, tag: &str) {
@@ -175,27 +188,34 @@ impl Manager {
         tag: String,
         value: i16,
         ttl_ms: Option<u64>,
-    ) {
+    ) -> WishAnswer {
         let now = self.now.mono_ms;
-        let Some(ix) = self.named(peer) else {
-            return;
+        let ix = match self.named(peer) {
+            Ok(ix) => ix,
+            Err(reason) => return WishAnswer::Refused(reason),
         };
         let Some(record) = self.table.get_mut(ix) else {
-            return;
+            return WishAnswer::Refused(Reason::LimitReached);
         };
         record
             .hints
             .retain(|hint| hint.tag != tag && hint.holds(now));
-        if record.hints.len() < MAX_HINTS {
+        let full = record.hints.len() >= MAX_HINTS;
+        if full {
+            record.last_reason = Some(Reason::LimitReached);
+        } else {
             record.hints.push(Hint {
                 tag,
                 value,
                 until: ttl_ms.map(|ttl| now.saturating_add(ttl)),
             });
-        } else {
-            record.last_reason = Some(Reason::LimitReached);
         }
         self.hints_over(ix);
+        if full {
+            WishAnswer::Refused(Reason::LimitReached)
+        } else {
+            WishAnswer::Granted
+        }
     }
 
     /// Drops the hints that are over, and places the peer anew.
@@ -210,11 +230,12 @@ impl Manager {
         self.refresh(ix);
     }
 
-    /// The record of a peer that the user names; never our own.
-    fn named(&mut self, peer: PeerId) -> Option<Ix> {
+    /// The record of a peer that the user names: never our own, and none when the table is full of peers that may not be
+    /// forgotten.
+    fn named(&mut self, peer: PeerId) -> Result<Ix, Reason> {
         if peer == self.config.local {
-            return None;
+            return Err(Reason::OurOwnId);
         }
-        self.known(peer, Source::Static)
+        self.known(peer, Source::Static).ok_or(Reason::LimitReached)
     }
 }

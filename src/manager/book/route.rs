@@ -239,17 +239,23 @@ impl Routes {
         true
     }
 
-    /// Adds an address that the user names, at the cost of the worst that others claim.
-    pub(in crate::manager) fn add_named(&mut self, address: &Multiaddr, limit: usize, seed: &Seed) {
+    /// Adds an address that the user names, at the cost of the worst that others claim. Returns whether it is kept: not
+    /// when the user named as many as there is room for.
+    pub(in crate::manager) fn add_named(
+        &mut self,
+        address: &Multiaddr,
+        limit: usize,
+        seed: &Seed,
+    ) -> bool {
         if address.is_empty() {
-            return;
+            return false;
         }
         if self.find(address).is_none() {
             if self.list.len() >= limit {
                 let claims = |route: &Route| route.told == Told::Claimed;
                 match self.list.iter().rposition(claims) {
                     Some(worst) => self.list.remove(worst),
-                    None => return,
+                    None => return false,
                 };
             }
             self.push(address, seed);
@@ -258,6 +264,7 @@ impl Routes {
             route.told = Told::Named;
         }
         self.sort();
+        true
     }
 
     /// The user waits for a dial there: it is the next that is tried, whatever else is known.

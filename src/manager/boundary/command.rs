@@ -116,6 +116,32 @@ pub enum BurstAnswer {
     Closed,
 }
 
+/// What the user wants of one peer and may be refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wish {
+    /// [`Event::ConnectNow`](crate::manager::Event::ConnectNow): to be connected with it, and to keep it.
+    Connect,
+    /// [`Event::SetPriority`](crate::manager::Event::SetPriority), a ban included.
+    Priority,
+    /// [`Event::Protect`](crate::manager::Event::Protect): one more tag.
+    Protect,
+    /// [`Event::Hint`](crate::manager::Event::Hint): one more hint.
+    Hint,
+    /// [`Event::AddRoute`](crate::manager::Event::AddRoute): one more address.
+    Route,
+}
+
+/// What became of a wish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WishAnswer {
+    /// It holds from now on.
+    Granted,
+    /// It held already.
+    Unchanged,
+    /// It does not hold, and nothing changed.
+    Refused(Reason),
+}
+
 /// An order to the shell, or news for it to pass on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
@@ -173,6 +199,15 @@ pub enum Command {
         burst: BurstId,
         /// What.
         answer: BurstAnswer,
+    },
+    /// Tell the user what became of a wish. Each is answered once, in the input that brought it.
+    Wish {
+        /// Of whom it was.
+        peer: PeerId,
+        /// What.
+        wish: Wish,
+        /// What became of it.
+        answer: WishAnswer,
     },
     /// Ask a protocol what connections are worth to it. `Scores` may follow; nothing waits for it beyond the time.
     RequestScores {

@@ -28,6 +28,7 @@ impl Outbox {
             | Command::Offer { .. }
             | Command::Lock { .. }
             | Command::Burst { .. }
+            | Command::Wish { .. }
             | Command::RequestScores { .. }
             | Command::Notify(_) => {}
         }

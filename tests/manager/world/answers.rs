@@ -78,6 +78,7 @@ impl World {
             Command::Offer { .. }
             | Command::Lock { .. }
             | Command::Burst { .. }
+            | Command::Wish { .. }
             | Command::RequestScores { .. }
             | Command::Notify(_) => {}
         }

@@ -2,7 +2,8 @@
 
 use super::{Encode, encode_closed, encode_enum, encode_struct, shape};
 use crate::manager::boundary::command::{
-    BurstAnswer, Command, Crossed, DialWhy, Failed, Grant, Health, LockAnswer, Notice, Offer,
+    BurstAnswer, Command, Crossed, DialWhy, Failed, Grant, Health, LockAnswer, Notice, Offer, Wish,
+    WishAnswer,
 };
 use crate::manager::boundary::reason::{
     Cause, HealthReason, LockDenial, NetworkCause, NetworkState, Reason, Revocation,
@@ -25,6 +26,8 @@ encode_enum! {
     LockAnswer { 0 => Granted { ttl_ms }, 1 => Denied(why), 2 => Revoked { reason, grace_ms }, 3 => Ended }
 }
 encode_enum! { BurstAnswer { 0 => Granted { slots }, 1 => Denied(reason), 2 => Closed } }
+encode_enum! { Wish { 0 => Connect, 1 => Priority, 2 => Protect, 3 => Hint, 4 => Route } }
+encode_enum! { WishAnswer { 0 => Granted, 1 => Unchanged, 2 => Refused(reason) } }
 encode_enum! { Crossed { 0 => MinReached, 1 => MinLost, 2 => TargetReached, 3 => TargetLost } }
 encode_enum! { Health { 0 => Unmet, 1 => Minimal, 2 => Met } }
 encode_enum! { Failed { 0 => Dial { route, failure }, 1 => Request { requirement, outcome } } }
@@ -43,6 +46,7 @@ encode_enum! {
         9 => Discover,
         10 => QueryPeers { conn, peer, count },
         11 => Notify(notice),
+        12 => Wish { peer, wish, answer },
     }
 }
 
