@@ -16,7 +16,7 @@ use crate::client::soon;
 use crate::driver::world::{PATIENCE, TOPIC};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn c1_messages_with_an_empty_payload_charge_nobody() {
+async fn messages_with_an_empty_payload_charge_nobody() {
     let stage = Stage::new(vec![serving(), serving()]).await;
     let subscribed = stage.subscribe().await;
     for hostile in stage.asked().0 {
@@ -29,7 +29,7 @@ async fn c1_messages_with_an_empty_payload_charge_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn c1_a_message_that_is_too_large_is_a_gap_and_no_fault() {
+async fn a_message_that_is_too_large_is_a_gap_and_no_fault() {
     let stage = Stage::new(vec![serving()]).await;
     let subscribed = stage.subscribe().await;
     let us = stage.world.node.peer_id();
@@ -59,7 +59,7 @@ async fn what_was_never_asked_for_is_charged_and_not_delivered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn h2_a_400_from_one_server_does_not_end_a_subscription_that_another_took() {
+async fn a_400_from_one_server_does_not_end_a_subscription_that_another_took() {
     let stage = Stage::new(vec![serving(), serving()]).await;
     let subscribed = stage.subscribe().await;
     let served = |h: &&Hostile| h.peer_id() == subscribed.peers[0];
@@ -91,7 +91,7 @@ async fn h2_a_400_from_one_server_does_not_end_a_subscription_that_another_took(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn h4_thirty_subscriptions_at_once_are_made_within_what_a_server_allows() {
+async fn thirty_subscriptions_at_once_are_made_within_what_a_server_allows() {
     let minute = Duration::from_secs(60);
     let scripts = vec![serving().limited(ids::FILTER_SUBSCRIBE, 30, minute)];
     let stage = Stage::new(scripts).await;
@@ -117,7 +117,7 @@ async fn h4_thirty_subscriptions_at_once_are_made_within_what_a_server_allows() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn h4_a_429_moves_nobody() {
+async fn a_429_moves_nobody() {
     let stage = Stage::new(vec![serving(), serving()]).await;
     let first = stage.subscribe().await;
     // Every server refuses the next subscription once, as one does that counts requests.
@@ -142,7 +142,7 @@ async fn h4_a_429_moves_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn l12_no_server_is_asked_for_more_than_900_topics() {
+async fn no_server_is_asked_for_more_than_900_topics() {
     let stage = Stage::new(vec![serving(), serving(), serving()]).await;
     let topic = |n: usize| format!("/lightkeeper/1/topic-{n}/proto");
     let subscribing = (0..10).map(|batch| {
@@ -180,7 +180,7 @@ async fn l12_no_server_is_asked_for_more_than_900_topics() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn l12_a_503_for_one_subscription_leaves_the_others_where_they_are() {
+async fn a_503_for_one_subscription_leaves_the_others_where_they_are() {
     let stage = Stage::new(vec![serving(), serving()]).await;
     let first = stage.subscribe().await;
     let text = "SERVICE_UNAVAILABLE: peer has reached maximum number of filter criteria";

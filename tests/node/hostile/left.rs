@@ -112,7 +112,7 @@ async fn after_stop_and_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn c2_and_m15_what_takes_a_minute_to_show() {
+async fn what_takes_a_minute_to_show() {
     let ways = [
         ("reconnect", tokio::spawn(after_a_reconnect())),
         ("slow server", tokio::spawn(of_a_slow_server())),
@@ -137,7 +137,7 @@ async fn c2_and_m15_what_takes_a_minute_to_show() {
 }
 
 /// M15: a ping that is told "later" is neither answered by a subscription nor a gap. It comes after a minute, too.
-async fn m15_a_429_to_a_ping() {
+async fn a_429_to_a_ping() {
     let stage = Stage::new(vec![serving().next(Part::FilterPing, Answer::too_many())]).await;
     let subscribed = stage.subscribe().await;
     let hostile = &stage.hostile[0];

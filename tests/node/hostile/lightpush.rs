@@ -31,7 +31,7 @@ impl Stage {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn h3_a_hundred_sends_at_once_go_out_and_charge_nobody() {
+async fn a_hundred_sends_at_once_go_out_and_charge_nobody() {
     let late = Answer::Late(Duration::from_millis(100), Box::new(Answer::Honest));
     let stage = Stage::new(vec![serving().on(Part::Lightpush, late)]).await;
     let texts: Vec<_> = (0..100).map(|n| format!("message {n}")).collect();
@@ -44,7 +44,7 @@ async fn h3_a_hundred_sends_at_once_go_out_and_charge_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn h5_six_sends_in_a_row_to_a_server_of_one_a_second_all_go_out() {
+async fn six_sends_in_a_row_to_a_server_of_one_a_second_all_go_out() {
     let second = Duration::from_secs(1);
     let script =
         serving()
@@ -59,7 +59,7 @@ async fn h5_six_sends_in_a_row_to_a_server_of_one_a_second_all_go_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn h6_a_short_deadline_of_ours_charges_nobody() {
+async fn a_short_deadline_of_ours_charges_nobody() {
     let late = Answer::Late(Duration::from_millis(300), Box::new(Answer::Honest));
     let stage = Stage::new(vec![serving().on(Part::Lightpush, late)]).await;
     for number in 0..3 {
@@ -80,7 +80,7 @@ async fn h6_a_short_deadline_of_ours_charges_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn m4_what_another_peer_would_take_is_not_told_as_rejected() {
+async fn what_another_peer_would_take_is_not_told_as_rejected() {
     for (status, text) in [
         (505, "no peers for topic"),
         (503, "no relay peers"),
@@ -95,7 +95,7 @@ async fn m4_what_another_peer_would_take_is_not_told_as_rejected() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn m5_the_same_bytes_again_take_nobody_out() {
+async fn the_same_bytes_again_take_nobody_out() {
     let stage = Stage::new(vec![serving()]).await;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let mut message = outgoing("again");

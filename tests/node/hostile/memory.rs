@@ -60,7 +60,7 @@ unsafe impl GlobalAlloc for Counting {
 static COUNTING: Counting = Counting;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn h7_a_push_frame_takes_no_memory_before_it_comes() {
+async fn a_push_frame_takes_no_memory_before_it_comes() {
     let stage = Stage::new(vec![serving()]).await;
     let subscribed = stage.subscribe().await;
     let us = stage.world.node.peer_id();
@@ -72,7 +72,7 @@ async fn h7_a_push_frame_takes_no_memory_before_it_comes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn m14_a_page_takes_no_memory_before_it_comes() {
+async fn a_page_takes_no_memory_before_it_comes() {
     let announced = Answer::Announced(MAX_RESPONSE);
     let stage = Stage::new(vec![serving().on(Part::Store, announced)]).await;
     let query = StoreQuery {

@@ -67,7 +67,7 @@ async fn a_peer_that_stands_still_is_left() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn h1_a_remote_that_stands_still_holds_up_neither_stop_nor_the_next_start() {
+async fn a_remote_that_stands_still_holds_up_neither_stop_nor_the_next_start() {
     let stage = Stage::new(vec![serving()]).await;
     let us = stage.world.node.peer_id();
     stage.hostile[0].freeze();
@@ -87,7 +87,7 @@ async fn h1_a_remote_that_stands_still_holds_up_neither_stop_nor_the_next_start(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn m13_metadata_that_cannot_be_read_is_no_other_network() {
+async fn metadata_that_cannot_be_read_is_no_other_network() {
     for answer in [Answer::Garbage, Answer::Announced(1 << 20), Answer::Close] {
         let told = format!("{answer:?}");
         let script = serving().on(Part::Metadata, answer);
@@ -107,7 +107,7 @@ async fn m13_metadata_that_cannot_be_read_is_no_other_network() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn m13_a_server_of_other_shards_is_kept_and_does_not_serve() {
+async fn a_server_of_other_shards_is_kept_and_does_not_serve() {
     let other = Answer::metadata(1, &Script::other_shards());
     let stage = Stage::unconnected(vec![serving().on(Part::Metadata, other)], |_| {}).await;
     let us = stage.world.node.peer_id();
@@ -133,7 +133,7 @@ async fn a_server_of_another_cluster_is_left() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn m16_an_orderly_end_is_told_as_one() {
+async fn an_orderly_end_is_told_as_one() {
     let stage = Stage::new(vec![serving()]).await;
     stage.subscribe().await;
     let mark = stage.world.mark();
@@ -152,7 +152,7 @@ async fn m16_an_orderly_end_is_told_as_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn l7_a_bad_identify_push_before_the_answer_does_not_end_the_connection() {
+async fn a_bad_identify_push_before_the_answer_does_not_end_the_connection() {
     let mut script = serving().to_all(Mischief::IdentifyFrame(vec![0xff; 8]));
     script.identify = Identify::Late(Duration::from_secs(1));
     let stage = Stage::new(vec![script]).await;

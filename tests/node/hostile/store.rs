@@ -45,7 +45,7 @@ impl Stage {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn m11_a_page_without_anything_true_does_not_end_the_history() {
+async fn a_page_without_anything_true_does_not_end_the_history() {
     for lie in [StoreLie::FalseFirst, StoreLie::EmptyFirst] {
         let script = serving().on(Part::Store, Answer::Lie(lie));
         let stage = Stage::new(vec![script, serving()]).await;
@@ -60,7 +60,7 @@ async fn m11_a_page_without_anything_true_does_not_end_the_history() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn m11_messages_that_cannot_be_delivered_do_not_end_the_history() {
+async fn messages_that_cannot_be_delivered_do_not_end_the_history() {
     let stage = Stage::new(vec![serving()]).await;
     stage.keep(&["one", "", "three"]);
     assert_eq!(stage.history(1).await.unwrap(), ["one", "three"]);

@@ -8,7 +8,7 @@ use super::stage::{Stage, serving};
 use crate::client::soon;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn h7_push_streams_of_a_peer_that_was_never_asked_are_refused() {
+async fn push_streams_of_a_peer_that_was_never_asked_are_refused() {
     let stage = Stage::new(vec![serving()]).await;
     let us = stage.world.node.peer_id();
     soon(stage.hostile[0].harass(us, Mischief::Stall(64))).await;
@@ -17,7 +17,7 @@ async fn h7_push_streams_of_a_peer_that_was_never_asked_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn h7_stalled_push_streams_have_a_deadline_and_keep_nobody_else_waiting() {
+async fn stalled_push_streams_have_a_deadline_and_keep_nobody_else_waiting() {
     let stage = Stage::new(vec![serving()]).await;
     let subscribed = stage.subscribe().await;
     let us = stage.world.node.peer_id();
@@ -30,7 +30,7 @@ async fn h7_stalled_push_streams_have_a_deadline_and_keep_nobody_else_waiting() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn h7_a_flood_costs_nothing_where_another_server_delivers() {
+async fn a_flood_costs_nothing_where_another_server_delivers() {
     let stage = Stage::new(vec![serving(), serving()]).await;
     let subscribed = stage.subscribe().await;
     let us = stage.world.node.peer_id();
@@ -45,7 +45,7 @@ async fn h7_a_flood_costs_nothing_where_another_server_delivers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn h7_a_flood_of_the_only_server_is_one_gap() {
+async fn a_flood_of_the_only_server_is_one_gap() {
     let stage = Stage::new(vec![serving()]).await;
     let subscribed = stage.subscribe().await;
     let us = stage.world.node.peer_id();
@@ -58,7 +58,7 @@ async fn h7_a_flood_of_the_only_server_is_one_gap() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn m1_a_burst_of_one_stream_for_each_message_loses_nothing() {
+async fn a_burst_of_one_stream_for_each_message_loses_nothing() {
     let stage = Stage::new(vec![serving()]).await;
     let subscribed = stage.subscribe().await;
     let us = stage.world.node.peer_id();
@@ -98,11 +98,11 @@ async fn identified_after(changing: bool) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn m2_identify_pushes_that_say_nothing_new_are_not_told() {
+async fn identify_pushes_that_say_nothing_new_are_not_told() {
     assert!(identified_after(false).await <= 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn m2_identify_pushes_that_change_each_time_are_told_seldom() {
+async fn identify_pushes_that_change_each_time_are_told_seldom() {
     assert!(identified_after(true).await <= 100);
 }
