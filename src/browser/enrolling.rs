@@ -10,7 +10,7 @@ use super::values::grant;
 use crate::manager::{Bound, Class, LockId, ProtocolSpec, Quota};
 use crate::node::{ErrorCode, Named, Node, NodeError};
 
-/// How long a counter-offer waits when the protocol does not say (manager.md 4.3).
+/// How long a counter-offer waits when the protocol does not say (contract.md 4.3).
 const ANSWER_MS: u64 = 10_000;
 
 /// Carries out one method.

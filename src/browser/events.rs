@@ -1,4 +1,4 @@
-//! The node's events as the messages that the sink gets (api.md, "Events").
+//! The node's events as the messages that the sink gets ("Events" in pkg-template/README.md).
 
 use wasm_bindgen::JsValue;
 

@@ -4,7 +4,7 @@
 //! `MessagePort` as well. The facade in `pkg-template` is what users see; this surface is internal and may change.
 //!
 //! Answers and events leave through the node's `sink`, always from a microtask of their own: no call of ours runs user
-//! code, so none can be entered again while it works (manager.md F27).
+//! code, so none can be entered again while it works (contract.md F27).
 
 mod calls;
 mod crash;

@@ -36,7 +36,7 @@ pub struct Needs {
 }
 
 impl Default for Needs {
-    /// The preset of a light client (manager.md 4.3).
+    /// The preset of a light client (contract.md 4.3).
     fn default() -> Self {
         let need = |min, target, max| Need { min, target, max };
         Self {
@@ -107,7 +107,7 @@ pub struct Limits {
 }
 
 /// The hard cap that belongs to a soft target: a quarter more, and at least two, so that a replacement can be made before
-/// the old connection is broken (manager.md 4.4).
+/// the old connection is broken (contract.md 4.4).
 pub(super) fn hard_for(soft: u16) -> u16 {
     soft.saturating_add(2.max(soft.div_ceil(4)))
 }

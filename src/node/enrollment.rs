@@ -1,4 +1,4 @@
-//! Protocols of the user's own that take part in the manager's arbitration (manager.md 4.3).
+//! Protocols of the user's own that take part in the manager's arbitration (contract.md 4.3).
 
 use libp2p::PeerId;
 

@@ -1,4 +1,4 @@
-//! Lets the manager judge every dial and every inbound connection, whoever wants it (manager.md 4.7, 4.20).
+//! Lets the manager judge every dial and every inbound connection, whoever wants it (contract.md 4.7, 4.20).
 //!
 //! It is the first field of the derived behaviour, so that a denial precedes the other behaviours' state.
 

@@ -296,7 +296,7 @@ impl Node {
     }
 
     /// That all who serve were asked, and how each failed: `busy` or `timeout` when that is what all of them did, else
-    /// `no-peer` (api.md, "Rules").
+    /// `no-peer`.
     pub(super) fn exhausted(&self, requirement: RequirementId, tried: Vec<NodeError>) -> NodeError {
         if tried.is_empty() {
             return self.no_peer(requirement);

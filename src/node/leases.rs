@@ -1,4 +1,4 @@
-//! What an enrolled protocol has for a while: locks on connections (manager.md 4.9) and bursts (4.10).
+//! What an enrolled protocol has for a while: locks on connections (contract.md 4.9) and bursts (4.10).
 
 use futures::channel::oneshot;
 use libp2p::PeerId;

@@ -1,5 +1,5 @@
-//! `store.query`, one page at a time, from one serving peer or, when it fails, from another; and `store.has` (api.md;
-//! store.md). The facade asks for the next pages.
+//! `store.query`, one page at a time, from one serving peer or, when it fails, from another; and `store.has` (store.md).
+//! The facade asks for the next pages.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What the user is told of every end (end of 4.20).
+//! What the user is told of every end (4.20).
 
 use lightkeeper::manager::{Cause, CloseCause, Event, Notice, Reason, Source};
 

@@ -14,7 +14,7 @@
  *
  *   node tests/mutants/run.mjs [NAME…]
  *
- * Of the list in section 5.6 of the specification this manager can't have:
+ * Of the faults that other systems had (contract.md 5.6) this manager can't have:
  *
  * - protected connections counted against the low mark (go-libp2p): there is no mark that closes by number alone. What
  *   is above a maximum goes only when every target holds without it, so a wrong count closes nobody who is needed.

@@ -1,4 +1,4 @@
-//! What a browser does to dials and timers ("Browser facts" of the specification).
+//! What a browser does to dials and timers (contract.md, "Browser facts").
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -18,7 +18,7 @@ const RECOUNT_EVERY: u64 = 64;
 /// A broken invariant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Violation {
-    /// Its id in the specification, section 5.
+    /// Its id in the contract.
     pub(crate) id: &'static str,
     /// World time.
     pub(crate) at: u64,

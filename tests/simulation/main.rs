@@ -1,5 +1,5 @@
 //! A simulated world for the manager: networks, browsers and shells that misbehave, under virtual time and from one
-//! seed (section 5.6 of the specification).
+//! seed (contract.md 5.6).
 //!
 //! - `SIM_SEED=123 cargo test --no-default-features --test simulation -- one_seed --nocapture` tells one run's story.
 //! - `SIM_SEEDS=0..5000 cargo test … --test simulation -- every_seed` runs as many as one likes.
@@ -12,7 +12,7 @@
 //! | `application`, `claims_generate` | the protocols' own answers; how often which claim is made |
 //! | `network`, `browser`, `environment` | the world as it is |
 //! | `shell`, `acts`, `client`, `brain`, `world` | how orders are carried out, and what comes back |
-//! | `ledger` and its parts, `view`, `judge`, `checks` | the slow and obvious bookkeeping, and the invariants of section 5 |
+//! | `ledger` and its parts, `view`, `judge`, `checks` | the slow and obvious bookkeeping, and the invariants of the contract |
 //! | `oracles` | what is right, worked out slowly and apart from the code that is judged |
 //! | `replay` | a record played again, exactly or with its clocks changed |
 #![cfg(not(target_arch = "wasm32"))]

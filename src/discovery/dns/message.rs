@@ -12,7 +12,7 @@ pub const RCODE_NO_ERROR: u8 = 0;
 pub const RCODE_SERVFAIL: u8 = 2;
 /// There is no such name.
 pub const RCODE_NXDOMAIN: u8 = 3;
-/// The largest message in bytes (RFC 1035, 4.2.2).
+/// The largest message in bytes (RFC 1035, section 4.2.2).
 pub const MAX_MESSAGE: usize = 65_535;
 
 const HEADER: usize = 12;
@@ -98,7 +98,7 @@ pub fn encode_query(name: &str) -> Result<Vec<u8>, DnsError> {
     .encode()
 }
 
-/// The value of the `dns` parameter of a GET request (RFC 8484, 4.1).
+/// The value of the `dns` parameter of a GET request (RFC 8484, section 4.1).
 pub fn get_param(query: &[u8]) -> String {
     BASE64URL_NOPAD.encode(query)
 }

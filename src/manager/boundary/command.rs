@@ -299,7 +299,7 @@ pub enum Failed {
     },
 }
 
-/// News. Each becomes one event of the npm API (api.md, "Events").
+/// News. Each becomes one event of the npm API ("Events" in pkg-template/README.md).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
     /// `peer:discovery`: a peer became known for the first time.

@@ -15,7 +15,7 @@ pub struct RequirementSpec {
     pub need: Need,
 }
 
-/// How the manager behaves. Section numbers are those of the manager's specification.
+/// How the manager behaves. Numbers like 4.14 are those of `contract.md`.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Our own id: never dialed.

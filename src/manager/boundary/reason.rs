@@ -133,7 +133,7 @@ closed_enum! {
 }
 
 closed_enum! {
-    /// Who ended a connection (`cause` of `peer:disconnect`; manager.md, end of 4.20).
+    /// Who ended a connection (`cause` of `peer:disconnect`; contract.md 4.20).
     Cause {
         /// We ordered it.
         Local = "local",
@@ -153,7 +153,7 @@ closed_enum! {
 }
 
 closed_enum! {
-    /// How a dial failed. A page never learns more than this (manager.md, simplifications).
+    /// How a dial failed. A page never learns more than this (contract.md 4.7).
     DialFailure {
         /// Nobody there.
         Unreachable = "unreachable",

@@ -1,4 +1,4 @@
-//! Why a connection ended (end of 4.20).
+//! Why a connection ended (4.20).
 //!
 //! Pure: from what we ordered, what the shell could see and how this machine's network is, to what the user is told.
 

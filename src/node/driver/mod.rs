@@ -2,7 +2,7 @@
 //!
 //! Everything happens in [`Driver::poll`] (`turn`), which runs until nothing is left to do and then sleeps until the swarm, a task
 //! or the manager's earliest deadline wakes it. Calls of the API change the state under the same lock and wake it. The
-//! driver never calls the user: what happened goes into a channel that the shell drains (manager.md F27).
+//! driver never calls the user: what happened goes into a channel that the shell drains (contract.md F27).
 
 mod asks;
 mod candidates;

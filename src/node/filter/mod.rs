@@ -1,4 +1,4 @@
-//! `filter.subscribe` (api.md; filter.md). What is asked of which server, and what becomes of a push, is decided in
+//! `filter.subscribe` (filter.md). What is asked of which server, and what becomes of a push, is decided in
 //! `protocols::filter::hub`; the driver carries it out (`driver::filter`). Here are the calls of the API, and how a gap is
 //! filled from a store.
 

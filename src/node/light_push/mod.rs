@@ -1,4 +1,4 @@
-//! `lightPush.send`: a message goes to several serving peers at once, and to others when these fail (api.md; lightpush.md,
+//! `lightPush.send`: a message goes to several serving peers at once, and to others when these fail (lightpush.md,
 //! sections 4 to 8). Whom to ask when is decided in `protocols::lightpush::sending`; `carry` does it.
 
 mod carry;

@@ -1,4 +1,4 @@
-//! One behaviour for all of our streams and pings (manager.md, end of 4.20).
+//! One behaviour for all of our streams and pings (contract.md 4.20).
 //!
 //! It opens streams on connections that exist, accepts the protocols that it was told to, answers and sends pings and
 //! closes single connections. Everything is addressed by [`ConnectionId`]; it never dials, and it keeps every connection

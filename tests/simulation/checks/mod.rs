@@ -1,4 +1,4 @@
-//! The invariants of section 5, each a check of its own that names its id.
+//! The invariants of the contract (5), each a check of its own that names its id.
 //!
 //! A check sees every input with the orders that followed and what can be read afterwards, and the ledger at the moment
 //! of each. Those that need many runs (frequencies, percentiles, replays) are tests beside this.
@@ -99,7 +99,7 @@ impl Scene<'_> {
 
 /// One invariant.
 pub(crate) trait Invariant {
-    /// Its id in section 5 of the specification.
+    /// Its id in the contract.
     fn id(&self) -> &'static str;
 
     /// The ledger does not know the input yet.

@@ -1,4 +1,4 @@
-//! Which server withholds what others deliver (manager.md, 4.5).
+//! Which server withholds what others deliver (contract.md 4.5).
 //!
 //! A message that a server has not pushed within 5 seconds of the first that did is one miss for it; to be the first is one
 //! success. Eight of them, more than half misses, are a suspicion. It counts only for a server that proves to be alive after
