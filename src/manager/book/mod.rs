@@ -1,8 +1,8 @@
 //! Who is known, and what is known of them.
 //!
 //! The record of each peer with its addresses, scores and history; whom the user named, holds, tags or banned; the
-//! subnets that are banned with them; what outlives the process. Owns the table, the bans and the pins. Names `boundary`,
-//! `tools`, and of `demand` the sets of services.
+//! subnets that are banned with them; what outlives the process. Owns the table, the bans and the pins. Names
+//! `boundary` and `tools`.
 
 pub(in crate::manager) mod bans;
 pub(in crate::manager) mod heard;

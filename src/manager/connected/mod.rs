@@ -1,7 +1,7 @@
 //! What is open, and what is known of it.
 //!
 //! Connections from the moment they are made until they end: verified, pinged, reported on, closed, and why. Owns the
-//! connections.
+//! connections. Names `boundary`, `tools`, `book`, `machine`, `demand` and `dialing`.
 
 pub(in crate::manager) mod cause;
 pub(in crate::manager) mod connections;

@@ -1,7 +1,7 @@
 //! What is wanted, by whom, and how much of it each may have.
 //!
 //! Requirements and their providers, enrollments and their shares, locks and bursts. Owns those. Names `boundary`,
-//! `tools` and `book`.
+//! `tools`, `book` and `machine`.
 
 pub(in crate::manager) mod bursts;
 pub(in crate::manager) mod enrollments;

@@ -1,7 +1,8 @@
 //! Whom to dial, when, and at which address.
 //!
-//! What is planned, who comes first, what may be dialed at all, the pace, the dials under way, and how long to wait after
-//! one that failed. Owns the candidates, the ladder of the start-up, the dials and the questions asked of peers.
+//! What is planned, who comes first, what may be dialed at all, the pace, the dials under way, and how long to wait
+//! after one that failed. Owns the candidates, the ladder of the start-up, the dials and the questions asked of peers.
+//! Names `boundary`, `tools`, `book`, `machine` and `demand`.
 
 pub(in crate::manager) mod attempt;
 pub(in crate::manager) mod candidates;

@@ -1,7 +1,7 @@
 //! What to close, and in favour of whom.
 //!
 //! Whether a connection may go for others, which goes first, and when. Owns who is on the way out and the rounds of
-//! regulation.
+//! regulation. Names `boundary`, `tools`, `book`, `machine`, `demand`, `dialing` and `connected`.
 
 pub(in crate::manager) mod guards;
 pub(in crate::manager) mod lean;
