@@ -56,8 +56,7 @@ function packageJson() {
     return value;
   };
   const { name, type, ...rest } = template;
-  const repository = { type: "git", url: `git+${field("repository")}.git` };
-  const json = { name, version: field("version"), description: field("description"), license: `(${field("license")})`, repository, type, ...rest };
+  const json = { name, version: field("version"), description: field("description"), license: `(${field("license")})`, type, ...rest };
   return `${JSON.stringify(json, undefined, 2)}\n`;
 }
 
