@@ -13,6 +13,8 @@
 //! | [`dns`] | queries and answers of DNS over HTTPS, in both forms | RFC 1035, RFC 8484 |
 //! | [`walk`] | the tree walk as a machine: queries out, answers in, records out | EIP-1459 |
 //!
+//! What real publishers and servers do, and what follows here, is in `dns-discovery.md` and `enr.md` beside this file.
+//!
 //! Everything that is read comes from strangers, so every reader is bounded and returns an error with a fixed name
 //! instead of panicking.
 

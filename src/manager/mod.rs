@@ -17,6 +17,9 @@
 //!
 //! # Rules
 //!
+//! All of them, with the numbers that comments cite ("4.14", "S18"), are in `contract.md` beside this file, and so is the
+//! way in for whoever is new here. In short:
+//!
 //! Discovery never dials; deficits dial. A peer *serves* a requirement when it is connected, identify lists one of the
 //! protocols, metadata did not forbid it, and it has not failed it since. What is on its way (dials, and connections
 //! being verified) counts against deficits, so that no more peers are dialed than are needed. Whoever fails is replaced
@@ -38,13 +41,16 @@
 //! | `boundary` | every word that crosses: events, commands, reasons, views, the configuration |
 //! | `tools` | deadlines, places and ordered sets, the seed, the queue of commands, the log of decisions; they know no peers |
 //! | `book` | who is known: records, addresses, scores, bans, the user's wishes, what is saved |
+//! | `machine` | the page and its network: sleep, outage, visibility, memory, limits |
 //! | `demand` | what is wanted, by whom: requirements and their providers, enrollments, locks, bursts |
 //! | `dialing` | whom to dial, when and at which address; whom to ask for more peers |
 //! | `connected` | what is open: from the handshake to the end, and why it ended |
 //! | `pruning` | what to close, and in favour of whom |
-//! | `machine` | the page and its network: sleep, outage, visibility, memory, limits |
 //! | `observe` | what can be read: views, explanations, the record, the check of invariants |
 //! | `orders`, `timers` | what the user wants at once; what is due |
+//!
+//! Each room names those before it in this table (`tests/lint/rooms.mjs` holds that). Methods of [`Manager`] are called
+//! across rooms; what a room keeps to itself is private to its types.
 //!
 //! Bounds: 5,000 peers with 8 addresses each, 20 connections and dials together, one deadline for each purpose.
 //! One input costs a few searches in ordered maps; nothing walks over all peers but [`Manager::peers`] and a start.

@@ -2,7 +2,7 @@
 //!
 //! [`Node`] is what the shells hold. Its calls are plain async code that waits for the loop (`driver`), asks peers over
 //! streams of our own behaviour ([`streams`]) and reports to the manager how they did. The same code runs natively and in
-//! the browser; `platform` holds what differs.
+//! the browser; `platform` holds what differs. The rules of what is beneath the protocols are in `libp2p-basics.md`.
 
 mod behaviour;
 mod config;

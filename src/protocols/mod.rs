@@ -1,7 +1,8 @@
 //! Wire formats and rules of the Waku request protocols: bytes and texts in, decisions out.
 //!
 //! Nothing here reads a clock, draws a random number or knows a stream. Both directions are here, since the local
-//! fleet serves what the node asks.
+//! fleet serves what the node asks. How real servers speak each protocol, with the sources, is in the pages beside the
+//! modules: `README.md` leads to them.
 //!
 //! | module | what it is |
 //! |---|---|
