@@ -24,7 +24,7 @@ const MAX_NAME = 64;
 const MAX_PROTOCOLS = 16;
 const MAX_SCORE = 1000;
 const MAX_WEIGHT = 16;
-/** Longer than this is no burst (4.10). */
+/** Longer than this is no burst. */
 export const MAX_BURST_MS = 60_000;
 /** With less, all connections would be replaced all the time. */
 const MIN_LIFETIME_MS = 60_000;

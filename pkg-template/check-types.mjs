@@ -1,6 +1,6 @@
 /**
- * Checks that the closed lists of the public types are those of `src/manager/reason.rs`, that each text is explained, and
- * that the policy's numbers are those of `src/manager/config.rs`.
+ * Checks that the closed lists of the public types are those of `src/manager/boundary/reason.rs`, that each text is explained, and
+ * that the policy's numbers are those of `src/manager/boundary/config.rs`.
  * Prints what differs; the exit status is 1 when anything does.
  */
 
@@ -9,7 +9,7 @@ import { policyFiles } from "./policy.mjs";
 import { publicUnions, rustEnums } from "./unions.mjs";
 
 const types = publicUnions();
-const rust = rustEnums(readFileSync(new URL("../src/manager/reason.rs", import.meta.url), "utf8"));
+const rust = rustEnums(readFileSync(new URL("../src/manager/boundary/reason.rs", import.meta.url), "utf8"));
 
 /** What a Rust list is called in the npm API, and the texts that never cross. */
 const PAIRS = {
@@ -44,7 +44,7 @@ for (const [type, members] of types) {
 }
 try {
   const behind = policyFiles().filter(({ file, text }) => readFileSync(file, "utf8") !== text);
-  for (const { file } of behind) problems.push(`${file.pathname.split("/").at(-1)} is not what src/manager/config.rs says: run node pkg-template/policy.mjs`);
+  for (const { file } of behind) problems.push(`${file.pathname.split("/").at(-1)} is not what src/manager/boundary/config.rs says: run node pkg-template/policy.mjs`);
 } catch (error) {
   problems.push(/** @type {Error} */ (error).message);
 }

@@ -1,4 +1,4 @@
-// Written by policy.mjs from src/manager/config.rs.
+// Written by policy.mjs from src/manager/boundary/config.rs.
 
 /** Every number that the manager goes by, but for those of `limits`. Each is a whole number above 0; the defaults are in `DEFAULTS.policy`. */
 export interface Policy {
@@ -6,9 +6,9 @@ export interface Policy {
   readonly maxPeers: number;
   /** Addresses kept for each peer. Default: 8. */
   readonly maxRoutes: number;
-  /** Known peers that one other named and that were never reached (4.15): nobody fills the table alone. Default: 64. */
+  /** Known peers that one other named and that were never reached: nobody fills the table alone. Default: 64. */
   readonly maxIntroduced: number;
-  /** Known peers of one netgroup (4.15). Default: 256. */
+  /** Known peers of one netgroup. Default: 256. */
   readonly maxPerNetgroup: number;
   /** As long as no more peers are known than this, nobody is refused for variety: there is hardly a choice. Default: 16. */
   readonly smallNetwork: number;
@@ -26,7 +26,7 @@ export interface Policy {
   readonly dialTokensPerS: number;
   /** Tokens that the user's own dials may overdraw. 0 switches it off. Default: 2. */
   readonly dialOverdraft: number;
-  /** Peers of whom nothing is known that are tried at once (rung 1 of 4.11): each is worth little, and not all of them are needed. Default: 3. */
+  /** Peers of whom nothing is known that are tried at once: each is worth little, and not all of them are needed. Default: 3. */
   readonly unknownInFlight: number;
   /** How long after a deadline of the shell's a missing answer is given up, in milliseconds: a lost callback must not keep a slot. Default: 5,000. */
   readonly watchdogMs: number;
@@ -98,11 +98,11 @@ export interface Policy {
   readonly faultRestMs: number;
   /** A protocol that turned out to be absent is not expected again for this long, in milliseconds. Default: 1,800,000. */
   readonly absentMs: number;
-  /** What a fault takes from a peer's behaviour (4.5): between the low tolerance of other clients (100) and their limit of a disconnect (200), so that one fault never disconnects and two within a quarter of an hour do. Default: 150. */
+  /** What a fault takes from a peer's behaviour: between the low tolerance of other clients (100) and their limit of a disconnect (200), so that one fault never disconnects and two within a quarter of an hour do. Default: 150. */
   readonly faultStep: number;
-  /** A peer whose behaviour is this much below zero, or more, is disconnected for a while (4.5). Default: 200. */
+  /** A peer whose behaviour is this much below zero, or more, is disconnected for a while. Default: 200. */
   readonly behaviourDisconnect: number;
-  /** A peer whose behaviour is this much below zero, or more, is banned (4.5). Default: 500. */
+  /** A peer whose behaviour is this much below zero, or more, is banned. Default: 500. */
   readonly behaviourBan: number;
   /** Faults that ban, however its behaviour faded in between. Default: 3. */
   readonly faultsToBan: number;
@@ -112,13 +112,13 @@ export interface Policy {
   readonly banMs: number;
   /** Longest ban, in milliseconds. Default: 86,400,000. */
   readonly banCapMs: number;
-  /** Earlier bans lengthen the next one unless this much time without any went by, in milliseconds (4.16). Default: 604,800,000. */
+  /** Earlier bans lengthen the next one unless this much time without any went by, in milliseconds. Default: 604,800,000. */
   readonly banMemoryMs: number;
-  /** Peers in the table of bans (4.16). Default: 4,096. */
+  /** Peers in the table of bans. Default: 4,096. */
   readonly maxBans: number;
-  /** Of these, banned by the user: what exceeds it is refused, with a reason (4.16). Default: 1,024. */
+  /** Of these, banned by the user: what exceeds it is refused, with a reason. Default: 1,024. */
   readonly maxUserBans: number;
-  /** Automatic bans in one subnet (/24 or /48) and within Self::subnet_window_ms that refuse the whole subnet (4.16). Default: 5. */
+  /** Automatic bans in one subnet (/24 or /48) and within `subnetWindowMs` that refuse the whole subnet. Default: 5. */
   readonly subnetBans: number;
   /** How far apart these bans may be, in milliseconds. Default: 3,600,000. */
   readonly subnetWindowMs: number;
@@ -218,11 +218,11 @@ export interface Policy {
   readonly roundTimerMs: number;
   /** More connections than the soft target are borne this long, in milliseconds: replacements overlap. Default: 2,000. */
   readonly overSoftMs: number;
-  /** That many new connections within Self::spike_window_ms begin a round; 0: never. 0 switches it off. Default: 5. */
+  /** That many new connections within `spikeWindowMs` begin a round; 0: never. 0 switches it off. Default: 5. */
   readonly spikeConnects: number;
-  /** See Self::spike_connects, in milliseconds. Default: 1,000. */
+  /** See `spikeConnects`, in milliseconds. Default: 1,000. */
   readonly spikeWindowMs: number;
-  /** That many dials, of which Self::failing_percent failed, begin a round; 0: never. 0 switches it off. Default: 8. */
+  /** That many dials, of which `failingPercent` failed, begin a round; 0: never. 0 switches it off. Default: 8. */
   readonly failingDials: number;
   /** Percent of the dials. Default: 75. */
   readonly failingPercent: number;

@@ -1,4 +1,4 @@
-/** Written by policy.mjs from src/manager/config.rs: name, default, least and largest value, in the order of the crate's table. */
+/** Written by policy.mjs from src/manager/boundary/config.rs: name, default, least and largest value, in the order of the crate's table. */
 
 /** @type {readonly (readonly [string, number, number, number])[]} */
 export const NUMBERS = [

@@ -1,6 +1,6 @@
 /**
- * The numbers that the manager goes by, for `policy.js` and `policy.d.ts`: names and order as `src/manager/policy.rs` has
- * them, types, defaults and docs as `src/manager/config.rs` has them.
+ * The numbers that the manager goes by, for `policy.js` and `policy.d.ts`: names and order as `src/manager/boundary/policy.rs` has
+ * them, types, defaults and docs as `src/manager/boundary/config.rs` has them.
  *
  * `node pkg-template/policy.mjs` writes the two anew; `check-types.mjs` says when they are behind.
  */
@@ -32,14 +32,28 @@ export function policyNumbers(config, policy) {
     const { doc, type } = fields.get(name) ?? fail(`config.rs has no number ${name}`);
     const value = number(defaults.get(name) ?? "") ?? fail(`config.rs: the default of ${name} can't be read`);
     return {
-      name: name.replace(/_(\w)/g, (_, letter) => letter.toUpperCase()),
+      name: camel(name),
       value,
       min: mayBeZero.includes(name) ? 0 : 1,
       max: LARGEST[/** @type {keyof typeof LARGEST} */ (type)],
-      doc: doc.replace(/^ {4}\/\/\/ /gm, "").trim().replace(/\s+/g, " "),
+      doc: forUsers(doc.replace(/^ {4}\/\/\/ /gm, "").trim().replace(/\s+/g, " ")),
     };
   });
 }
+
+/**
+ * Without what only the source has: numbers of the contract, and links to other fields, which get the names of the package.
+ *
+ * @param {string} doc
+ */
+function forUsers(doc) {
+  return doc
+    .replace(/ \((?:[a-z0-9 ]+ of )?4\.\d+\)/g, "")
+    .replace(/\[?`Self::(\w+)`\]?/g, (_, name) => `\`${camel(name)}\``);
+}
+
+/** @param {string} name */
+const camel = (name) => name.replace(/_(\w)/g, (_, letter) => letter.toUpperCase());
 
 /**
  * @param {string} message
@@ -63,7 +77,7 @@ function number(expression) {
 }
 
 /** @param {PolicyNumber[]} numbers */
-export const policyModule = (numbers) => `/** Written by policy.mjs from src/manager/config.rs: name, default, least and largest value, in the order of the crate's table. */
+export const policyModule = (numbers) => `/** Written by policy.mjs from src/manager/boundary/config.rs: name, default, least and largest value, in the order of the crate's table. */
 
 /** @type {readonly (readonly [string, number, number, number])[]} */
 export const NUMBERS = [
@@ -72,7 +86,7 @@ ${numbers.map(({ name, value, min, max }) => `  ["${name}", ${value}, ${min}, ${
 `;
 
 /** @param {PolicyNumber[]} numbers */
-export const policyTypes = (numbers) => `// Written by policy.mjs from src/manager/config.rs.
+export const policyTypes = (numbers) => `// Written by policy.mjs from src/manager/boundary/config.rs.
 
 /** Every number that the manager goes by, but for those of \`limits\`. Each is a whole number above 0; the defaults are in \`DEFAULTS.policy\`. */
 export interface Policy {
@@ -84,7 +98,7 @@ export const NUMBERS: readonly (readonly [string, number, number, number])[];
 
 /** The files, and what should be in them. */
 export function policyFiles() {
-  const read = (/** @type {string} */ name) => readFileSync(new URL(`../src/manager/${name}.rs`, import.meta.url), "utf8");
+  const read = (/** @type {string} */ name) => readFileSync(new URL(`../src/manager/boundary/${name}.rs`, import.meta.url), "utf8");
   const numbers = policyNumbers(read("config"), read("policy"));
   return [
     { file: new URL("./policy.js", import.meta.url), text: policyModule(numbers) },
