@@ -29,7 +29,7 @@ export function typeUnions(source) {
 /**
  * `closed_enum! { Name { Variant = "text", … } }`
  *
- * @param {string} source of src/manager/reason.rs
+ * @param {string} source of src/manager/boundary/reason.rs
  * @returns {Map<string, string[]>}
  */
 export function rustEnums(source) {
