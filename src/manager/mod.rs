@@ -73,8 +73,6 @@ mod timers;
 pub use boundary::{command, config, event, reason, view};
 pub use observe::record;
 
-use litemap::LiteMap;
-
 use book::bans::Bans;
 use book::pins::Pins;
 use book::snapshot::Memory;
@@ -84,7 +82,7 @@ use connected::connections::Connections;
 use demand::bursts::Bursts;
 use demand::enrollments::Enrollments;
 use demand::locks::Locks;
-use demand::needs::{Needs, Takeover};
+use demand::needs::Needs;
 use dialing::candidates::Candidates;
 use dialing::dials::Dials;
 use dialing::ladder::Ladder;
@@ -103,7 +101,6 @@ use tools::gauges::Gauges;
 use tools::outbox::Outbox;
 use tools::seed::{Domain, Seed};
 use tools::services::Services;
-use tools::slot::Ix;
 
 pub use book::saved::SnapshotError;
 pub use book::snapshot::Restored;
@@ -166,18 +163,8 @@ pub struct Manager {
     quarantine: Quarantine,
     memory: Memory,
     regulation: Regulation,
-    /// Peers that answered and were of another network, since one was of ours.
-    strangers: u32,
-    /// Somebody who was lost in this input, alone, and may be dialed at once if nobody else can serve.
-    fresh_loss: Option<Ix>,
     /// A bootstrap connection whose successor is due to be dialed.
     succession: Option<ConnId>,
-    /// Since when a requirement has more providers than it keeps.
-    over_since: LiteMap<RequirementId, u64>,
-    /// Requirements that were taken over in this input: told after the loss that led to it.
-    takeovers: Vec<Takeover>,
-    /// Something happened that decisions on connections depend on.
-    untidy: bool,
 }
 
 impl Manager {
@@ -217,12 +204,7 @@ impl Manager {
             quarantine: Quarantine::default(),
             memory: Memory::default(),
             regulation: Regulation::default(),
-            strangers: 0,
-            fresh_loss: None,
             succession: None,
-            over_since: LiteMap::new(),
-            takeovers: Vec::new(),
-            untidy: false,
             config,
         };
         manager.reallocate();
@@ -372,7 +354,7 @@ impl Manager {
             // What comes first in a plan has not seen the dials of what comes after.
             let dialed = self.out.stats.dials > dials;
             let adapted = self.readapt();
-            if !adapted && !dialed && !self.untidy && !self.needs.is_dirty() {
+            if !adapted && !dialed && !self.is_changed() {
                 break;
             }
         }
@@ -406,7 +388,7 @@ impl Manager {
 
     /// Tells, once for each input, which lines were crossed.
     fn announce(&mut self) {
-        for takeover in core::mem::take(&mut self.takeovers) {
+        for takeover in self.needs.take_takeovers() {
             self.out.stats.replacements += 1;
             self.out.tell(Notice::Replaced {
                 lost: takeover.lost,

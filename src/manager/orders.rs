@@ -21,7 +21,6 @@ impl Manager {
         self.gauges.started(self.now.mono_ms);
         self.ladder.restart(self.now.mono_ms);
         self.asking.restart();
-        self.untidy = true;
         // A restart is a fresh beginning for those who were hung up on. Rare, so the walk over all peers is fine.
         let hung_up: Vec<Ix> = self
             .table
@@ -51,7 +50,7 @@ impl Manager {
             self.arrived(newcomer);
         }
         self.needs.forget_vacancies();
-        self.over_since.clear();
+        self.lean.over_since.clear();
         self.pins.urgent.clear();
         if self.outage.reached(self.now.mono_ms) {
             self.tell_network(NetworkState::Online, NetworkCause::Told);
@@ -131,14 +130,13 @@ impl Manager {
         let held = core::mem::replace(&mut record.pinned, true);
         let idle = record.link == Link::Idle;
         let barred = record.bar != Bar::Open;
-        self.pins.held.insert(ix, ());
+        self.pins.hold(ix);
         if idle && obstacle.is_none() {
             self.pins.urgent.insert(ix, ());
         }
         if barred {
             self.set_bar(ix, Bar::Open);
         }
-        self.untidy = true;
         if held {
             WishAnswer::Unchanged
         } else {
@@ -213,7 +211,6 @@ impl Manager {
             self.cancel_dial(ix);
         }
         self.refresh(ix);
-        self.untidy = true;
     }
 
     pub(in crate::manager) fn on_hang_up(&mut self, peer: &PeerId) {
@@ -238,7 +235,7 @@ impl Manager {
 
     /// Lets go of a peer that the user held or protected.
     pub(in crate::manager) fn let_go(&mut self, ix: Ix) {
-        self.pins.protected.remove(&ix);
+        self.pins.unprotect(ix);
         if let Some(peer) = self.table.get_mut(ix) {
             peer.tags.clear();
         }
@@ -246,9 +243,7 @@ impl Manager {
     }
 
     fn unpin(&mut self, ix: Ix) {
-        self.pins.held.remove(&ix);
-        self.pins.urgent.remove(&ix);
-        self.pins.tried.remove(&ix);
+        self.pins.release(ix);
         if let Some(peer) = self.table.get_mut(ix) {
             peer.pinned = false;
         }

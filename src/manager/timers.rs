@@ -3,7 +3,6 @@
 use crate::manager::Manager;
 use crate::manager::book::peer::Bar;
 use crate::manager::boundary::reason::{CloseCause, DialFailure, Reason};
-use crate::manager::connected::connections::Pinging;
 use crate::manager::tools::deadlines::Timer;
 use crate::manager::{Command, ConnId};
 
@@ -39,9 +38,7 @@ impl Manager {
             Timer::Ping(conn) => self.ping_later(conn),
             Timer::Pong(conn) => {
                 // The same.
-                if let Some(open) = self.connections.get_mut(conn) {
-                    open.pinging = Pinging::Idle;
-                }
+                self.connections.excuse_ping(conn);
             }
             _ => return false,
         }
@@ -84,7 +81,8 @@ impl Manager {
             Timer::Quarantine => self.quarantine_over(),
             // These only say that it is time to decide again, as every input does.
             Timer::Plan | Timer::Regulate => {}
-            Timer::Tidy | Timer::Quota => self.untidy = true,
+            Timer::Tidy => self.lean.due.mark(),
+            Timer::Quota => self.enrollments.changed.mark(),
             Timer::Evict => self.finish_evictions(),
             Timer::Hidden => self.hidden_for_long(),
             Timer::Window => self.window_ends(),
@@ -93,19 +91,17 @@ impl Manager {
 
     /// A connection took its time to be verified: it no longer counts as cover on its way, and is given up in the end.
     fn unverified(&mut self, conn: ConnId) {
-        let Some(open) = self.connections.get_mut(conn).filter(|c| c.is_open()) else {
+        let open = self.connections.get(conn).filter(|c| c.is_open());
+        let Some(open) = open.filter(|open| !open.verified()) else {
             return;
         };
-        if open.verified() {
-            return;
-        }
-        if core::mem::replace(&mut open.overdue, true) {
+        if open.overdue {
             self.close(conn, Reason::IdentifyFailed);
             return;
         }
+        self.connections.set_overdue(conn);
         let at = self.now.mono_ms.saturating_add(self.config.unverified_ms);
         self.deadlines.set(Timer::Verify(conn), at);
         self.reassess(conn);
-        self.untidy = true;
     }
 }

@@ -71,7 +71,6 @@ impl Manager {
             }
         }
         self.refresh(ix);
-        self.untidy |= self.anybody_to_hand_off();
     }
 
     /// Nobody who names peers, and no netgroup, has more than its part of the table (4.15): another one of them goes, or
@@ -110,7 +109,6 @@ impl Manager {
         for newcomer in self.asking.answered(ix) {
             self.arrived(newcomer);
         }
-        self.untidy = true;
     }
 
     pub(in crate::manager) fn on_trees_done(&mut self, failed: bool) {
@@ -124,15 +122,6 @@ impl Manager {
             peer.arriving = false;
             self.refresh(ix);
         }
-    }
-
-    /// Whether candidates matter for a connection: somebody could take over from a bootstrap peer.
-    fn anybody_to_hand_off(&self) -> bool {
-        self.connections.open().any(|(_, conn)| {
-            self.table
-                .get(conn.ix)
-                .is_some_and(|peer| peer.role == Role::Bootstrap)
-        })
     }
 
     /// Adds addresses; whether one was new.

@@ -162,8 +162,7 @@ impl Manager {
         if record.last_reason == Some(Reason::PinLimit) {
             record.last_reason = None;
         }
-        self.pins.protected.insert(ix, ());
-        self.untidy = true;
+        self.pins.protect(ix);
         WishAnswer::Granted
     }
 
@@ -176,10 +175,9 @@ impl Manager {
         };
         record.tags.retain(|of| of != tag);
         if !record.protected() {
-            self.pins.protected.remove(&ix);
+            self.pins.unprotect(ix);
             self.table.list(ix);
         }
-        self.untidy = true;
     }
 
     pub(in crate::manager) fn on_hint(

@@ -4,6 +4,7 @@
 
 use litemap::LiteMap;
 
+use crate::manager::tools::changed::Changed;
 use crate::manager::tools::slot::Ix;
 
 /// See the module.
@@ -17,9 +18,37 @@ pub(in crate::manager) struct Pins {
     pub(in crate::manager) tried: LiteMap<Ix, u32>,
     /// Whose connection a tag of the user's protects, held or not.
     pub(in crate::manager) protected: LiteMap<Ix, ()>,
+    /// Somebody is held or protected who was not, or no longer.
+    pub(in crate::manager) changed: Changed,
 }
 
 impl Pins {
+    /// The user wants a peer connected.
+    pub(in crate::manager) fn hold(&mut self, ix: Ix) {
+        self.held.insert(ix, ());
+        self.changed.mark();
+    }
+
+    /// Nobody wants a peer held any more, nor waits for it.
+    pub(in crate::manager) fn release(&mut self, ix: Ix) {
+        self.held.remove(&ix);
+        self.urgent.remove(&ix);
+        self.tried.remove(&ix);
+        self.changed.mark();
+    }
+
+    /// The connection of a peer is to be left alone.
+    pub(in crate::manager) fn protect(&mut self, ix: Ix) {
+        self.protected.insert(ix, ());
+        self.changed.mark();
+    }
+
+    /// Or no longer.
+    pub(in crate::manager) fn unprotect(&mut self, ix: Ix) {
+        self.protected.remove(&ix);
+        self.changed.mark();
+    }
+
     /// How many peers the budget of 4.8 counts.
     pub(in crate::manager) fn len(&self) -> usize {
         let also = |ix: &&Ix| self.held.contains_key(ix);

@@ -38,9 +38,6 @@ impl Manager {
                 Role::Ordinary | Role::Named => {}
             }
         }
-        // Somebody who is known to serve and may be dialed now may do the work of two (4.6).
-        let proven = entry.is_some_and(|entry| !entry.proven.is_empty());
-        self.untidy |= proven && self.candidates.services(ix).is_empty();
         self.candidates.put(ix, entry);
         self.ladder.put(ix, place);
         self.table.list(ix);

@@ -317,7 +317,7 @@ impl Manager {
         let claims = record.claims.iter().collect();
         if saved.pinned && fits && record.ban.is_none() {
             record.pinned = true;
-            self.pins.held.insert(ix, ());
+            self.pins.hold(ix);
         }
         if saved.anchor && self.memory.anchors.len() < ANCHORS {
             self.memory.anchors.push(ix);

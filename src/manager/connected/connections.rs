@@ -9,6 +9,7 @@ use multiaddr::Multiaddr;
 
 use crate::manager::boundary::event::{ConnId, Direction, RequirementId, Transport};
 use crate::manager::boundary::reason::Reason;
+use crate::manager::tools::changed::Changed;
 use crate::manager::tools::services::{Cover, Services};
 use crate::manager::tools::slot::Ix;
 
@@ -136,6 +137,12 @@ impl Conn {
 #[derive(Debug, Default)]
 pub(in crate::manager) struct Connections {
     list: LiteMap<ConnId, Conn>,
+    /// Peers that answered and were of another network, since one was of ours.
+    strangers: u32,
+    /// Who was lost in this input, alone: it may be dialed at once if nobody else can serve.
+    lost_alone: Option<Ix>,
+    /// One came, went, or counts for something else.
+    changed: Changed,
 }
 
 impl Connections {
@@ -155,12 +162,80 @@ impl Connections {
         self.list.get_mut(&id)
     }
 
-    pub(in crate::manager) fn insert(&mut self, id: ConnId, conn: Conn) {
+    pub(in crate::manager::connected) fn insert(&mut self, id: ConnId, conn: Conn) {
         self.list.insert(id, conn);
+        self.changed.mark();
     }
 
-    pub(in crate::manager) fn remove(&mut self, id: ConnId) -> Option<Conn> {
+    pub(in crate::manager::connected) fn remove(&mut self, id: ConnId) -> Option<Conn> {
+        self.changed.mark();
         self.list.remove(&id)
+    }
+
+    /// What a connection counts for is looked at again.
+    pub(in crate::manager::connected) fn mark(&mut self) {
+        self.changed.mark();
+    }
+
+    pub(in crate::manager) fn is_changed(&self) -> bool {
+        self.changed.is_set()
+    }
+
+    /// Whether one came, went, or counts for something else since the last call.
+    pub(in crate::manager) fn take_changed(&mut self) -> bool {
+        self.changed.take()
+    }
+
+    /// Nobody waits any more for the answer to a ping, and none is missing.
+    pub(in crate::manager) fn excuse_ping(&mut self, id: ConnId) {
+        if let Some(conn) = self.list.get_mut(&id) {
+            conn.pinging = Pinging::Idle;
+        }
+    }
+
+    /// It took too long to verify.
+    pub(in crate::manager) fn set_overdue(&mut self, id: ConnId) {
+        if let Some(conn) = self.list.get_mut(&id) {
+            conn.overdue = true;
+        }
+    }
+
+    /// A requirement was opened that identify listed.
+    pub(in crate::manager) fn offers_also(&mut self, id: ConnId, requirement: RequirementId) {
+        if let Some(conn) = self.list.get_mut(&id)
+            && let Some(offers) = &mut conn.offers
+        {
+            offers.insert(requirement);
+        }
+    }
+
+    /// A peer said of which network it is.
+    pub(in crate::manager::connected) fn is_of_ours(&mut self, ours: bool) {
+        self.strangers = if ours {
+            0
+        } else {
+            self.strangers.saturating_add(1)
+        };
+    }
+
+    /// Whether all that answered of late were of another network.
+    pub(in crate::manager) fn only_strangers(&self) -> bool {
+        self.strangers > 0 && self.open().next().is_none()
+    }
+
+    /// A peer was lost alone; `None`: together with others.
+    pub(in crate::manager::connected) fn lost(&mut self, alone: Option<Ix>) {
+        self.lost_alone = alone;
+    }
+
+    /// Who was lost in this input, alone.
+    pub(in crate::manager) fn lost_alone(&self) -> Option<Ix> {
+        self.lost_alone
+    }
+
+    /// The plan has seen who was lost.
+    pub(in crate::manager) fn forget_lost(&mut self) {
+        self.lost_alone = None;
     }
 
     /// In the order of their ids.

@@ -21,7 +21,6 @@ impl Manager {
         };
         self.deadlines.forget_connection(conn);
         self.out.stats.disconnects += 1;
-        self.untidy = true;
         let ix = gone.ix;
         let other = {
             let rest = self.connections.of(ix);
@@ -164,9 +163,9 @@ impl Manager {
                 for ix in self.outage.lost_lately() {
                     self.spread(ix);
                 }
-                self.fresh_loss = None;
+                self.connections.lost(None);
             }
-            Loneliness::Alone if flap <= 1 && !rejected => self.fresh_loss = Some(ix),
+            Loneliness::Alone if flap <= 1 && !rejected => self.connections.lost(Some(ix)),
             Loneliness::Alone | Loneliness::WithOthers => {}
         }
     }
@@ -217,7 +216,7 @@ impl Manager {
         if peer.pinned {
             return true;
         }
-        if peer.role == Role::Bootstrap && self.fresh_loss != Some(ix) {
+        if peer.role == Role::Bootstrap && self.connections.lost_alone() != Some(ix) {
             return false;
         }
         peer.possible(self.all())

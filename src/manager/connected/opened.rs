@@ -155,7 +155,6 @@ impl Manager {
             Some(reason) => self.close(conn, reason),
             None => self.reassess(conn),
         }
-        self.untidy = true;
     }
 
     /// Ends the dial job of a peer that is connected now; whether this connection is what was ordered.
@@ -255,7 +254,6 @@ impl Manager {
             agent,
         });
         self.reassess(conn);
-        self.untidy = true;
     }
 
     pub(in crate::manager) fn on_metadata(&mut self, conn: ConnId, metadata: Metadata) {
@@ -271,7 +269,7 @@ impl Manager {
                 if let Some(record) = self.table.get_mut(ix) {
                     record.shards = (!shards.is_empty()).then_some(shards);
                 }
-                self.strangers = 0;
+                self.connections.is_of_ours(true);
             }
             Metadata::Unsupported => open.network = Network::Admitted,
             Metadata::OtherShards { shards } => {
@@ -280,18 +278,17 @@ impl Manager {
                 if let Some(record) = self.table.get_mut(ix) {
                     record.shards = Some(shards);
                 }
-                self.strangers = 0;
+                self.connections.is_of_ours(true);
                 self.of_other_shards(ix);
             }
             Metadata::Faulty => self.close(conn, Reason::MetadataFailed),
             Metadata::OtherNetwork => {
-                self.strangers = self.strangers.saturating_add(1);
+                self.connections.is_of_ours(false);
                 self.close(conn, Reason::OtherNetwork);
             }
             Metadata::NotYet => return,
         }
         self.reassess(conn);
-        self.untidy = true;
     }
 
     /// A peer serves other shards than ours: it is not dialed again for what it could serve otherwise, for as long as for
@@ -333,7 +330,6 @@ impl Manager {
                 deadline_ms,
             },
         });
-        self.untidy = true;
     }
 
     /// Counts a connection for nothing any more.
@@ -380,20 +376,17 @@ impl Manager {
             peer: counted.peer,
         };
         let ix = counted.ix;
+        self.connections.mark();
         self.needs.unexpect(old_cover);
         self.needs.expect(cover);
         let now = self.now.mono_ms;
         let ended: Vec<RequirementId> = old_serving.minus(serving).iter().collect();
+        let running = self.run == Run::Running;
         for id in ended {
-            let takeover = self.needs.end(now, id, conn);
-            // When the node stops, nobody takes over from anybody.
-            if self.run == Run::Running {
-                self.takeovers.extend(takeover);
-            }
+            self.needs.end(now, id, conn, running);
         }
         for id in serving.minus(old_serving).iter() {
-            let takeover = self.needs.begin(now, id, who);
-            self.takeovers.extend(takeover);
+            self.needs.begin(now, id, who);
         }
         if !serving.is_empty()
             && let Some(peer) = self.table.get_mut(ix)

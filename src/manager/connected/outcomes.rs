@@ -254,7 +254,6 @@ impl Manager {
         } else {
             self.refresh(ix);
         }
-        self.untidy = true;
     }
 
     /// A breach of the protocol tells of the peer's behaviour (4.5): two in a short time disconnect it for a while, and at

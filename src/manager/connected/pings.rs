@@ -65,7 +65,6 @@ impl Manager {
         self.healthy(conn);
         if missed {
             self.reassess(conn);
-            self.untidy = true;
         }
     }
 
@@ -89,7 +88,6 @@ impl Manager {
             self.close(conn, Reason::PingTimeout);
         } else {
             self.reassess(conn);
-            self.untidy = true;
             self.ping(conn, self.patience(conn));
         }
     }

@@ -15,6 +15,7 @@ use crate::manager::boundary::reason::{Reason, Trigger};
 use crate::manager::boundary::view::What;
 use crate::manager::dialing::attempt::Begun;
 use crate::manager::machine::modes::Mode;
+use crate::manager::tools::changed::Changed;
 use crate::manager::tools::deadlines::{Timer, Wake};
 use crate::manager::tools::services::WHOLE;
 
@@ -50,6 +51,8 @@ struct Burst {
 pub(in crate::manager) struct Bursts {
     list: LiteMap<BurstId, Burst>,
     members: LiteMap<ConnId, BurstId>,
+    /// One ended.
+    pub(in crate::manager) changed: Changed,
 }
 
 impl Bursts {
@@ -207,7 +210,7 @@ impl Manager {
         self.deadlines.set(Timer::Burst(burst), idle_at);
         self.ring.push(self.now, What::BurstClosed { burst });
         self.answer_burst(burst, BurstAnswer::Closed);
-        self.untidy = true;
+        self.bursts.changed.mark();
     }
 
     /// A burst's deadline passed: it ends, then its leftovers go, then it is forgotten.

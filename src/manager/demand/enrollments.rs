@@ -18,6 +18,7 @@ use crate::manager::boundary::reason::Reason;
 use crate::manager::boundary::view::What;
 use crate::manager::demand::quota::{Request, allocate};
 use crate::manager::demand::requirements::Sweep;
+use crate::manager::tools::changed::Changed;
 use crate::manager::tools::deadlines::Timer;
 use libp2p_identity::PeerId;
 
@@ -112,6 +113,8 @@ pub(in crate::manager) struct Enrollments {
     list: Vec<Protocol>,
     built_in: usize,
     pub(in crate::manager) sweep: Sweep,
+    /// What somebody is granted may have changed, or how long it has had more.
+    pub(in crate::manager) changed: Changed,
 }
 
 impl Enrollments {
@@ -128,6 +131,7 @@ impl Enrollments {
             list: list.collect(),
             built_in,
             sweep: Sweep::default(),
+            changed: Changed::default(),
         }
     }
 
@@ -356,7 +360,7 @@ impl Manager {
             }
         }
         self.keep_lock_budgets();
-        self.untidy = true;
+        self.enrollments.changed.mark();
     }
 
     fn offered(&self, place: usize) -> bool {

@@ -14,6 +14,7 @@ use crate::manager::boundary::command::{Command, LockAnswer};
 use crate::manager::boundary::event::{ConnId, EnrollmentId, LockId};
 use crate::manager::boundary::reason::{LockDenial, Reason, Revocation, Trigger};
 use crate::manager::boundary::view::What;
+use crate::manager::tools::changed::Changed;
 use crate::manager::tools::deadlines::Timer;
 
 /// Locks that there may be at once (4.2).
@@ -59,6 +60,8 @@ impl Lock {
 pub(in crate::manager) struct Locks {
     list: LiteMap<LockId, Lock>,
     granted: u64,
+    /// One began or ended.
+    pub(in crate::manager) changed: Changed,
 }
 
 impl Locks {
@@ -124,7 +127,7 @@ impl Manager {
                 let peer = *peer;
                 self.ring.push(self.now, What::Locked { lock, peer });
                 self.answer_lock(lock, LockAnswer::Granted { ttl_ms });
-                self.untidy = true;
+                self.locks.changed.mark();
             }
             Err(denial) => self.answer_lock(lock, LockAnswer::Denied(denial)),
         }
@@ -215,7 +218,7 @@ impl Manager {
         if !self.locked(gone.conn) {
             self.regulation.ask(Trigger::LockEnded);
         }
-        self.untidy = true;
+        self.locks.changed.mark();
     }
 
     /// Whether a lock holds a connection, or the grace after one.
@@ -316,7 +319,7 @@ impl Manager {
             let grace_ms = until - now;
             self.answer_lock(id, LockAnswer::Revoked { reason, grace_ms });
         }
-        self.untidy = true;
+        self.locks.changed.mark();
         until
     }
 

@@ -96,6 +96,8 @@ pub(in crate::manager) struct Needs {
     list: Vec<Option<Requirement>>,
     live: Services,
     told: Health,
+    /// Requirements that were taken over and that nobody was told of yet.
+    takeovers: Vec<Takeover>,
     /// Something changed that decisions on connections depend on.
     dirty: bool,
 }
@@ -107,6 +109,7 @@ impl Needs {
             live: Services::all(list.len()),
             list,
             told: Health::Met,
+            takeovers: Vec::new(),
             dirty: false,
         };
         needs.told = needs.health();
@@ -136,6 +139,7 @@ impl Needs {
             *place = None;
             self.live = self.live.minus(Services::one(id));
         }
+        self.takeovers.retain(|takeover| takeover.requirement != id);
         self.dirty = true;
     }
 
@@ -233,13 +237,10 @@ impl Needs {
     }
 
     /// A peer begins to serve. The vacancy that it fills is its own, or else the oldest.
-    pub(in crate::manager) fn begin(
-        &mut self,
-        now: u64,
-        id: RequirementId,
-        who: Provider,
-    ) -> Option<Takeover> {
-        let requirement = at(&mut self.list, id)?;
+    pub(in crate::manager) fn begin(&mut self, now: u64, id: RequirementId, who: Provider) {
+        let Some(requirement) = at(&mut self.list, id) else {
+            return;
+        };
         self.dirty = true;
         requirement.providers.push(who);
         let own = requirement
@@ -248,45 +249,49 @@ impl Needs {
             .position(|vacancy| vacancy.lost == who.peer);
         if let Some(place) = own {
             requirement.vacancies.remove(place);
-            return None;
+        } else if !requirement.vacancies.is_empty() {
+            let vacancy = requirement.vacancies.remove(0);
+            self.takeovers.push(Takeover {
+                lost: vacancy.lost,
+                gained: who.peer,
+                requirement: id,
+                gap_ms: now.saturating_sub(vacancy.since),
+            });
         }
-        if requirement.vacancies.is_empty() {
-            return None;
-        }
-        let vacancy = requirement.vacancies.remove(0);
-        Some(Takeover {
-            lost: vacancy.lost,
-            gained: who.peer,
-            requirement: id,
-            gap_ms: now.saturating_sub(vacancy.since),
-        })
     }
 
-    /// A peer no longer serves. If it was assigned, the next provider takes over, or else the place is vacant.
+    /// A peer no longer serves. If it was assigned, the next provider takes over, or else the place is vacant. When the
+    /// node stops, nobody takes over from anybody.
     pub(in crate::manager) fn end(
         &mut self,
         now: u64,
         id: RequirementId,
         conn: ConnId,
-    ) -> Option<Takeover> {
-        let requirement = at(&mut self.list, id)?;
-        let place = requirement
-            .providers
-            .iter()
-            .position(|provider| provider.conn == conn)?;
+        running: bool,
+    ) {
+        let Some(requirement) = at(&mut self.list, id) else {
+            return;
+        };
+        let mut providers = requirement.providers.iter();
+        let Some(place) = providers.position(|provider| provider.conn == conn) else {
+            return;
+        };
         self.dirty = true;
         let target = usize::from(requirement.need.target);
         let gone = requirement.providers.remove(place);
         if place >= target {
-            return None;
+            return;
         }
         if let Some(next) = requirement.providers.get(target - 1) {
-            return Some(Takeover {
-                lost: gone.peer,
-                gained: next.peer,
-                requirement: id,
-                gap_ms: 0,
-            });
+            if running {
+                self.takeovers.push(Takeover {
+                    lost: gone.peer,
+                    gained: next.peer,
+                    requirement: id,
+                    gap_ms: 0,
+                });
+            }
+            return;
         }
         requirement.vacancies.push(Vacancy {
             lost: gone.peer,
@@ -295,7 +300,11 @@ impl Needs {
         if requirement.vacancies.len() > target {
             requirement.vacancies.remove(0);
         }
-        None
+    }
+
+    /// Who took over from whom since the last call.
+    pub(in crate::manager) fn take_takeovers(&mut self) -> Vec<Takeover> {
+        core::mem::take(&mut self.takeovers)
     }
 
     /// A provider is to make room for having withheld something: whether the last one that did is long enough ago.

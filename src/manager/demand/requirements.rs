@@ -125,26 +125,24 @@ impl Manager {
         for ix in self.table.forget_requirement(id) {
             self.deadlines.clear(Timer::Rest(ix, id));
         }
-        self.over_since.remove(&id);
-        self.takeovers.retain(|takeover| takeover.requirement != id);
+        self.lean.forget_requirement(id);
         if let Some(spec) = self.config.requirements.get_mut(usize::from(id.0)) {
             spec.protocols = Vec::new();
         }
-        self.untidy = true;
     }
 
     /// Looks for a new requirement among what identify listed.
     fn look_again(&mut self, conn: ConnId, id: RequirementId, protocols: &[String]) {
-        let Some(open) = self.connections.get_mut(conn) else {
+        let Some(open) = self.connections.get(conn) else {
             return;
         };
-        if let Some(offers) = &mut open.offers {
+        if open.offers.is_some() {
             let listed = protocols.iter().any(|id| open.protocols.contains(id));
             let elsewhere = open.network == Network::OtherShards;
-            if listed && !elsewhere {
-                offers.insert(id);
-            }
             let ix = open.ix;
+            if listed && !elsewhere {
+                self.connections.offers_also(conn, id);
+            }
             if let Some(peer) = self.table.get_mut(ix) {
                 let offered: Services = listed.then_some(id).into_iter().collect();
                 peer.verified = peer.verified.map(|verified| verified.union(offered));
@@ -155,7 +153,6 @@ impl Manager {
             }
         }
         self.reassess(conn);
-        self.untidy = true;
     }
 
     /// Places the next few peers where they belong since a requirement was opened.

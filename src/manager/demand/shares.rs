@@ -100,7 +100,7 @@ impl Manager {
     /// round of regulation when that lasts. Unused shares may be borrowed: nothing is done while there is room, and
     /// nobody pays for a protocol that has what it needs.
     pub(in crate::manager) fn watch_quotas(&mut self) {
-        if !self.untidy && !self.needs.is_dirty() {
+        if !self.is_changed() {
             return;
         }
         let soft = self.limits.soft();

@@ -8,6 +8,7 @@
 
 use crate::manager::book::peer::Rank;
 use crate::manager::boundary::event::RequirementId;
+use crate::manager::tools::changed::Changed;
 use crate::manager::tools::services::Services;
 use crate::manager::tools::slot::{Ix, Set, change};
 use crate::manager::tools::steps;
@@ -166,6 +167,10 @@ pub(in crate::manager) struct Candidates {
     placed: Vec<Placed>,
     /// (standing, who, 0) of those of whom anything is proven. Few of a large table ever are.
     proven: Set,
+    /// There is a candidate who was none, or one for more.
+    grown: Changed,
+    /// The same, and something is proven of it: it may do the work of two (4.6).
+    proven_grown: Changed,
 }
 
 impl Candidates {
@@ -174,6 +179,8 @@ impl Candidates {
             postings: (0..requirements).map(|_| Posting::default()).collect(),
             placed: Vec::new(),
             proven: Set::new(),
+            grown: Changed::default(),
+            proven_grown: Changed::default(),
         }
     }
 
@@ -226,6 +233,12 @@ impl Candidates {
             return;
         }
         steps::moved();
+        if !new.services.minus(old.services).is_empty() {
+            self.grown.mark();
+        }
+        if !new.proven.minus(old.proven).is_empty() {
+            self.proven_grown.mark();
+        }
         self.post(ix, &old, false);
         self.post(ix, &new, true);
         if self.placed.len() <= ix.place() {
@@ -251,6 +264,18 @@ impl Candidates {
     pub(in crate::manager) fn services(&self, ix: Ix) -> Services {
         let placed = self.placed.get(ix.place());
         placed.map_or(Services::NONE, |placed| placed.services)
+    }
+
+    /// Whether somebody can be dialed since [`Self::take_grown`] who could not; of whom something is proven, or anybody.
+    pub(in crate::manager) fn has_grown(&self, anybody: bool) -> bool {
+        self.proven_grown.is_set() || (anybody && self.grown.is_set())
+    }
+
+    /// The same since the last call.
+    pub(in crate::manager) fn take_grown(&mut self, anybody: bool) -> bool {
+        let proven = self.proven_grown.take();
+        let any = self.grown.take();
+        proven || (anybody && any)
     }
 
     /// Who was verified once, the best first, and for what.

@@ -55,7 +55,7 @@ impl Manager {
                 self.dial_relief(&mut wake);
             }
         }
-        self.fresh_loss = None;
+        self.connections.forget_lost();
         self.deadlines.put(Timer::Plan, wake.0);
     }
 
@@ -210,7 +210,9 @@ impl Manager {
 
     /// The sole candidate, lost alone in this input, is dialed without a wait.
     fn redial_at_once(&mut self) {
-        let Some(ix) = self.fresh_loss else { return };
+        let Some(ix) = self.connections.lost_alone() else {
+            return;
+        };
         let Some(peer) = self.table.get(ix) else {
             return;
         };
@@ -220,8 +222,7 @@ impl Manager {
             .any(|id| self.needs.deficit(id) > 0 && !self.candidates.any(id));
         if sole {
             let bootstrap = peer.role == Role::Bootstrap;
-            // Whoever else is dialed may have to wait for this one.
-            self.untidy |= self.begin_dial(ix, DialWhy::Redial, false, bootstrap) == Begun::Yes;
+            self.begin_dial(ix, DialWhy::Redial, false, bootstrap);
         }
     }
 

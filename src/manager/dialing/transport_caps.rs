@@ -21,14 +21,12 @@ impl Manager {
         max: Option<u16>,
     ) {
         self.limits.set_transport(transport, max);
-        self.limits.over_transport = true;
-        self.untidy = true;
     }
 
     /// After a cap was lowered: dials beyond it are given up at once, and connections are closed, the least missed
     /// first. What the user or a protocol holds, and what a minimum needs, stays until that ends.
     pub(in crate::manager) fn enforce_transport_caps(&mut self) {
-        if !core::mem::take(&mut self.limits.over_transport) {
+        if !self.is_changed() {
             return;
         }
         for (transport, max) in self.limits.transports() {
@@ -41,7 +39,6 @@ impl Manager {
             }
             while over > 0 {
                 let Some(conn) = self.least_missed(transport) else {
-                    self.limits.over_transport = true;
                     break;
                 };
                 self.close(conn, Reason::TransportLimit);

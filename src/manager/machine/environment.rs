@@ -163,7 +163,7 @@ impl Manager {
             self.set_pace();
             self.adapt(LimitCause::Calm);
             // Signs of life are asked for more often from now on.
-            self.untidy = true;
+            self.rearm_pings();
         }
     }
 
@@ -332,7 +332,6 @@ impl Manager {
             self.regulation.ask(Trigger::OverHard);
         }
         self.reallocate();
-        self.untidy = true;
         true
     }
 

@@ -10,6 +10,7 @@ use litemap::LiteMap;
 use crate::manager::book::transport;
 use crate::manager::boundary::config::Config;
 use crate::manager::boundary::event::Transport;
+use crate::manager::tools::changed::Changed;
 
 /// More connections than this are no target for a page, nor for any node that serves nobody.
 const MAX_SOFT: u16 = 256;
@@ -27,12 +28,12 @@ pub(in crate::manager) struct Limits {
     soft: u16,
     hard: u16,
     by_transport: LiteMap<Transport, Option<u16>>,
-    /// A transport may have more connections than its cap, which was lowered.
-    pub(in crate::manager) over_transport: bool,
     /// The largest soft target there was: peers that are held already stay so when it falls.
     most_wanted: u16,
     /// How old connections become; `None`: as old as they like (4.17).
-    pub(in crate::manager) lifetime_ms: Option<u64>,
+    lifetime_ms: Option<u64>,
+    /// What holds now is not what held before.
+    pub(in crate::manager) changed: Changed,
 }
 
 impl Limits {
@@ -45,9 +46,9 @@ impl Limits {
             soft,
             hard,
             by_transport: LiteMap::new(),
-            over_transport: false,
             most_wanted: soft,
             lifetime_ms: None,
+            changed: Changed::default(),
         }
     }
 
@@ -99,6 +100,9 @@ impl Limits {
     pub(in crate::manager) fn set(&mut self, soft: u16, hard: u16) -> bool {
         let changed = (soft, hard) != (self.soft, self.hard);
         (self.soft, self.hard) = (soft, hard);
+        if changed {
+            self.changed.mark();
+        }
         changed
     }
 
@@ -121,6 +125,17 @@ impl Limits {
 
     pub(in crate::manager) fn set_transport(&mut self, transport: Transport, max: Option<u16>) {
         self.by_transport.insert(transport, max);
+        self.changed.mark();
+    }
+
+    /// How old connections become.
+    pub(in crate::manager) fn lifetime_ms(&self) -> Option<u64> {
+        self.lifetime_ms
+    }
+
+    pub(in crate::manager) fn set_lifetime(&mut self, ms: Option<u64>) {
+        self.lifetime_ms = ms;
+        self.changed.mark();
     }
 }
 

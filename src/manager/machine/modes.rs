@@ -90,7 +90,6 @@ impl Manager {
         self.forget_evictions();
         self.mode = Mode::Sync { peer, kept: None };
         self.tell_limits();
-        self.untidy = true;
     }
 
     pub(in crate::manager) fn on_stop_sync(&mut self) {
@@ -100,10 +99,10 @@ impl Manager {
     }
 
     pub(in crate::manager) fn on_set_lifetime(&mut self, ms: Option<u64>) {
-        self.limits.lifetime_ms = ms.map(|ms| ms.max(MIN_LIFETIME_MS));
+        self.limits
+            .set_lifetime(ms.map(|ms| ms.max(MIN_LIFETIME_MS)));
         // Who was old may be young now.
         self.lean.relief.reconsider();
-        self.untidy = true;
     }
 
     /// Back to normal, from whatever mode.
@@ -114,7 +113,6 @@ impl Manager {
             self.forget_evictions();
             self.tell_limits();
         }
-        self.untidy |= before != Mode::Normal;
     }
 
     fn tell_limits(&mut self) {

@@ -77,7 +77,7 @@ impl Manager {
         if self.asking.looking_up() {
             return HealthReason::Discovering;
         }
-        if self.strangers > 0 && self.connections.open().next().is_none() {
+        if self.connections.only_strangers() {
             return HealthReason::WrongNetwork;
         }
         if self.table.len() == 0 {

@@ -6,18 +6,22 @@
 
 use core::cell::LazyCell;
 
-use crate::manager::Manager;
+use litemap::LiteMap;
+
 use crate::manager::book::peer::Role;
 use crate::manager::boundary::event::{ConnId, Priority, RequirementId};
 use crate::manager::boundary::reason::Reason;
 use crate::manager::connected::connections::Conn;
 use crate::manager::dialing::diversity::Admission;
+use crate::manager::machine::modes::Mode;
 use crate::manager::pruning::guards::Pressure;
 use crate::manager::pruning::relief::Relief;
+use crate::manager::tools::changed::Changed;
 use crate::manager::tools::deadlines::Wake;
 use crate::manager::tools::services::Services;
 use crate::manager::tools::slot::Ix;
 use crate::manager::tools::sort::sort_short_by_key;
+use crate::manager::{Manager, Run};
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -25,6 +29,19 @@ pub(in crate::manager) struct Lean {
     pub(in crate::manager) relief: Relief,
     /// The last swap that came about.
     pub(in crate::manager) swapped: Option<Swapped>,
+    /// Since when a requirement has more providers than it keeps.
+    pub(in crate::manager) over_since: LiteMap<RequirementId, u64>,
+    /// It is time to look again.
+    pub(in crate::manager) due: Changed,
+    /// What the node was at when it was looked at last.
+    seen: Option<(Run, Mode)>,
+}
+
+impl Lean {
+    /// A requirement is gone.
+    pub(in crate::manager) fn forget_requirement(&mut self, id: RequirementId) {
+        self.over_since.remove(&id);
+    }
 }
 
 /// Two were replaced by one: they go before others, and that one stays until they are gone or needed again.
@@ -51,6 +68,49 @@ pub(in crate::manager) struct Candidate {
 const SUCCESSORS: usize = 128;
 
 impl Manager {
+    /// Whether anything changed that decisions on connections depend on.
+    pub(in crate::manager) fn is_changed(&self) -> bool {
+        self.needs.is_dirty()
+            || self.connections.is_changed()
+            || self.lean.due.is_set()
+            || self.pins.changed.is_set()
+            || self.locks.changed.is_set()
+            || self.limits.changed.is_set()
+            || self.bursts.changed.is_set()
+            || self.enrollments.changed.is_set()
+            || self.candidates.has_grown(self.any_bootstrap())
+            || self.lean.seen != Some((self.run, self.mode))
+    }
+
+    /// The same since the last call.
+    pub(in crate::manager) fn take_changed(&mut self) -> bool {
+        let bootstrap = self.any_bootstrap();
+        let seen = Some((self.run, self.mode));
+        let before = core::mem::replace(&mut self.lean.seen, seen);
+        [
+            self.needs.take_dirty(),
+            self.connections.take_changed(),
+            self.lean.due.take(),
+            self.pins.changed.take(),
+            self.locks.changed.take(),
+            self.limits.changed.take(),
+            self.bursts.changed.take(),
+            self.enrollments.changed.take(),
+            self.candidates.take_grown(bootstrap),
+            before != seen,
+        ]
+        .contains(&true)
+    }
+
+    /// Whether a bootstrap peer is connected: whoever becomes known may take over from it.
+    fn any_bootstrap(&self) -> bool {
+        let mut open = self.connections.open();
+        open.any(|(_, conn)| {
+            let peer = self.table.get(conn.ix);
+            peer.is_some_and(|peer| peer.role == Role::Bootstrap)
+        })
+    }
+
     /// Lets go what is surplus, and looks for one that could replace two.
     pub(in crate::manager) fn lean_down(&mut self, wake: &mut Wake) {
         let lean = self.config.lean_after_ms > 0 && !self.needs.short();
@@ -63,7 +123,7 @@ impl Manager {
         // A replaced one that is needed again undoes the swap: whoever took over is one as any other.
         if rest.iter().any(|candidate| self.is_replaced(candidate.id)) {
             self.lean.swapped = None;
-            self.untidy = true;
+            self.lean.due.mark();
         }
         let spare = usize::from(self.config.spare_connections);
         let leaving = &surplus[..surplus.len().saturating_sub(spare)];

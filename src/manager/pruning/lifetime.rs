@@ -17,7 +17,7 @@ use crate::manager::tools::services::Services;
 impl Manager {
     /// Lets old connections go, or has somebody dialed to take over from the oldest.
     pub(in crate::manager) fn end_lifetimes(&mut self, wake: &mut Wake) {
-        let Some(lifetime_ms) = self.limits.lifetime_ms else {
+        let Some(lifetime_ms) = self.limits.lifetime_ms() else {
             return;
         };
         let now = self.now.mono_ms;

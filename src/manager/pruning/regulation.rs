@@ -131,7 +131,7 @@ impl Manager {
             self.regulation.asked.clear();
             self.regulation.over_since = None;
         } else {
-            if self.untidy || self.needs.is_dirty() {
+            if self.is_changed() {
                 self.regulation.held_until = None;
             }
             for _ in 0..MAX_ROUNDS {

@@ -179,7 +179,7 @@ impl Manager {
             config.swap_cap_ms,
         );
         relief.next_at = self.now.mono_ms.saturating_add(wait);
-        self.untidy = true;
+        self.lean.due.mark();
     }
 
     /// Nobody is to be relieved any more.

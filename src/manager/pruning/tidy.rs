@@ -20,7 +20,7 @@ const ROUNDS: usize = 24;
 
 impl Manager {
     pub(in crate::manager) fn tidy(&mut self) {
-        if !(self.needs.take_dirty() | core::mem::take(&mut self.untidy)) {
+        if !self.take_changed() {
             return;
         }
         let mut wake = Wake::default();
@@ -32,7 +32,7 @@ impl Manager {
             for _ in 0..ROUNDS {
                 wake = Wake::default();
                 self.tidy_once(&mut wake);
-                if !(self.needs.take_dirty() | core::mem::take(&mut self.untidy)) {
+                if !self.take_changed() {
                     break;
                 }
             }
@@ -238,11 +238,16 @@ impl Manager {
         let now = self.now.mono_ms;
         for requirement in self.needs.ids() {
             if self.surplus(requirement, Pressure::Spent).is_none() {
-                self.over_since.remove(&requirement);
+                self.lean.over_since.remove(&requirement);
                 continue;
             }
-            let since = self.over_since.get(&requirement).copied().unwrap_or(now);
-            self.over_since.insert(requirement, since);
+            let since = self
+                .lean
+                .over_since
+                .get(&requirement)
+                .copied()
+                .unwrap_or(now);
+            self.lean.over_since.insert(requirement, since);
             let due_at = since.saturating_add(self.config.surplus_grace_ms);
             if now < due_at {
                 wake.by(due_at);

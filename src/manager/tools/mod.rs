@@ -1,9 +1,10 @@
 //! What every room uses and that knows nothing of peers.
 //!
 //! Deadlines, waits, places in tables and ordered sets, sets of requirements, the seed, the queue of commands, the log of
-//! decisions, counters. Owns those; decides nothing. Names `boundary` alone.
+//! decisions, counters, marks of change. Owns those; decides nothing. Names `boundary` alone.
 
 pub(in crate::manager) mod backoff;
+pub(in crate::manager) mod changed;
 pub(in crate::manager) mod deadlines;
 pub(in crate::manager) mod decision_log;
 pub(in crate::manager) mod gauges;

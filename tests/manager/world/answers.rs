@@ -4,6 +4,7 @@ use libp2p_identity::PeerId;
 use lightkeeper::manager::{
     CloseCause, Command, ConnId, DialFailure, DialId, Direction, Event, Source,
 };
+use multiaddr::Multiaddr;
 
 use super::{DIAL_MS, EXCHANGE, PROTOCOLS, Reachable, STEP_MS, World};
 
@@ -13,9 +14,10 @@ impl World {
             Command::Dial {
                 dial,
                 peer,
+                route,
                 timeout_ms,
                 ..
-            } => self.dial(dial, peer, timeout_ms),
+            } => self.dial(dial, peer, route, timeout_ms),
             Command::CancelDial { dial } => self.queue.retain(|_, event| match event {
                 Event::Connected { dial: of, .. } => *of != Some(dial),
                 Event::DialFailed { dial: of, .. } => *of != dial,
@@ -84,7 +86,7 @@ impl World {
         }
     }
 
-    fn dial(&mut self, dial: DialId, peer: PeerId, timeout_ms: u32) {
+    fn dial(&mut self, dial: DialId, peer: PeerId, route: Multiaddr, timeout_ms: u32) {
         let place = self.find(&peer).expect("only nodes are dialed");
         let failed = |failure| Event::DialFailed { dial, failure };
         let wait = match self.nodes[place].reachable {
@@ -99,7 +101,6 @@ impl World {
         self.named += 1;
         let conn = ConnId(self.named);
         self.conns.insert(conn, place);
-        let route = self.nodes[place].address.clone();
         self.later(
             wait,
             Event::Connected {
