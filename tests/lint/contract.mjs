@@ -185,6 +185,19 @@ export function check(files) {
     }
   }
 
+  // What the pages say of the code is there: `room/file.rs` and `function()`.
+  const manager = [...files].filter(([path]) => /^src\/manager\/.*\.rs$/.test(path));
+  for (const [path, text] of inContract) {
+    for (const match of text.matchAll(/`([a-z_]+(?:\/[a-z_]+)*\.rs)`|`([a-z_]+)\(\)`/g)) {
+      const line = text.slice(0, match.index).split("\n").length;
+      const [, file, name] = match;
+      const whole = file?.startsWith("src/") ? file : `src/manager/${file}`;
+      if (file !== undefined && !files.has(whole)) faults.push(`${path}:${line}: there is no ${whole}`);
+      const defined = new RegExp(`\\bfn ${name}\\b`);
+      if (name !== undefined && !manager.some(([, source]) => defined.test(source))) faults.push(`${path}:${line}: the manager has no ${name}()`);
+    }
+  }
+
   const named = new Set();
   for (const [path, text] of inContract) {
     for (const rule of rules(text)) {

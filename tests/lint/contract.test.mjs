@@ -62,7 +62,7 @@ const sound = () =>
     [RULES, "### 4.1 One\n\n- It holds. [S1]\n"],
     [INVARIANTS, "### 5.1 Safety\n\n| S1 | holds |\n"],
     ["src/protocols/filter.md", "## 2. Flow\n"],
-    ["src/manager/a.rs", "//! 4.1 (filter.md, section 2)\n"],
+    ["src/manager/a.rs", "//! 4.1 (filter.md, section 2)\nfn a() {}\n"],
     ["tests/simulation/a.rs", "// S1\n"],
   ]);
 
@@ -79,6 +79,8 @@ const BROKEN = [
   ["a rule without an invariant", RULES, "### 4.1 One\n\n- It holds. [S1]\n- This, too.\n", /no invariant would catch the removal of: - This, too\./],
   ["a rule of an invariant that is not there", RULES, "### 4.1 One\n\n- It holds. [S1, S2]\n", /the contract has no S2/],
   ["an invariant of no rule", INVARIANTS, "### 5.1 Safety\n\n| S1 | holds |\n| S2 | too |\n", /no rule names S2/],
+  ["a file of the manager's that is not there", RULES, "### 4.1 One\n\n- See `book/attic.rs`. [S1]\n", /there is no src\/manager\/book\/attic\.rs/],
+  ["a function of the manager's that is not there", RULES, "### 4.1 One\n\n- See `a()` and `b()`. [S1]\n", /the manager has no b\(\)/],
   ["an invariant that no test cites", "tests/simulation/a.rs", "// nothing\n", /no test cites S1/],
 ];
 
