@@ -237,7 +237,7 @@ impl Manager {
     pub(in crate::manager) fn let_go(&mut self, ix: Ix) {
         self.pins.unprotect(ix);
         if let Some(peer) = self.table.get_mut(ix) {
-            peer.tags.clear();
+            peer.clear_tags();
         }
         self.unpin(ix);
     }

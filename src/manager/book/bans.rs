@@ -264,7 +264,7 @@ impl Manager {
         let Some(peer) = self.table.get_mut(ix) else {
             return;
         };
-        peer.faults = 0;
+        peer.history_mut().faults = 0;
         let id = peer.id;
         let address = match self.connections.of(ix).next() {
             Some((_, conn)) => Some(conn.route.clone()),
@@ -338,7 +338,8 @@ impl Manager {
             None => now,
         };
         if before != after {
-            peer.behaviour
+            peer.history_mut()
+                .behaviour
                 .freeze(frozen_until, now, BEHAVIOUR_HALF_LIFE_MS);
         }
         if after == Some(Reason::BannedByUser) {

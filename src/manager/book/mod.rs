@@ -6,7 +6,6 @@
 
 pub(in crate::manager) mod bans;
 pub(in crate::manager) mod heard;
-pub(in crate::manager) mod hints;
 pub(in crate::manager) mod history;
 pub(in crate::manager) mod netgroups;
 pub(in crate::manager) mod peer;
@@ -19,3 +18,4 @@ pub(in crate::manager) mod snapshot;
 pub(in crate::manager) mod subnet_bans;
 pub(in crate::manager) mod table;
 pub(in crate::manager) mod transport;
+pub(in crate::manager) mod wishes;

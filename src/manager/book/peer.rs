@@ -5,10 +5,10 @@
 
 use libp2p_identity::PeerId;
 
-use crate::manager::book::history::History;
+use crate::manager::book::history::{History, Lost, MAX_HINTS, MAX_TAGS, Service};
 use crate::manager::book::route::Routes;
 use crate::manager::book::score::{
-    self, BEST, Faded, QUALITY_CONNECTED_HALF_LIFE_MS, QUALITY_STORED_HALF_LIFE_MS, WORST,
+    self, BEST, QUALITY_CONNECTED_HALF_LIFE_MS, QUALITY_STORED_HALF_LIFE_MS, WORST,
 };
 use crate::manager::boundary::event::{ConnId, Priority, RequirementId, Source};
 use crate::manager::boundary::reason::{Outcome, Reason};
@@ -52,60 +52,6 @@ pub(in crate::manager) enum Role {
     Bootstrap,
     /// Needs, and the table never forgets it: the user named it.
     Named,
-}
-
-/// A loss that has not been made good.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::manager) struct Lost {
-    /// When, monotonic.
-    pub(in crate::manager) at: u64,
-    /// Dials since.
-    pub(in crate::manager) attempts: u32,
-}
-
-/// A provider that does not serve for a while.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::manager) struct Rest {
-    /// Until when, monotonic.
-    pub(in crate::manager) until: u64,
-    /// What it answered.
-    pub(in crate::manager) after: Outcome,
-}
-
-/// How a peer does at one requirement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::manager) struct Service {
-    pub(in crate::manager) requirement: RequirementId,
-    /// How well it served (4.5). It halves in the time that [`Peer::half_life`] says.
-    pub(in crate::manager) quality: Faded,
-    /// The last failure that was not answered by a success.
-    pub(in crate::manager) broken_at: Option<u64>,
-    /// How many of those there are in a row, since it last rested.
-    pub(in crate::manager) broken: u8,
-    /// How often in a row it said that it can't, since it last rested, and when it said so last.
-    pub(in crate::manager) unable: u8,
-    pub(in crate::manager) unable_at: u64,
-    /// Rests in a row after [`Outcome::Broken`].
-    pub(in crate::manager) broken_rounds: u8,
-    /// Rests in a row after [`Outcome::Busy`].
-    pub(in crate::manager) busy_rounds: u8,
-    pub(in crate::manager) rest: Option<Rest>,
-}
-
-impl Service {
-    fn new(requirement: RequirementId) -> Self {
-        Self {
-            requirement,
-            quality: Faded::default(),
-            broken_at: None,
-            broken: 0,
-            unable: 0,
-            unable_at: 0,
-            broken_rounds: 0,
-            busy_rounds: 0,
-            rest: None,
-        }
-    }
 }
 
 /// Successes among tries of reaching a peer, over a window of 16.
@@ -190,7 +136,7 @@ pub(in crate::manager) struct Peer {
     pub(in crate::manager) good: bool,
     pub(in crate::manager) last_reason: Option<Reason>,
     /// What only contact tells; nobody who was merely heard of has one.
-    pub(in crate::manager) history: Option<Box<History>>,
+    history: Option<Box<History>>,
 }
 
 impl Peer {
@@ -224,6 +170,143 @@ impl Peer {
         }
     }
 
+    /// What contact with it told: nothing at all when it was merely heard of.
+    pub(in crate::manager::book) fn history(&self) -> &History {
+        self.history.as_deref().unwrap_or(const { &History::NONE })
+    }
+
+    /// The same to write to: made with the first write.
+    pub(in crate::manager::book) fn history_mut(&mut self) -> &mut History {
+        self.history.get_or_insert_with(|| Box::new(History::NONE))
+    }
+
+    /// What identify said on the last connection that got so far.
+    pub(in crate::manager) fn verified(&self) -> Option<Services> {
+        self.history().verified
+    }
+
+    /// Identify says what it serves, of `all` that could be.
+    pub(in crate::manager) fn identified(
+        &mut self,
+        offers: Services,
+        all: Services,
+        agent: String,
+    ) {
+        self.asked = all;
+        let history = self.history_mut();
+        history.verified = Some(offers);
+        history.agent = Some(agent);
+    }
+
+    /// A requirement is new; whether identify listed a protocol of it before.
+    pub(in crate::manager) fn look_again(&mut self, id: RequirementId, listed: bool) {
+        self.asked.insert(id);
+        if listed && let Some(verified) = &mut self.history_mut().verified {
+            verified.insert(id);
+        }
+    }
+
+    /// How it does at each requirement that was tried.
+    pub(in crate::manager) fn services(&self) -> &[Service] {
+        &self.history().services
+    }
+
+    /// Why the user wants its connection left alone.
+    pub(in crate::manager) fn tags(&self) -> &[String] {
+        &self.history().tags
+    }
+
+    /// The user no longer does.
+    pub(in crate::manager) fn clear_tags(&mut self) {
+        if let Some(history) = &mut self.history {
+            history.tags.clear();
+        }
+    }
+
+    /// The sum of the user's hints that hold.
+    pub(in crate::manager) fn hinted(&self, now: u64) -> i16 {
+        self.history().hinted(now)
+    }
+
+    /// Whether the user's tags and hints are within their bounds (R1).
+    pub(in crate::manager) fn wishes_fit(&self) -> bool {
+        let history = self.history();
+        history.tags.len() <= MAX_TAGS && history.hints.len() <= MAX_HINTS
+    }
+
+    /// It serves, or did just now.
+    pub(in crate::manager) fn has_served(&mut self, wall_ms: u64) {
+        self.good = true;
+        self.history_mut().served_wall_ms = Some(wall_ms);
+    }
+
+    /// It broke a protocol. Returns how many faults add up.
+    pub(in crate::manager) fn misbehaved(&mut self, step: u16, memory_ms: u64, now: u64) -> u8 {
+        let history = self.history_mut();
+        let step = i16::try_from(step).map_or(i16::MIN, |step| -step);
+        history
+            .behaviour
+            .add(step, now, score::BEHAVIOUR_HALF_LIFE_MS);
+        if now.saturating_sub(history.last_fault) > memory_ms {
+            history.faults = 0;
+        }
+        history.last_fault = now;
+        history.faults = history.faults.saturating_add(1);
+        history.faults
+    }
+
+    /// Its connection was lost.
+    pub(in crate::manager) fn note_loss(&mut self, now: u64) {
+        self.history_mut().lost = Some(Lost {
+            at: now,
+            attempts: 0,
+        });
+    }
+
+    /// Whether a loss was not made good yet.
+    pub(in crate::manager) fn is_lost(&self) -> bool {
+        self.history().lost.is_some()
+    }
+
+    /// It is dialed; that counts if it was lost.
+    pub(in crate::manager) fn count_attempt(&mut self) {
+        if let Some(history) = &mut self.history
+            && let Some(lost) = &mut history.lost
+        {
+            lost.attempts = lost.attempts.saturating_add(1);
+        }
+    }
+
+    /// It is connected: the loss that this makes good.
+    pub(in crate::manager) fn take_loss(&mut self) -> Option<Lost> {
+        self.history.as_mut()?.lost.take()
+    }
+
+    /// The last round trip, in milliseconds.
+    pub(in crate::manager) fn rtt_ms(&self) -> Option<u32> {
+        self.history().rtt_ms
+    }
+
+    /// See [`Self::rtt_ms`].
+    pub(in crate::manager) fn set_rtt_ms(&mut self, rtt_ms: u32) {
+        self.history_mut().rtt_ms = Some(rtt_ms);
+    }
+
+    /// The shards that its metadata named.
+    pub(in crate::manager) fn shards(&self) -> Option<&Vec<u16>> {
+        self.history().shards.as_ref()
+    }
+
+    /// See [`Self::shards`].
+    pub(in crate::manager) fn set_shards(&mut self, shards: Option<Vec<u16>>) {
+        self.history_mut().shards = shards;
+    }
+
+    /// What it calls itself.
+    pub(in crate::manager) fn agent(&self) -> Option<&String> {
+        self.history().agent.as_ref()
+    }
+
     /// The first rule that forbids to dial it at all, the user's own dial excepted where the rule allows that.
     /// Parking is not among them: it binds needs, not the ladder.
     pub(in crate::manager) fn forbidden(&self) -> Option<Reason> {
@@ -250,7 +333,7 @@ impl Peer {
 
     /// Whether a tag of the user's protects its connection.
     pub(in crate::manager) fn protected(&self) -> bool {
-        !self.tags.is_empty()
+        !self.tags().is_empty()
     }
 
     /// Whether the user wants its connection at any cost: pinned or protected.
@@ -260,7 +343,7 @@ impl Peer {
 
     /// What rests.
     pub(in crate::manager) fn resting(&self) -> Services {
-        self.services
+        self.services()
             .iter()
             .filter(|service| service.rest.is_some())
             .map(|service| service.requirement)
@@ -269,7 +352,7 @@ impl Peer {
 
     /// Requirements that it turned out not to speak.
     fn absent(&self) -> Services {
-        self.services
+        self.services()
             .iter()
             .filter(|service| {
                 service
@@ -295,7 +378,7 @@ impl Peer {
 
     /// What it is known to serve: as identify said, or else as others claim.
     fn known(&self) -> Services {
-        match self.verified {
+        match self.verified() {
             Some(verified) => verified.union(self.claims.minus(self.asked)),
             None => self.claims,
         }
@@ -326,7 +409,7 @@ impl Peer {
     pub(in crate::manager) fn cover(&self, all: Services, unverified_counted: usize) -> Cover {
         let resting = self.resting();
         let known = self.known().minus(resting);
-        let verified = self.verified.unwrap_or_default().and(known);
+        let verified = self.verified().unwrap_or_default().and(known);
         let claimed = known.minus(verified).iter().take(unverified_counted);
         Cover {
             whole: verified.union(claimed.collect()),
@@ -366,7 +449,7 @@ impl Peer {
         unverified_counted: usize,
         units: &dyn Fn(RequirementId) -> u32,
     ) -> u32 {
-        let verified = self.verified.unwrap_or_default();
+        let verified = self.verified().unwrap_or_default();
         let chance = self.chance();
         let known = self.known();
         let mut verified_worth = 0;
@@ -404,11 +487,11 @@ impl Peer {
     pub(in crate::manager) fn score(&self, now: u64) -> i16 {
         let half_life = self.half_life();
         let sum: i32 = self
-            .services
+            .services()
             .iter()
             .map(|service| i32::from(service.quality.at(now, half_life)))
             .sum();
-        let count = i32::try_from(self.services.len()).unwrap_or(i32::MAX);
+        let count = i32::try_from(self.services().len()).unwrap_or(i32::MAX);
         let mean = if count == 0 { 0 } else { sum / count };
         let all = mean + i32::from(self.behaviour(now)) + i32::from(self.hinted(now));
         let all = all.clamp(i32::from(WORST), i32::from(BEST));
@@ -417,7 +500,7 @@ impl Peer {
 
     /// How it does at one requirement.
     pub(in crate::manager) fn quality(&self, requirement: RequirementId, now: u64) -> i16 {
-        self.services
+        self.services()
             .iter()
             .find(|service| service.requirement == requirement)
             .map_or(0, |service| service.quality.at(now, self.half_life()))
@@ -425,7 +508,9 @@ impl Peer {
 
     /// How it behaved.
     pub(in crate::manager) fn behaviour(&self, now: u64) -> i16 {
-        self.behaviour.at(now, score::BEHAVIOUR_HALF_LIFE_MS)
+        self.history()
+            .behaviour
+            .at(now, score::BEHAVIOUR_HALF_LIFE_MS)
     }
 
     /// How fast what is known of its quality loses its worth: we learn anew while we are in touch, and only then.
@@ -440,8 +525,10 @@ impl Peer {
     pub(in crate::manager) fn set_link(&mut self, link: Link, now: u64) {
         let before = self.half_life();
         self.link = link;
-        if self.half_life() != before {
-            for service in &mut self.services {
+        if self.half_life() != before
+            && let Some(history) = &mut self.history
+        {
+            for service in &mut history.services {
                 service.quality.rebase(now, before);
             }
         }
@@ -462,18 +549,18 @@ impl Peer {
 
     /// The record of one requirement, made when it is first needed.
     pub(in crate::manager) fn service(&mut self, requirement: RequirementId) -> &mut Service {
-        let place = match self
-            .services
+        let services = &mut self.history_mut().services;
+        let place = match services
             .iter()
             .position(|service| service.requirement == requirement)
         {
             Some(place) => place,
             None => {
-                self.services.push(Service::new(requirement));
-                self.services.len() - 1
+                services.push(Service::new(requirement));
+                services.len() - 1
             }
         };
-        &mut self.services[place]
+        &mut services[place]
     }
 
     /// Which waits apply to it.

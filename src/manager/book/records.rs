@@ -32,7 +32,7 @@ impl Manager {
                         group: route.group ^ self.selection.turn,
                         salt: peer.salt ^ self.selection.turn,
                         services,
-                        proven: peer.verified.unwrap_or_default().and(services),
+                        proven: peer.verified().unwrap_or_default().and(services),
                     });
                 }
                 Role::Ordinary | Role::Named => {}
@@ -107,7 +107,7 @@ impl Manager {
     pub(in crate::manager) fn clear_timers(&mut self, ix: Ix, peer: &Peer) {
         self.deadlines.clear(Timer::Bar(ix));
         self.deadlines.clear(Timer::Hint(ix));
-        for service in &peer.services {
+        for service in peer.services() {
             self.deadlines.clear(Timer::Rest(ix, service.requirement));
         }
         self.asking.forget(ix);

@@ -109,7 +109,7 @@ impl Manager {
             .iter()
             .filter(|(_, peer)| {
                 let reached = peer.routes.iter().any(|route| route.verified);
-                peer.served_wall_ms.is_some() && reached && peer.ban.is_none()
+                peer.history().served_wall_ms.is_some() && reached && peer.ban.is_none()
             })
             .filter(|(_, peer)| peer.role != Role::Bootstrap)
             .collect();
@@ -121,7 +121,7 @@ impl Manager {
                 self.serves_now(peer),
                 peer.priority,
                 peer.score(now),
-                peer.served_wall_ms,
+                peer.history().served_wall_ms,
             ))
         });
         let mut groups: LiteMap<u64, usize> = LiteMap::new();
@@ -148,7 +148,7 @@ impl Manager {
         let served_at = if self.serves_now(peer) {
             self.now.wall_ms
         } else {
-            peer.served_wall_ms.unwrap_or(0)
+            peer.history().served_wall_ms.unwrap_or(0)
         };
         SavedPeer {
             peer: peer.id,
@@ -156,7 +156,7 @@ impl Manager {
             anchor,
             served_at,
             reach: peer.reach.parts(),
-            rtt: peer.rtt_ms.map_or(0, |ms| ms.max(1).ilog2() as u8 + 1),
+            rtt: peer.rtt_ms().map_or(0, |ms| ms.max(1).ilog2() as u8 + 1),
             routes: routes
                 .take(MAX_ROUTES)
                 .map(|route| route.address.clone())
@@ -168,7 +168,7 @@ impl Manager {
     /// What it was seen to serve; and what it served in an earlier session, as far as nobody looked since.
     fn saved_services(&self, ix: Ix, peer: &Peer) -> Vec<SavedService> {
         let now = self.now.mono_ms;
-        let seen = peer.verified.map(|_| peer.capabilities());
+        let seen = peer.verified().map(|_| peer.capabilities());
         let mut services: Vec<SavedService> = seen
             .unwrap_or_default()
             .iter()
@@ -299,13 +299,12 @@ impl Manager {
         let Some(record) = self.table.get_mut(ix) else {
             return false;
         };
-        record.good = true;
         record.reach = Reach::of(saved.reach.0, saved.reach.1);
-        record.rtt_ms = saved
+        record.history_mut().rtt_ms = saved
             .rtt
             .checked_sub(1)
             .and_then(|log| 1_u32.checked_shl(log.into()));
-        record.served_wall_ms = Some(self.now.wall_ms.saturating_sub(age_ms));
+        record.has_served(self.now.wall_ms.saturating_sub(age_ms));
         for route in &saved.routes {
             record.routes.verified(route, limit, &self.seed);
         }

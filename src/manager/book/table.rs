@@ -114,7 +114,7 @@ impl Table {
                 continue;
             };
             if peer
-                .services
+                .services()
                 .iter()
                 .any(|service| service.requirement == id)
             {

@@ -1,6 +1,6 @@
 //! Connections that end: what is told, and when the peer is tried again (4.8).
 
-use crate::manager::book::peer::{Bar, Link, Lost, Role};
+use crate::manager::book::peer::{Bar, Link, Role};
 use crate::manager::book::score::BEHAVIOUR_HALF_LIFE_MS;
 use crate::manager::boundary::event::ConnId;
 use crate::manager::boundary::reason::{CloseCause, Reason};
@@ -148,10 +148,7 @@ impl Manager {
         let Some(peer) = self.table.get_mut(ix) else {
             return;
         };
-        peer.lost = Some(Lost {
-            at: now,
-            attempts: 0,
-        });
+        peer.note_loss(now);
         let flap = peer.flap;
         if peer.bar == Bar::HungUp || peer.banned().is_some() {
             self.refresh(ix);

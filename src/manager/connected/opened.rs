@@ -73,7 +73,7 @@ impl Manager {
         let first = !matches!(record.link, Link::Connected(_));
         let lost = if first {
             record.set_link(Link::Connected(conn), self.now.mono_ms);
-            record.lost.take()
+            record.take_loss()
         } else {
             None
         };
@@ -239,9 +239,7 @@ impl Manager {
         let (route, direction) = (open.route.clone(), open.direction);
         self.deadlines.clear(Timer::Identify(conn));
         if let Some(record) = self.table.get_mut(ix) {
-            record.verified = Some(offers);
-            record.asked = all;
-            record.agent = Some(agent.clone());
+            record.identified(offers, all, agent.clone());
         }
         if elsewhere {
             self.of_other_shards(ix);
@@ -267,7 +265,7 @@ impl Manager {
             Metadata::Matched { shards } => {
                 open.network = Network::Admitted;
                 if let Some(record) = self.table.get_mut(ix) {
-                    record.shards = (!shards.is_empty()).then_some(shards);
+                    record.set_shards((!shards.is_empty()).then_some(shards));
                 }
                 self.connections.is_of_ours(true);
             }
@@ -276,7 +274,7 @@ impl Manager {
                 open.network = Network::OtherShards;
                 open.offers = open.offers.map(|_| Services::NONE);
                 if let Some(record) = self.table.get_mut(ix) {
-                    record.shards = Some(shards);
+                    record.set_shards(Some(shards));
                 }
                 self.connections.is_of_ours(true);
                 self.of_other_shards(ix);
@@ -391,8 +389,7 @@ impl Manager {
         if !serving.is_empty()
             && let Some(peer) = self.table.get_mut(ix)
         {
-            peer.good = true;
-            peer.served_wall_ms = Some(self.now.wall_ms);
+            peer.has_served(self.now.wall_ms);
         }
     }
 }

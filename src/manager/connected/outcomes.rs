@@ -2,8 +2,8 @@
 
 use libp2p_identity::PeerId;
 
-use crate::manager::book::peer::{Link, Rest};
 use crate::manager::book::score::{BEHAVIOUR_HALF_LIFE_MS, BEST, WORST};
+use crate::manager::book::{history::Rest, peer::Link};
 use crate::manager::boundary::command::Failed;
 use crate::manager::boundary::event::RequirementId;
 use crate::manager::boundary::reason::{Outcome, Reason, Revocation};
@@ -88,8 +88,7 @@ impl Manager {
         let Some(peer) = self.table.get_mut(ix) else {
             return;
         };
-        peer.good = true;
-        peer.served_wall_ms = Some(self.now.wall_ms);
+        peer.has_served(self.now.wall_ms);
         let link = peer.link;
         peer.judge(requirement, BEST, SUCCESS, now);
         let service = peer.service(requirement);
@@ -267,16 +266,9 @@ impl Manager {
         if peer.banned().is_some() {
             return;
         }
-        let half_life = BEHAVIOUR_HALF_LIFE_MS;
-        let step = i16::try_from(config.fault_step).map_or(i16::MIN, |step| -step);
-        peer.behaviour.add(step, now, half_life);
-        if now.saturating_sub(peer.last_fault) > config.fault_memory_ms {
-            peer.faults = 0;
-        }
-        peer.last_fault = now;
-        peer.faults = peer.faults.saturating_add(1);
+        let faults = peer.misbehaved(config.fault_step, config.fault_memory_ms, now);
         let behaviour = i32::from(peer.behaviour(now));
-        if peer.faults >= config.faults_to_ban || -behaviour >= i32::from(config.behaviour_ban) {
+        if faults >= config.faults_to_ban || -behaviour >= i32::from(config.behaviour_ban) {
             self.ban_for_faults(ix);
         } else if -behaviour >= i32::from(config.behaviour_disconnect) && !peer.held() {
             self.send_away(ix);

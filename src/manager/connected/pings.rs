@@ -20,7 +20,7 @@ impl Manager {
             return;
         };
         if let Some(peer) = self.table.get_mut(open.ix) {
-            peer.rtt_ms = Some(rtt_ms);
+            peer.set_rtt_ms(rtt_ms);
         }
         self.lives(conn, self.now.mono_ms);
     }

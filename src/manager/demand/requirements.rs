@@ -144,9 +144,7 @@ impl Manager {
                 self.connections.offers_also(conn, id);
             }
             if let Some(peer) = self.table.get_mut(ix) {
-                let offered: Services = listed.then_some(id).into_iter().collect();
-                peer.verified = peer.verified.map(|verified| verified.union(offered));
-                peer.asked.insert(id);
+                peer.look_again(id, listed);
             }
             if elsewhere {
                 self.of_other_shards(ix);

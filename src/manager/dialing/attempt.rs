@@ -83,9 +83,7 @@ impl Manager {
         }
         if let Some(peer) = self.table.get_mut(ix) {
             peer.link = Link::Dialing;
-            if let Some(lost) = &mut peer.lost {
-                lost.attempts = lost.attempts.saturating_add(1);
-            }
+            peer.count_attempt();
         }
         self.dials.begin(
             ix,

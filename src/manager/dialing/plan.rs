@@ -147,7 +147,7 @@ impl Manager {
             let lost = self
                 .table
                 .get(choice.candidate.ix)
-                .is_some_and(|peer| peer.lost.is_some());
+                .is_some_and(|peer| peer.is_lost());
             let why = if lost {
                 DialWhy::Redial
             } else {

@@ -47,7 +47,7 @@ impl Manager {
                 let met = |ix| {
                     self.table
                         .get(ix)
-                        .is_some_and(|peer| peer.verified.is_some())
+                        .is_some_and(|peer| peer.verified().is_some())
                 };
                 let soon = !met(ix) && self.outage.whose_turn().is_some_and(met);
                 self.outage.probed(&self.config, &mut self.seed, now, soon);

@@ -3,7 +3,7 @@
 use crate::manager::Manager;
 use crate::manager::Notice;
 use crate::manager::What;
-use crate::manager::book::peer::Bar;
+use crate::manager::book::peer::{Bar, Peer};
 use crate::manager::boundary::reason::{NetworkCause, NetworkState, Reason};
 use crate::manager::connected::connections::Pinging;
 
@@ -124,7 +124,7 @@ impl Manager {
         let open: Vec<_> = self
             .connections
             .open()
-            .map(|(id, conn)| (id, self.table.get(conn.ix).and_then(|peer| peer.rtt_ms)))
+            .map(|(id, conn)| (id, self.table.get(conn.ix).and_then(Peer::rtt_ms)))
             .collect();
         for (conn, rtt_ms) in open {
             if let Some(open) = self.connections.get_mut(conn) {

@@ -1,6 +1,5 @@
 //! Recounts everything that is kept in two places, and asserts what must hold after every input (5.1, R4).
 
-use crate::manager::book::hints::{MAX_HINTS, MAX_TAGS};
 use crate::manager::book::peer::{Link, Peer};
 use crate::manager::boundary::event::{ConnId, Priority};
 use crate::manager::boundary::reason::Reason;
@@ -80,8 +79,8 @@ impl Manager {
         for (ix, peer) in self.table.iter() {
             known(peer.claims);
             known(peer.asked);
-            known(peer.verified.unwrap_or_default());
-            known(peer.services.iter().map(|s| s.requirement).collect());
+            known(peer.verified().unwrap_or_default());
+            known(peer.services().iter().map(|s| s.requirement).collect());
             known(peer.resting());
             known(self.candidates.services(ix));
         }
@@ -102,7 +101,7 @@ impl Manager {
             peer.priority == Priority::Banned,
             peer.ban == Some(Reason::BannedByUser)
         );
-        assert!(peer.tags.len() <= MAX_TAGS && peer.hints.len() <= MAX_HINTS);
+        assert!(peer.wishes_fit());
         let now = self.now.mono_ms;
         assert!((-200..=200).contains(&peer.hinted(now)), "S14");
         assert!((-1_000..=1_000).contains(&peer.score(now)), "S14");

@@ -40,7 +40,7 @@ impl Manager {
             parts: self.score_parts(record),
             failures: record.level,
             flaps: record.flap,
-            protected_by: record.tags.clone(),
+            protected_by: record.tags().to_vec(),
             failed: self.ring.failures(*peer, FAILURES),
             decisions: self.ring.about(*peer, DECISIONS),
         })
@@ -93,7 +93,7 @@ impl Manager {
         if peer.possible(self.all()).iter().any(missing) {
             return None;
         }
-        let resting = peer.services.iter().find_map(|service| {
+        let resting = peer.services().iter().find_map(|service| {
             let rest = service.rest?;
             missing(service.requirement).then_some(rest.after)
         });
@@ -109,7 +109,7 @@ impl Manager {
         let now = self.now.mono_ms;
         ScoreParts {
             quality: peer
-                .services
+                .services()
                 .iter()
                 .map(|service| {
                     (

@@ -125,7 +125,7 @@ impl Manager {
 
     /// The last round trip on a connection, in milliseconds, as far as one is known.
     pub fn rtt_ms(&self, conn: ConnId) -> Option<u32> {
-        self.table.get(self.connections.get(conn)?.ix)?.rtt_ms
+        self.table.get(self.connections.get(conn)?.ix)?.rtt_ms()
     }
 
     /// Gauges and counters.
@@ -175,12 +175,12 @@ impl Manager {
             state: self.state(ix, peer),
             services: peer.capabilities().iter().collect(),
             serving: conn.map_or_else(Vec::new, |(_, open)| open.serving.iter().collect()),
-            shards: peer.shards.clone(),
-            agent: peer.agent.clone(),
+            shards: peer.shards().cloned(),
+            agent: peer.agent().cloned(),
             source: peer.source,
             priority: peer.priority,
             score: peer.score(self.now.mono_ms),
-            rtt_ms: peer.rtt_ms,
+            rtt_ms: peer.rtt_ms(),
             connected_at_wall_ms: conn.map(|(_, open)| open.opened_wall),
             last_reason: peer.last_reason,
             next_try_at_wall_ms: next_try,

@@ -85,7 +85,7 @@ impl Manager {
         let nature = Nature {
             age_ms: self.now.mono_ms.saturating_sub(conn.opened_at),
             direct: !conn.route.iter().any(|part| part == Part::P2pCircuit),
-            rtt_ms: peer.rtt_ms,
+            rtt_ms: peer.rtt_ms(),
         };
         let places = self.enrollments.iter().enumerate();
         let worths =

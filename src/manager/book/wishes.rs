@@ -4,45 +4,13 @@ use libp2p_identity::PeerId;
 use multiaddr::Multiaddr;
 
 use crate::manager::Manager;
+use crate::manager::book::history::{Hint, MAX_HINTS, MAX_TAGS};
 use crate::manager::book::peer::{Link, Peer, Role};
 use crate::manager::boundary::command::WishAnswer;
 use crate::manager::boundary::event::Source;
 use crate::manager::boundary::reason::{Reason, Revocation};
 use crate::manager::tools::deadlines::Timer;
 use crate::manager::tools::slot::Ix;
-
-/// Tags that protect one peer.
-pub(in crate::manager) const MAX_TAGS: usize = 16;
-/// Hints on one peer.
-pub(in crate::manager) const MAX_HINTS: usize = 16;
-/// All hints on a peer together move its score by no more than this: less than any threshold of 4.5, which hints do not
-/// touch anyway (S14).
-const MAX_HINTED: i32 = 200;
-
-/// What the user thinks of a peer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::manager) struct Hint {
-    tag: String,
-    value: i16,
-    /// Monotonic milliseconds; `None`: for good.
-    until: Option<u64>,
-}
-
-impl Hint {
-    fn holds(&self, now: u64) -> bool {
-        self.until.is_none_or(|until| until > now)
-    }
-}
-
-impl Peer {
-    /// The sum of the hints that hold.
-    pub(in crate::manager) fn hinted(&self, now: u64) -> i16 {
-        let holding = self.hints.iter().filter(|hint| hint.holds(now));
-        let sum: i32 = holding.map(|hint| i32::from(hint.value)).sum();
-        let sum = sum.clamp(-MAX_HINTED, MAX_HINTED);
-        i16::try_from(sum).expect("clamped to less than a score")
-    }
-}
 
 impl Manager {
     pub(in crate::manager) fn on_add_route(
@@ -142,14 +110,14 @@ impl Manager {
         let Some(record) = self.table.get_mut(ix) else {
             return WishAnswer::Refused(Reason::LimitReached);
         };
-        if record.tags.contains(&tag) {
+        if record.tags().contains(&tag) {
             return WishAnswer::Unchanged;
         }
         let refusal = if record.ban.is_some() {
             record.ban
         } else if full {
             Some(Reason::PinLimit)
-        } else if record.tags.len() >= MAX_TAGS {
+        } else if record.tags().len() >= MAX_TAGS {
             Some(Reason::LimitReached)
         } else {
             None
@@ -158,7 +126,7 @@ impl Manager {
             record.last_reason = refusal;
             return WishAnswer::Refused(reason);
         }
-        record.tags.push(tag);
+        record.history_mut().tags.push(tag);
         if record.last_reason == Some(Reason::PinLimit) {
             record.last_reason = None;
         }
@@ -173,7 +141,7 @@ impl Manager {
         let Some(record) = self.table.get_mut(ix) else {
             return;
         };
-        record.tags.retain(|of| of != tag);
+        record.history_mut().tags.retain(|of| of != tag);
         if !record.protected() {
             self.pins.unprotect(ix);
             self.table.list(ix);
@@ -195,14 +163,13 @@ impl Manager {
         let Some(record) = self.table.get_mut(ix) else {
             return WishAnswer::Refused(Reason::LimitReached);
         };
-        record
-            .hints
-            .retain(|hint| hint.tag != tag && hint.holds(now));
-        let full = record.hints.len() >= MAX_HINTS;
+        let hints = &mut record.history_mut().hints;
+        hints.retain(|hint| hint.tag != tag && hint.holds(now));
+        let full = hints.len() >= MAX_HINTS;
         if full {
             record.last_reason = Some(Reason::LimitReached);
         } else {
-            record.hints.push(Hint {
+            hints.push(Hint {
                 tag,
                 value,
                 until: ttl_ms.map(|ttl| now.saturating_add(ttl)),
@@ -222,8 +189,9 @@ impl Manager {
         let Some(record) = self.table.get_mut(ix) else {
             return;
         };
-        record.hints.retain(|hint| hint.holds(now));
-        let next = record.hints.iter().filter_map(|hint| hint.until).min();
+        let hints = &mut record.history_mut().hints;
+        hints.retain(|hint| hint.holds(now));
+        let next = hints.iter().filter_map(|hint| hint.until).min();
         self.deadlines.put(Timer::Hint(ix), next);
         self.refresh(ix);
     }
