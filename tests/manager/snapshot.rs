@@ -5,11 +5,11 @@ use lightkeeper::manager::{
     Source,
 };
 
-use crate::world::{ALL, FILTER, LIGHT_PUSH, Reachable, STORE, World, config, need};
+use crate::world::{ALL, FILTER, LIGHT_PUSH, Reachable, STORE, World, config, id, need};
 
 const MINUTE: u64 = 60_000;
 const DAY: u64 = 24 * 60 * MINUTE;
-const ENOUGH: usize = 32 * 1_024;
+const ENOUGH: usize = 79 * 1_024;
 
 /// After the session of another world, with what it kept.
 fn next_session(world: &World, away_ms: u64) -> (World, Restored) {
@@ -166,6 +166,31 @@ fn bans_are_never_shortened_by_a_restart() {
     }
     .expect("it is a snapshot");
     assert_eq!(past.view(faulty).state, PeerState::Banned);
+}
+
+#[test]
+fn every_ban_of_the_users_survives_a_restart_s3() {
+    let (mut world, _) = World::fleet();
+    world.start();
+    world.run(1_000);
+    for number in 0..1_024 {
+        let (peer, priority) = (id(10_000 + number), Priority::Banned);
+        world.tell(Event::SetPriority { peer, priority });
+    }
+    let served = world.manager.peers();
+    let served = served
+        .iter()
+        .filter(|view| !view.serving.is_empty())
+        .count();
+    let (next, restored) = next_session(&world, MINUTE);
+    assert_eq!(restored.bans, 1_024);
+    assert_eq!(next.manager.stats().banned, 1_024);
+    assert!(
+        served > 1 && restored.peers > 1,
+        "they leave room for others"
+    );
+    let (_, again) = next_session(&next, MINUTE);
+    assert_eq!(again, restored);
 }
 
 #[test]

@@ -1,40 +1,46 @@
 //! The snapshot as bytes (4.11).
 //!
 //! Pure. A version, the content, and the first eight bytes of its SHA-256: what does not match is discarded as a whole,
-//! for half a memory is worse than none. Integers are LEB128; texts and byte strings carry their length.
+//! for half a memory is worse than none. The content is [`Saved`] in the encoding of logs. Another list of names is
+//! another version.
 //!
 //! ```text
-//! "LKS" version:u8 saved_at soft
-//! peers:count { peer flags:u8 served_at ok:u8 tries:u8 rtt:u8 routes:count { address } services:count { name quality:i16 } }
-//! bans:count { peer kind:u8 times:u8 left_ms }
-//! checksum:8
+//! "LKS" version:u8 content checksum:8
 //! ```
 
 use libp2p_identity::PeerId;
 use multiaddr::Multiaddr;
 use sha2::{Digest, Sha256};
 
+use crate::manager::book::score::{BEST, WORST};
 use crate::manager::tools::services::Services;
+use crate::manager::tools::wire::{
+    Decode, Encode, Reader, WireError, encode_enum, encode_struct, shape, wire_enum, wire_struct,
+};
 
 /// Peers in a snapshot.
 pub(in crate::manager) const MAX_ENTRIES: usize = 64;
 /// Addresses of one peer.
 pub(in crate::manager) const MAX_ROUTES: usize = 3;
-/// Bytes of a snapshot, whatever the caller allows.
+/// Bytes of peers and of automatic bans, whatever the caller allows.
 const MAX_BYTES: usize = 32 * 1_024;
-/// More bans than fit into [`MAX_BYTES`] can't be.
+/// The bans of the user's come on top of these: nobody but the user takes one back (4.16), a restart least of all.
+const MAX_USER_BANS: usize = 1_024;
+/// A ban of the user's: the length, an id of up to 44 bytes, the kind, how often it was banned.
+const USER_BAN_BYTES: usize = 1 + 44 + 1 + 1;
+/// Bans in a snapshot.
 const MAX_BANS: usize = 4_096;
 /// Longest name of a requirement; longer ones are not saved.
-const MAX_NAME: usize = 255;
+pub(in crate::manager) const MAX_NAME: usize = 255;
 
 const MAGIC: &[u8] = b"LKS";
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const CHECKSUM: usize = 8;
-/// Magic, version, time, soft target, two counts of up to three bytes, checksum.
-const FRAME: usize = 3 + 1 + 10 + 3 + 3 + 3 + CHECKSUM;
+/// Magic, version, time, two counts of up to three bytes, checksum.
+const FRAME: usize = 3 + 1 + 10 + 3 + 3 + CHECKSUM;
 
-const PINNED: u8 = 1;
-const ANCHOR: u8 = 2;
+/// The longest snapshot, in bytes.
+pub(in crate::manager) const MAX_LENGTH: usize = MAX_BYTES + MAX_USER_BANS * USER_BAN_BYTES;
 
 /// Why bytes are no snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -51,9 +57,18 @@ pub enum SnapshotError {
     /// Some of its bytes changed.
     #[error("the snapshot's checksum does not match")]
     Checksum,
-    /// A field has a value that no snapshot has.
-    #[error("bad {0} in the snapshot")]
-    Malformed(&'static str),
+    /// It is longer, or a field has a value, than any snapshot has.
+    #[error("bad value in the snapshot")]
+    Malformed,
+}
+
+impl From<WireError> for SnapshotError {
+    fn from(error: WireError) -> Self {
+        match error {
+            WireError::CutOff => Self::CutOff,
+            WireError::NotALog | WireError::OtherBuild | WireError::Malformed(_) => Self::Malformed,
+        }
+    }
 }
 
 /// What a peer served.
@@ -106,40 +121,56 @@ pub(in crate::manager) struct SavedBan {
 pub(in crate::manager) struct Saved {
     /// Wall clock.
     pub(in crate::manager) saved_at: u64,
-    /// The adapted soft target; 0 when it is what the user set.
-    pub(in crate::manager) soft: u16,
     /// The most useful first: the last are left out when they do not fit.
     pub(in crate::manager) peers: Vec<SavedPeer>,
-    /// The most important first.
+    /// The most important first: those of the user's before all others.
     pub(in crate::manager) bans: Vec<SavedBan>,
 }
 
+wire_struct! { SavedService { name, quality } }
+wire_struct! { SavedPeer { peer, pinned, anchor, served_at, reach, rtt, routes, services } }
+wire_enum! { SavedHold { 0 => User, 1 => Until(left), 2 => Over(left) } }
+wire_struct! { SavedBan { peer, hold, times } }
+wire_struct! { Saved { saved_at, peers, bans } }
+
+impl SavedPeer {
+    /// Whether its values are such as a manager has.
+    fn is_sound(&self) -> bool {
+        let sound = |service: &SavedService| {
+            service.name.len() <= MAX_NAME && (WORST..=BEST).contains(&service.quality)
+        };
+        self.reach.0 <= self.reach.1
+            && self.rtt <= 32
+            && self.routes.len() <= MAX_ROUTES
+            && self.services.len() <= Services::CAPACITY
+            && self.services.iter().all(sound)
+    }
+}
+
 impl Saved {
-    /// As bytes, no more than allowed. Bans take up to three quarters of them, peers what is left, and further bans what
-    /// these leave. Empty when not even an empty snapshot fits.
-    pub(in crate::manager) fn encode(&self, max_bytes: usize) -> Vec<u8> {
-        let Some(room) = max_bytes.min(MAX_BYTES).checked_sub(FRAME) else {
+    /// As bytes, no more than allowed. The user's bans come first, all of them if they fit. Of what is left other bans
+    /// take up to three quarters, peers the rest, and further bans what these leave. Empty when not even an empty snapshot
+    /// fits.
+    pub(in crate::manager) fn encode(mut self, max_bytes: usize) -> Vec<u8> {
+        let Some(room) = max_bytes.min(MAX_LENGTH).checked_sub(FRAME) else {
             return Vec::new();
         };
-        let peers: Vec<Vec<u8>> = self
-            .peers
-            .iter()
-            .take(MAX_ENTRIES)
-            .map(write_peer)
-            .collect();
-        let bans: Vec<Vec<u8>> = self.bans.iter().take(MAX_BANS).map(write_ban).collect();
-        let first_bans = fitting(&bans, room / 4 * 3);
-        let peers = &peers[..fitting(&peers, room - bytes(&bans[..first_bans]))];
-        let bans = &bans[..fitting(&bans, room - bytes(peers))];
-        let mut out = Vec::with_capacity(FRAME + bytes(peers) + bytes(bans));
-        out.extend(MAGIC);
-        out.push(VERSION);
-        put_number(&mut out, self.saved_at);
-        put_number(&mut out, u64::from(self.soft));
-        for list in [peers, bans] {
-            put_number(&mut out, list.len() as u64);
-            list.iter().for_each(|item| out.extend(item));
-        }
+        self.peers.truncate(MAX_ENTRIES);
+        self.bans.truncate(MAX_BANS);
+        let (peers, bans) = (sizes(&self.peers), sizes(&self.bans));
+        let by_user = |ban: &&SavedBan| ban.hold == SavedHold::User;
+        let of_user = self.bans.iter().take_while(by_user).count();
+        let of_user = fitting(&bans[..of_user.min(MAX_USER_BANS)], room);
+        let (first, others) = bans.split_at(of_user);
+        let room = (room - first.iter().sum::<usize>()).min(MAX_BYTES - FRAME);
+        let before = fitting(others, room / 4 * 3);
+        let before: usize = others[..before].iter().sum();
+        let kept = fitting(&peers, room - before);
+        let taken: usize = peers[..kept].iter().sum();
+        self.bans.truncate(of_user + fitting(others, room - taken));
+        self.peers.truncate(kept);
+        let mut out = [MAGIC, &[VERSION]].concat();
+        Encode::encode(&self, &mut out);
         let checksum = checksum(&out);
         out.extend(checksum);
         out
@@ -151,51 +182,48 @@ impl Saved {
     ///
     /// Whatever is wrong with it. Nothing of it is to be used then.
     pub(in crate::manager) fn decode(bytes: &[u8]) -> Result<Self, SnapshotError> {
+        if bytes.len() > MAX_LENGTH {
+            return Err(SnapshotError::Malformed);
+        }
         let rest = bytes
             .strip_prefix(MAGIC)
             .ok_or(SnapshotError::NotASnapshot)?;
-        let version = *rest.first().ok_or(SnapshotError::CutOff)?;
-        if version != VERSION {
-            return Err(SnapshotError::Version(version));
+        let (version, rest) = rest.split_first().ok_or(SnapshotError::CutOff)?;
+        if *version != VERSION {
+            return Err(SnapshotError::Version(*version));
         }
-        let end = bytes
-            .len()
-            .checked_sub(CHECKSUM)
-            .filter(|end| *end > MAGIC.len())
+        let (content, sum) = rest
+            .split_last_chunk::<CHECKSUM>()
             .ok_or(SnapshotError::CutOff)?;
-        let (content, sum) = bytes.split_at(end);
-        if checksum(content) != *sum {
+        if checksum(&bytes[..bytes.len() - CHECKSUM]) != *sum {
             return Err(SnapshotError::Checksum);
         }
-        let mut reader = Reader(&content[MAGIC.len() + 1..]);
-        let saved_at = reader.number()?;
-        let soft =
-            u16::try_from(reader.number()?).map_err(|_| SnapshotError::Malformed("soft target"))?;
-        let mut peers = Vec::new();
-        for _ in 0..reader.count(MAX_ENTRIES, "number of peers")? {
-            peers.push(reader.peer()?);
-        }
-        let mut bans = Vec::new();
-        for _ in 0..reader.count(MAX_BANS, "number of bans")? {
-            bans.push(reader.ban()?);
-        }
-        if !reader.0.is_empty() {
-            return Err(SnapshotError::Malformed("length"));
-        }
-        Ok(Self {
-            saved_at,
-            soft,
-            peers,
-            bans,
-        })
+        let mut input = Reader::new(content);
+        let saved = <Self as Decode>::decode(&mut input)?;
+        let sound = input.is_empty()
+            && saved.peers.len() <= MAX_ENTRIES
+            && saved.bans.len() <= MAX_BANS
+            && saved.peers.iter().all(SavedPeer::is_sound);
+        sound.then_some(saved).ok_or(SnapshotError::Malformed)
     }
 }
 
-/// How many of the first items fit.
-fn fitting(items: &[Vec<u8>], mut room: usize) -> usize {
-    items
+/// What each takes, in bytes.
+fn sizes<T: Encode>(items: &[T]) -> Vec<usize> {
+    let mut bytes = Vec::new();
+    let size = |item: &T| {
+        bytes.clear();
+        item.encode(&mut bytes);
+        bytes.len()
+    };
+    items.iter().map(size).collect()
+}
+
+/// How many of the first fit.
+fn fitting(sizes: &[usize], mut room: usize) -> usize {
+    sizes
         .iter()
-        .take_while(|item| match room.checked_sub(item.len()) {
+        .take_while(|size| match room.checked_sub(**size) {
             Some(left) => {
                 room = left;
                 true
@@ -205,178 +233,11 @@ fn fitting(items: &[Vec<u8>], mut room: usize) -> usize {
         .count()
 }
 
-fn bytes(items: &[Vec<u8>]) -> usize {
-    items.iter().map(Vec::len).sum()
-}
-
 fn checksum(content: &[u8]) -> [u8; CHECKSUM] {
     let digest = Sha256::digest(content);
     let mut first = [0; CHECKSUM];
     first.copy_from_slice(&digest[..CHECKSUM]);
     first
-}
-
-fn put_number(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push((number & 0x7f) as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push(number as u8);
-}
-
-fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
-    put_number(out, bytes.len() as u64);
-    out.extend(bytes);
-}
-
-fn write_peer(saved: &SavedPeer) -> Vec<u8> {
-    let mut out = Vec::new();
-    put_bytes(&mut out, &saved.peer.to_bytes());
-    let pinned = if saved.pinned { PINNED } else { 0 };
-    let anchor = if saved.anchor { ANCHOR } else { 0 };
-    out.push(pinned | anchor);
-    put_number(&mut out, saved.served_at);
-    out.extend([saved.reach.0, saved.reach.1, saved.rtt]);
-    let routes = &saved.routes[..saved.routes.len().min(MAX_ROUTES)];
-    put_number(&mut out, routes.len() as u64);
-    for route in routes {
-        put_bytes(&mut out, &route.to_vec());
-    }
-    let services: Vec<&SavedService> = saved
-        .services
-        .iter()
-        .filter(|service| service.name.len() <= MAX_NAME)
-        .take(Services::CAPACITY)
-        .collect();
-    put_number(&mut out, services.len() as u64);
-    for service in services {
-        put_bytes(&mut out, service.name.as_bytes());
-        out.extend(service.quality.to_le_bytes());
-    }
-    out
-}
-
-fn write_ban(saved: &SavedBan) -> Vec<u8> {
-    let mut out = Vec::new();
-    put_bytes(&mut out, &saved.peer.to_bytes());
-    let (kind, left) = match saved.hold {
-        SavedHold::User => (0, 0),
-        SavedHold::Until(left) => (1, left),
-        SavedHold::Over(left) => (2, left),
-    };
-    out.extend([kind, saved.times]);
-    put_number(&mut out, left);
-    out
-}
-
-/// What is left to read.
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn take(&mut self, length: usize) -> Result<&'a [u8], SnapshotError> {
-        let (taken, rest) = self
-            .0
-            .split_at_checked(length)
-            .ok_or(SnapshotError::CutOff)?;
-        self.0 = rest;
-        Ok(taken)
-    }
-
-    fn byte(&mut self) -> Result<u8, SnapshotError> {
-        Ok(self.take(1)?[0])
-    }
-
-    fn number(&mut self) -> Result<u64, SnapshotError> {
-        let mut number = 0_u64;
-        for shift in (0..70).step_by(7) {
-            let byte = self.byte()?;
-            let bits = u64::from(byte & 0x7f);
-            if shift == 63 && bits > 1 {
-                break;
-            }
-            number |= bits << shift;
-            if byte < 0x80 {
-                return Ok(number);
-            }
-        }
-        Err(SnapshotError::Malformed("number"))
-    }
-
-    fn count(&mut self, most: usize, what: &'static str) -> Result<usize, SnapshotError> {
-        usize::try_from(self.number()?)
-            .ok()
-            .filter(|count| *count <= most)
-            .ok_or(SnapshotError::Malformed(what))
-    }
-
-    fn bytes(&mut self) -> Result<&'a [u8], SnapshotError> {
-        let length = self.count(MAX_BYTES, "length")?;
-        self.take(length)
-    }
-
-    fn id(&mut self) -> Result<PeerId, SnapshotError> {
-        PeerId::from_bytes(self.bytes()?).map_err(|_| SnapshotError::Malformed("peer id"))
-    }
-
-    fn peer(&mut self) -> Result<SavedPeer, SnapshotError> {
-        let peer = self.id()?;
-        let flags = self.byte()?;
-        if flags & !(PINNED | ANCHOR) != 0 {
-            return Err(SnapshotError::Malformed("flags"));
-        }
-        let served_at = self.number()?;
-        let reach = (self.byte()?, self.byte()?);
-        let rtt = self.byte()?;
-        if reach.0 > reach.1 || rtt > 32 {
-            return Err(SnapshotError::Malformed("measure"));
-        }
-        let mut routes = Vec::new();
-        for _ in 0..self.count(MAX_ROUTES, "number of addresses")? {
-            let route = Multiaddr::try_from(self.bytes()?.to_vec())
-                .map_err(|_| SnapshotError::Malformed("address"))?;
-            routes.push(route);
-        }
-        let mut services = Vec::new();
-        for _ in 0..self.count(Services::CAPACITY, "number of services")? {
-            services.push(self.service()?);
-        }
-        Ok(SavedPeer {
-            peer,
-            pinned: flags & PINNED != 0,
-            anchor: flags & ANCHOR != 0,
-            served_at,
-            reach,
-            rtt,
-            routes,
-            services,
-        })
-    }
-
-    fn service(&mut self) -> Result<SavedService, SnapshotError> {
-        let length = self.count(MAX_NAME, "name")?;
-        let name = core::str::from_utf8(self.take(length)?)
-            .map_err(|_| SnapshotError::Malformed("name"))?
-            .to_owned();
-        let quality = i16::from_le_bytes([self.byte()?, self.byte()?]);
-        if !(-1_000..=1_000).contains(&quality) {
-            return Err(SnapshotError::Malformed("quality"));
-        }
-        Ok(SavedService { name, quality })
-    }
-
-    fn ban(&mut self) -> Result<SavedBan, SnapshotError> {
-        let peer = self.id()?;
-        let kind = self.byte()?;
-        let times = self.byte()?;
-        let left = self.number()?;
-        let hold = match kind {
-            0 => SavedHold::User,
-            1 => SavedHold::Until(left),
-            2 => SavedHold::Over(left),
-            _ => return Err(SnapshotError::Malformed("ban")),
-        };
-        Ok(SavedBan { peer, hold, times })
-    }
 }
 
 #[cfg(all(test, not(target_arch = "wasm32")))]

@@ -8,11 +8,12 @@ use litemap::LiteMap;
 use crate::manager::book::bans::{Ban, Hold};
 use crate::manager::book::peer::{Link, Peer, Reach, Role};
 use crate::manager::book::saved::{
-    MAX_ENTRIES, MAX_ROUTES, Saved, SavedBan, SavedHold, SavedPeer, SavedService,
+    MAX_ENTRIES, MAX_NAME, MAX_ROUTES, Saved, SavedBan, SavedHold, SavedPeer, SavedService,
 };
 use crate::manager::book::score::{Faded, fade};
 use crate::manager::boundary::command::{DialWhy, Notice};
 use crate::manager::boundary::event::{ConnId, RequirementId, Source};
+use crate::manager::tools::services::Services;
 use crate::manager::tools::slot::Ix;
 use crate::manager::{Manager, SnapshotError};
 
@@ -59,14 +60,14 @@ impl Memory {
 }
 
 impl Manager {
-    /// What should outlive the process, as bytes of a form of our own: at most `max_bytes`, and at most 32 KiB.
+    /// What should outlive the process, as bytes of a form of our own: at most `max_bytes`, and never more than 79 KiB, of
+    /// which 47 are there for as many bans as the user may make.
     ///
     /// Up to 64 peers that served and are no bootstrap peers, the most useful first and no more than two of a netgroup,
-    /// with the addresses at which they were reached; and the bans.
+    /// with the addresses at which they were reached; and the bans, those of the user's before everything else.
     pub fn snapshot(&self, max_bytes: usize) -> Vec<u8> {
         let saved = Saved {
             saved_at: self.now.wall_ms,
-            soft: 0,
             peers: self.saved_peers(),
             bans: self.saved_bans(),
         };
@@ -189,6 +190,8 @@ impl Manager {
                 services.push(SavedService { name, quality });
             }
         }
+        services.retain(|service| service.name.len() <= MAX_NAME);
+        services.truncate(Services::CAPACITY);
         services
     }
 

@@ -30,9 +30,10 @@ use crate::manager::boundary::config::Config;
 use crate::manager::boundary::event::{Event, GateQuery, Time};
 use crate::manager::boundary::reason::Reason;
 use crate::manager::boundary::view::Decision;
-use crate::manager::observe::wire::{Decode, Encode, Reader, SHAPE};
+use crate::manager::observe::wire::SHAPE;
+use crate::manager::tools::wire::{Decode, Encode, Reader};
 
-pub use crate::manager::observe::wire::WireError;
+pub use crate::manager::tools::wire::WireError;
 
 /// Longest log, in bytes.
 pub const MAX_LOG: usize = 4 << 20;
