@@ -304,6 +304,24 @@ fn bans_at_home_refuse_no_subnet() {
 }
 
 #[test]
+fn bans_behind_a_relay_refuse_neither_the_relay_nor_its_neighbours() {
+    let mut world = idle();
+    for _ in 0..6 {
+        let place = public(&mut world, "/ip4/198.51.100.7/tcp/443/wss/p2p-circuit");
+        misbehave(&mut world, place);
+    }
+    let relay = public(&mut world, "/ip4/198.51.100.7/tcp/443/wss");
+    let neighbour = public(&mut world, "/ip4/198.51.100.8/tcp/443/wss");
+    let behind = public(&mut world, "/ip4/198.51.100.7/tcp/443/wss/p2p-circuit");
+    for place in [relay, neighbour, behind] {
+        let peer = Some(world.nodes[place].id);
+        let now = world.time();
+        let asked = world.manager.gate(now, GateQuery::Outbound { peer });
+        assert_eq!(asked, Ok(()));
+    }
+}
+
+#[test]
 fn behaviour_stands_still_during_a_ban() {
     let mut world = idle();
     let place = world.node(&ALL);

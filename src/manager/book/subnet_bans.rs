@@ -24,8 +24,12 @@ const MAX_REFUSED: usize = 256;
 pub(in crate::manager) struct Subnet(u64);
 
 impl Subnet {
-    /// Where an address leads; `None` for names and for networks of one's own.
+    /// Where an address leads; `None` for names and for networks of one's own. A relayed address names its relay, who
+    /// answers for none of those behind it: whatever they did, neither it nor anybody else behind it is refused.
     pub(in crate::manager) fn of(address: &Multiaddr) -> Option<Self> {
+        if address.iter().any(|part| part == Protocol::P2pCircuit) {
+            return None;
+        }
         address.iter().find_map(|part| match part {
             Protocol::Ip4(ip) => {
                 let own = ip.is_loopback() || ip.is_private() || ip.is_link_local();
@@ -186,6 +190,7 @@ mod tests {
             "/ip6/::1/tcp/1/ws",
             "/ip6/fd00::1/tcp/1/ws",
             "/dns4/node.example.org/tcp/443/wss",
+            "/ip4/198.51.100.7/tcp/443/wss/p2p-circuit",
         ] {
             assert_eq!(subnet(home), None);
         }
