@@ -111,7 +111,8 @@ pub use boundary::command::{
 pub use boundary::config::{Config, RequirementSpec};
 pub use boundary::event::{
     Bound, BurstId, Class, ConnId, DialId, Direction, EnrollmentId, Event, GateQuery, LockId,
-    Metadata, Need, Priority, ProtocolSpec, Quota, RequirementId, Source, Time, Transport,
+    Metadata, Need, Priority, ProtocolSpec, Quota, RequirementId, Sighting, Source, Time,
+    Transport,
 };
 pub use boundary::reason::{
     Cause, CloseCause, DialFailure, Guard, HealthReason, LimitCause, LockDenial, NetworkCause,
@@ -229,9 +230,16 @@ impl Manager {
                 claims,
                 source,
                 introducer,
-            } => self.on_discovered(peer, &routes, &claims, source, introducer),
+            } => {
+                let said = Sighting {
+                    peer,
+                    routes,
+                    claims,
+                };
+                self.heard_of(&said, source, introducer);
+            }
             Event::DnsFinished { found: _, failed } => self.on_trees_done(failed),
-            Event::PeerExchangeDone { peer, found: _ } => self.on_answered(&peer),
+            Event::Answered { peer, entries } => self.on_answered(peer, entries),
             Event::SetNeed { requirement, need } => self.on_set_need(requirement, need),
             Event::SetPriority { peer, priority } => {
                 let answer = self.on_set_priority(peer, priority);

@@ -46,9 +46,7 @@ impl Manager {
         for conn in self.connections.ids() {
             self.close(conn, Reason::Stopped);
         }
-        for newcomer in self.asking.stop() {
-            self.arrived(newcomer);
-        }
+        self.asking.stop();
         self.needs.forget_vacancies();
         self.lean.over_since.clear();
         self.pins.urgent.clear();

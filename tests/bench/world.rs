@@ -176,9 +176,9 @@ impl World {
                 ping,
                 rtt_ms: 5,
             }),
-            Command::QueryPeers { peer, .. } => self.answers.push(Event::PeerExchangeDone {
+            Command::QueryPeers { peer, .. } => self.answers.push(Event::Answered {
                 peer,
-                found: Some(0),
+                entries: Vec::new(),
             }),
             Command::Discover => self.answers.push(Event::DnsFinished {
                 found: 0,

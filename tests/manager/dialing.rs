@@ -238,9 +238,9 @@ fn ids_that_mean_nothing_are_ignored() {
         protocols: vec![],
         agent: String::new(),
     });
-    world.tell(Event::PeerExchangeDone {
+    world.tell(Event::Answered {
         peer: crate::world::id(500),
-        found: None,
+        entries: Vec::new(),
     });
     assert_eq!(world.mark(), mark);
 }

@@ -2,7 +2,7 @@
 
 use libp2p_identity::PeerId;
 use lightkeeper::manager::{
-    Command, DialFailure, Event, GateQuery, Health, Reason, RequirementId, Source, What,
+    DialFailure, Event, GateQuery, Health, Reason, RequirementId, Sighting, Source, What,
 };
 
 use crate::world::{ALL, FILTER, LIGHT_PUSH, Reachable, STORE, World, config, id, need};
@@ -369,18 +369,18 @@ fn whoever_was_reached_outlasts_a_flood() {
 #[test]
 fn no_more_than_sixty_entries_of_one_answer_are_read() {
     let mut world = World::offline_trees();
-    let server = world.node(&[]);
-    world.nodes[server].exchanges = true;
-    world.nodes[server].exchange_ms = None;
-    world.named(server);
-    world.start();
-    world.run(1_000);
-    let asked = world.count(0, |order| matches!(order, Command::QueryPeers { .. }));
-    assert_eq!(asked, 1);
-    let by = Some(world.nodes[server].id);
-    for number in 100..300 {
-        let address = format!("/ip4/20.{}.0.1/tcp/443/wss", number % 200);
-        hear_of(&mut world, number, &address, by);
-    }
+    let entry = |number: usize| Sighting {
+        peer: id(number),
+        routes: vec![
+            format!("/ip4/20.{}.0.1/tcp/443/wss", number % 200)
+                .parse()
+                .expect("an address"),
+        ],
+        claims: vec![LIGHT_PUSH],
+    };
+    world.tell(Event::Answered {
+        peer: id(500),
+        entries: (100..300).map(entry).collect(),
+    });
     assert_eq!(known(&world, 100..300), 60);
 }

@@ -4,7 +4,7 @@ use libp2p_identity::PeerId;
 use lightkeeper::manager::{
     Bound, BurstId, Class, CloseCause, ConnId, DialFailure, DialId, Direction, EnrollmentId, Event,
     GateQuery, LockId, Metadata, Need, Outcome, Priority, ProtocolSpec, Quota, RequirementId,
-    Source, Transport,
+    Sighting, Source, Transport,
 };
 use multiaddr::Multiaddr;
 use proptest::prelude::*;
@@ -24,7 +24,7 @@ macro_rules! kinds {
 }
 
 kinds! {
-    Start Stop Tick Discovered DnsFinished PeerExchangeDone SetNeed SetPriority ConnectNow HangUp GaveUp Heard Doubt AddRoute RemoveRoute
+    Start Stop Tick Discovered DnsFinished Answered SetNeed SetPriority ConnectNow HangUp GaveUp Heard Doubt AddRoute RemoveRoute
     Forget Protect Unprotect Hint Enroll AcceptOffer Withdraw Lock ExtendLock Unlock OpenBurst CloseBurst Scores Pause
     Resume StartSync StopSync SetLimits SetMaxByTransport SetLifetime Regulate Visibility Freeze Unfreeze NetworkChanged
     Memory Connected Identified Metadata Closed DialFailed Pong PingFailed Report Online Offline
@@ -54,6 +54,16 @@ fn conn() -> impl Strategy<Value = ConnId> {
 
 fn dial() -> impl Strategy<Value = DialId> {
     (1..40_u64).prop_map(DialId)
+}
+
+fn sighting() -> impl Strategy<Value = Sighting> {
+    (peer(), routes(), prop::collection::vec(requirement(), 0..4)).prop_map(
+        |(peer, routes, claims)| Sighting {
+            peer,
+            routes,
+            claims,
+        },
+    )
 }
 
 fn requirement() -> impl Strategy<Value = RequirementId> {
@@ -175,8 +185,8 @@ fn what_is_known() -> Vec<BoxedStrategy<Event>> {
         (any::<u32>(), any::<bool>())
             .prop_map(|(found, failed)| Event::DnsFinished { found, failed })
             .boxed(),
-        (peer(), prop::option::of(any::<u32>()))
-            .prop_map(|(peer, found)| Event::PeerExchangeDone { peer, found })
+        (peer(), prop::collection::vec(sighting(), 0..3))
+            .prop_map(|(peer, entries)| Event::Answered { peer, entries })
             .boxed(),
         (peer(), prop::sample::select(priorities))
             .prop_map(|(peer, priority)| Event::SetPriority { peer, priority })

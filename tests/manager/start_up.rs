@@ -1,7 +1,8 @@
 //! From nothing to met (4.11).
 
 use lightkeeper::manager::{
-    Command, DialFailure, DialWhy, Event, Health, HealthReason, Notice, PeerState, Reason, Source,
+    Command, DialFailure, DialWhy, Event, Health, HealthReason, Notice, PeerState, Reason,
+    Sighting, Source,
 };
 
 use crate::world::{ALL, FILTER, LIGHT_PUSH, Reachable, STORE, World, config};
@@ -280,7 +281,7 @@ fn the_next_bootstrap_peer_waits_two_seconds_for_an_answer_of_the_first() {
 }
 
 #[test]
-fn an_answer_that_never_ends_is_weighed_after_two_seconds() {
+fn an_answer_that_never_comes_holds_nobody_up() {
     let (mut world, fleet) = World::fleet();
     world.start();
     world.run(26);
@@ -288,17 +289,26 @@ fn an_answer_that_never_ends_is_weighed_after_two_seconds() {
     world.nodes[boot].exchange_ms = None;
     world.run(100);
     assert_eq!(world.count(0, is_query), 1);
-    let event = Event::Discovered {
-        peer: world.nodes[fleet.all[0]].id,
-        routes: vec![world.nodes[fleet.all[0]].address.clone()],
-        claims: ALL.to_vec(),
-        source: Source::PeerExchange,
-        introducer: Some(world.nodes[boot].id),
-    };
-    world.tell(event);
-    assert_eq!(world.dialed().len(), 1);
-    world.run(2_100);
+    world.discovered(fleet.all[0], Source::PeerExchange);
     assert!(world.dialed().contains(&fleet.all[0]));
+}
+
+#[test]
+fn whoever_comes_first_in_an_answer_is_dialed_no_sooner_d3() {
+    let dialed = |backwards: bool| {
+        let mut world = World::offline_trees();
+        let places: Vec<usize> = (0..40).map(|_| world.node(&ALL)).collect();
+        world.start();
+        let mut entries: Vec<Sighting> = places.iter().map(|p| world.said_of(*p)).collect();
+        if backwards {
+            entries.reverse();
+        }
+        let peer = crate::world::id(500);
+        world.tell(Event::Answered { peer, entries });
+        world.dialed()
+    };
+    assert!(!dialed(false).is_empty());
+    assert_eq!(dialed(false), dialed(true));
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use libp2p_identity::PeerId;
 use lightkeeper::manager::{
     Bound, BurstId, Class, CloseCause, ConnId, DialFailure, DialId, Direction, EnrollmentId, Event,
-    LockId, Metadata, Outcome, Priority, ProtocolSpec, Quota, RequirementId, Source, Transport,
+    LockId, Metadata, Outcome, Priority, ProtocolSpec, Quota, RequirementId, Sighting, Source,
+    Transport,
 };
 use proptest::prelude::*;
 
@@ -118,6 +119,19 @@ fn tag() -> impl Strategy<Value = String> {
     (0..20_u8).prop_map(|n| n.to_string())
 }
 
+fn sighting() -> impl Strategy<Value = Sighting> {
+    (
+        peer(),
+        prop::collection::vec(route(), 0..4),
+        prop::collection::vec(requirement(), 0..4),
+    )
+        .prop_map(|(peer, routes, claims)| Sighting {
+            peer,
+            routes,
+            claims,
+        })
+}
+
 fn event() -> impl Strategy<Value = Event> {
     let failures = DialFailure::ALL.to_vec();
     let outcomes = Outcome::ALL.to_vec();
@@ -138,8 +152,8 @@ fn event() -> impl Strategy<Value = Event> {
                 peer, routes, claims, source, introducer,
             }),
         1 => (0..9_u32, any::<bool>()).prop_map(|(found, failed)| Event::DnsFinished { found, failed }),
-        2 => (peer(), prop::option::of(0..9_u32))
-            .prop_map(|(peer, found)| Event::PeerExchangeDone { peer, found }),
+        2 => (peer(), prop::collection::vec(sighting(), 0..9))
+            .prop_map(|(peer, entries)| Event::Answered { peer, entries }),
         1 => (prop::option::of(0..20_u16), prop::option::of(0..20_u16))
             .prop_map(|(soft, hard)| Event::SetLimits { soft: soft.map(|g| g.min(16)), hard }),
         1 => (transport(), prop::option::of(0..4_u16))

@@ -13,7 +13,7 @@ use std::sync::Mutex;
 use libp2p_identity::{Keypair, PeerId};
 use lightkeeper::manager::{
     Cause, CloseCause, Command, Config, ConnId, DialFailure, Direction, Event, Metadata, Need,
-    Outcome, Priority, Reason, Recorded, RequirementId, RequirementSpec, Source, Time,
+    Outcome, Priority, Reason, Recorded, RequirementId, RequirementSpec, Sighting, Source, Time,
 };
 use multiaddr::Multiaddr;
 
@@ -238,7 +238,7 @@ impl World {
     }
 
     pub(crate) fn discovered(&mut self, place: usize, source: Source) {
-        let event = self.sighting(place, source, None);
+        let event = self.sighting(place, source);
         self.tell(event);
     }
 
@@ -255,14 +255,24 @@ impl World {
         self.tell(event);
     }
 
-    fn sighting(&self, place: usize, source: Source, introducer: Option<PeerId>) -> Event {
+    fn sighting(&self, place: usize, source: Source) -> Event {
         let node = &self.nodes[place];
         Event::Discovered {
             peer: node.id,
             routes: vec![node.address.clone()],
             claims: node.claims.clone(),
             source,
-            introducer,
+            introducer: None,
+        }
+    }
+
+    /// What peer exchange says of a node.
+    pub(crate) fn said_of(&self, place: usize) -> Sighting {
+        let node = &self.nodes[place];
+        Sighting {
+            peer: node.id,
+            routes: vec![node.address.clone()],
+            claims: node.claims.clone(),
         }
     }
 

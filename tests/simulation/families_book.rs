@@ -411,14 +411,18 @@ fn two_colluders_do_not_frame_an_honest_provider_a3() {
 /// A manager to which the word of another is as good as what it saw.
 fn credulous(config: Config, seed: [u8; 32], now: Time) -> Box<dyn Brain> {
     let hears: Hears = Box::new(|manager, time, event| {
-        if let Event::Discovered {
-            peer,
-            introducer: Some(_),
-            ..
-        } = &event
-        {
+        let named = match &event {
+            Event::Answered { entries, .. } => entries.iter().map(|said| said.peer).collect(),
+            Event::Discovered {
+                peer,
+                introducer: Some(_),
+                ..
+            } => vec![*peer],
+            _ => Vec::new(),
+        };
+        for peer in named {
             let slander = Event::Report {
-                peer: *peer,
+                peer,
                 requirement: RequirementId(0),
                 outcome: Outcome::Broken,
                 charged: true,

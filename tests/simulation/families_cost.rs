@@ -43,6 +43,7 @@ fn kind(event: &Event) -> &'static str {
             ..
         } => "sighting",
         Event::Discovered { .. } => "other sighting",
+        Event::Answered { .. } => "answer",
         Event::Connected { .. } | Event::Identified { .. } | Event::Metadata { .. } => "connection",
         Event::Closed { .. } => "close",
         Event::DialFailed { .. } => "failure",

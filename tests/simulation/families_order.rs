@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::process::Command as Process;
 
+use libp2p_identity::PeerId;
 use lightkeeper::manager::{Command, Config, ConnId, Event, GateQuery, Manager, Reason, Time};
 
 use crate::brain::{Brain, Doctored, Hears, Maker, manager};
@@ -300,17 +301,24 @@ fn a_manager_that_hears_only_the_first_of_a_moment_fails_the_test_of_d3() {
     let hasty: Maker = |config, seed, now| -> Box<dyn Brain> {
         let (mut last, mut ignored) = (None, BTreeSet::new());
         let hears: Hears = Box::new(move |manager, time, event| {
-            let Event::Discovered { peer, .. } = &event else {
-                return Some(event);
+            let mut hears = |peer: &PeerId| {
+                if manager.peer(peer).is_some() {
+                    return true;
+                }
+                if last == Some(time.mono_ms) {
+                    ignored.insert(*peer);
+                }
+                last = Some(time.mono_ms);
+                !ignored.contains(peer)
             };
-            if manager.peer(peer).is_some() {
-                return Some(event);
+            match event {
+                Event::Answered { peer, mut entries } => {
+                    entries.retain(|said| hears(&said.peer));
+                    Some(Event::Answered { peer, entries })
+                }
+                Event::Discovered { peer, .. } if !hears(&peer) => None,
+                event => Some(event),
             }
-            if last == Some(time.mono_ms) {
-                ignored.insert(*peer);
-            }
-            last = Some(time.mono_ms);
-            (!ignored.contains(peer)).then_some(event)
         });
         Box::new(Doctored::new(config, seed, now, hears))
     };

@@ -140,6 +140,13 @@ impl Brain for Greedy {
                 let stranger = self.known.insert(peer, routes).is_none();
                 self.again.extend(stranger.then_some((peer, time.mono_ms)));
             }
+            Event::Answered { entries, .. } => {
+                for said in entries {
+                    let stranger = self.known.insert(said.peer, said.routes).is_none();
+                    self.again
+                        .extend(stranger.then_some((said.peer, time.mono_ms)));
+                }
+            }
             Event::DialFailed { dial, .. } => {
                 if let Some(peer) = self.dials.remove(&dial) {
                     self.again.insert(peer, time.mono_ms + SECOND);

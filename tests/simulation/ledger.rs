@@ -176,11 +176,26 @@ impl Ledger {
             .collect()
     }
 
+    fn hears_of(
+        &mut self,
+        peer: PeerId,
+        routes: &[Multiaddr],
+        claims: &[RequirementId],
+        source: Source,
+    ) {
+        let record = self.peers.entry(peer).or_default();
+        record.gone = false;
+        record.routes.extend(routes.iter().cloned());
+        record.claims.extend(claims.iter().copied());
+        record.in_tree |= source == Source::Dns;
+        record.named |= source == Source::Static;
+    }
+
     /// Whom an event is about.
     pub(crate) fn subject(&self, event: &Event) -> Option<PeerId> {
         match event {
             Event::Discovered { peer, .. }
-            | Event::PeerExchangeDone { peer, .. }
+            | Event::Answered { peer, .. }
             | Event::SetPriority { peer, .. }
             | Event::ConnectNow { peer, .. }
             | Event::GaveUp { peer }
@@ -314,13 +329,12 @@ impl Ledger {
                 claims,
                 source,
                 ..
-            } => {
-                let record = self.peers.entry(*peer).or_default();
-                record.gone = false;
-                record.routes.extend(routes.iter().cloned());
-                record.claims.extend(claims.iter().copied());
-                record.in_tree |= *source == Source::Dns;
-                record.named |= *source == Source::Static;
+            } => self.hears_of(*peer, routes, claims, *source),
+            Event::Answered { entries, .. } => {
+                for said in entries {
+                    let source = Source::PeerExchange;
+                    self.hears_of(said.peer, &said.routes, &said.claims, source);
+                }
             }
             Event::SetPriority { peer, priority } => {
                 let record = self.named(peer);

@@ -2,7 +2,7 @@
 //! back when the script says so.
 
 use lightkeeper::manager::{
-    CloseCause, Command, ConnId, DialFailure, DialId, Direction, Event, Metadata, Source,
+    CloseCause, Command, ConnId, DialFailure, DialId, Direction, Event, Metadata, Sighting, Source,
 };
 
 use crate::browser::Ended;
@@ -350,12 +350,12 @@ impl World {
             None
         };
         let Some(names) = names else {
-            let event = Event::PeerExchangeDone { peer, found: None };
-            self.call_back(c, EXCHANGE_PATIENCE_MS, event);
+            let entries = Vec::new();
+            self.call_back(c, EXCHANGE_PATIENCE_MS, Event::Answered { peer, entries });
             return;
         };
         let wait = 3 * u64::from(self.network.spec.peers[place].hop_ms);
-        for other in &names {
+        let entries = names.iter().map(|other| {
             let event = match self.network.boasts.get(&place) {
                 Some(wrong) => {
                     let of = u16::try_from(*other).expect("few peers");
@@ -363,10 +363,23 @@ impl World {
                 }
                 None => self.sighting(*other, Source::PeerExchange, Some(peer)),
             };
-            self.call_back(c, wait, event);
-        }
-        let found = u32::try_from(names.len()).ok();
-        self.call_back(c, wait, Event::PeerExchangeDone { peer, found });
+            let Event::Discovered {
+                peer,
+                routes,
+                claims,
+                ..
+            } = event
+            else {
+                unreachable!("both are sightings");
+            };
+            Sighting {
+                peer,
+                routes,
+                claims,
+            }
+        });
+        let entries = entries.collect();
+        self.call_back(c, wait, Event::Answered { peer, entries });
     }
 
     /// What somebody says of a peer.
@@ -405,7 +418,7 @@ fn subject(event: &Event) -> Option<(u8, u64)> {
             introducer: Some(peer),
             ..
         }
-        | Event::PeerExchangeDone { peer, .. } => Some((2, mark(peer))),
+        | Event::Answered { peer, .. } => Some((2, mark(peer))),
         Event::Discovered {
             source: Source::Dns,
             ..

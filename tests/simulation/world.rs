@@ -124,10 +124,16 @@ impl World {
 
     /// What happens next; at times what comes after it at the same moment, if that is about others.
     fn next_in_line(&mut self) -> (usize, What) {
-        let (key, first) = self.queue.pop_first().expect("it is not empty");
-        let Some((mut rng, swapped)) = self.swaps.take() else {
+        let (key, mut first) = self.queue.pop_first().expect("it is not empty");
+        let Some((mut rng, mut swapped)) = self.swaps.take() else {
             return first;
         };
+        if let (_, What::Tell(Event::Answered { entries, .. })) = &mut first
+            && entries.len() > 1
+        {
+            rng.shuffle(entries);
+            swapped += 1;
+        }
         let next = self.queue.first_key_value();
         let free = next.is_some_and(|((t, _), second)| *t == key.0 && self.apart(&first, second));
         if free && rng.per_mille(500) {
@@ -149,18 +155,32 @@ impl World {
             Event::Discovered { introducer, .. } => *introducer,
             _ => None,
         };
+        let names = |event: &Event, peer: PeerId| match event {
+            Event::Answered { entries, .. } => entries.iter().any(|said| said.peer == peer),
+            _ => false,
+        };
         let (Some(one_is), Some(other_is)) = (self.whose(*c, one), self.whose(*c, other)) else {
             return false;
         };
         // Who tells is touched by the end of what is told, and not by the order in which.
-        c == d && one_is != other_is && tells(one) != Some(other_is) && tells(other) != Some(one_is)
+        let both_answer = matches!(
+            (one, other),
+            (Event::Answered { .. }, Event::Answered { .. })
+        );
+        c == d
+            && one_is != other_is
+            && tells(one) != Some(other_is)
+            && tells(other) != Some(one_is)
+            && !names(one, other_is)
+            && !names(other, one_is)
+            && !both_answer
     }
 
     /// Whom an input is about.
     fn whose(&self, c: usize, event: &Event) -> Option<PeerId> {
         match event {
             Event::Discovered { peer, .. }
-            | Event::PeerExchangeDone { peer, .. }
+            | Event::Answered { peer, .. }
             | Event::Connected { peer, .. }
             | Event::Report { peer, .. } => Some(*peer),
             Event::Identified { conn, .. }

@@ -5,29 +5,24 @@ use multiaddr::Multiaddr;
 
 use crate::manager::book::netgroups::Label;
 use crate::manager::book::peer::{Peer, Role};
-use crate::manager::boundary::event::{RequirementId, Source};
+use crate::manager::boundary::event::{Sighting, Source};
 use crate::manager::tools::services::Services;
 use crate::manager::tools::slot::Ix;
 use crate::manager::{Manager, Notice};
 
 impl Manager {
     /// A claim: adds a peer, addresses and claims. It changes nothing that was verified, and dials nobody.
-    pub(in crate::manager) fn on_discovered(
+    pub(in crate::manager) fn heard_of(
         &mut self,
-        peer: PeerId,
-        routes: &[Multiaddr],
-        claims: &[RequirementId],
+        said: &Sighting,
         source: Source,
         introducer: Option<PeerId>,
     ) {
+        let peer = said.peer;
         if peer == self.config.local {
             return;
         }
         let (all, nameable) = (self.all(), self.nameable());
-        let answerer = introducer.and_then(|id| self.table.find(&id));
-        if answerer.is_some_and(|ix| !self.asking.counts(&self.config, ix)) {
-            return;
-        }
         let (ix, new) = match self.table.find(&peer) {
             Some(ix) => (ix, false),
             None => match self.find_or_insert(peer, source, introducer) {
@@ -35,7 +30,7 @@ impl Manager {
                 None => return,
             },
         };
-        let mut changed = self.add_routes(ix, routes) || new;
+        let mut changed = self.add_routes(ix, &said.routes) || new;
         if changed && !self.keep_bounds(ix, new) {
             return;
         }
@@ -43,8 +38,8 @@ impl Manager {
             return;
         };
         let before = record.claims;
-        let said: Services = claims.iter().copied().collect();
-        record.claim(said.and(all), nameable);
+        let claims: Services = said.claims.iter().copied().collect();
+        record.claim(claims.and(all), nameable);
         let claims = record.claims;
         changed |= claims != before;
         let role = match (record.role, source) {
@@ -63,12 +58,6 @@ impl Manager {
                 source,
                 claims: claims.iter().collect(),
             });
-            if let Some(answerer) = answerer
-                && self.asking.arrives(answerer, ix)
-                && let Some(record) = self.table.get_mut(ix)
-            {
-                record.arriving = true;
-            }
         }
         self.refresh(ix);
     }
@@ -101,27 +90,20 @@ impl Manager {
         self.table.get(ix).is_some()
     }
 
-    /// The answer of a peer is complete: what it brought is weighed as a whole.
-    pub(in crate::manager) fn on_answered(&mut self, peer: &PeerId) {
-        let Some(ix) = self.table.find(peer) else {
-            return;
-        };
-        for newcomer in self.asking.answered(ix) {
-            self.arrived(newcomer);
+    /// A peer names others, no more of which count than were asked for (4.15).
+    pub(in crate::manager) fn on_answered(&mut self, peer: PeerId, entries: Vec<Sighting>) {
+        if let Some(ix) = self.table.find(&peer) {
+            self.asking.answered(ix);
+        }
+        let counted = usize::try_from(self.config.exchange_count).unwrap_or(usize::MAX);
+        for said in entries.iter().take(counted) {
+            self.heard_of(said, Source::PeerExchange, Some(peer));
         }
     }
 
     pub(in crate::manager) fn on_trees_done(&mut self, failed: bool) {
         self.asking
             .trees_done(&self.config, self.now.mono_ms, failed);
-    }
-
-    /// A newcomer is weighed from now on.
-    pub(in crate::manager) fn arrived(&mut self, ix: Ix) {
-        if let Some(peer) = self.table.get_mut(ix) {
-            peer.arriving = false;
-            self.refresh(ix);
-        }
     }
 
     /// Adds addresses; whether one was new.

@@ -123,8 +123,6 @@ pub(in crate::manager) struct Peer {
     /// As the table of bans says, which outlasts this record (4.16).
     pub(in crate::manager) ban: Option<Reason>,
     pub(in crate::manager) pinned: bool,
-    /// Heard of in an answer that is still coming in: it is weighed with the whole of it.
-    pub(in crate::manager) arriving: bool,
     pub(in crate::manager) reach: Reach,
     /// Failed dials in a row (backoff).
     pub(in crate::manager) level: u8,
@@ -159,7 +157,6 @@ impl Peer {
             bar: Bar::Open,
             ban: None,
             pinned: false,
-            arriving: false,
             reach: Reach::default(),
             level: 0,
             flap: 0,

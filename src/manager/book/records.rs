@@ -25,7 +25,7 @@ impl Manager {
                 Role::Bootstrap => place = Some((peer.level, peer.salt)),
                 // Whom the user names may know others, also when it serves nothing.
                 Role::Named if peer.serves_none_of(all) => place = Some((peer.level, peer.salt)),
-                Role::Ordinary | Role::Named if !peer.arriving => {
+                Role::Ordinary | Role::Named => {
                     let services = peer.possible(all);
                     entry = (!services.is_empty()).then(|| Entry {
                         rank: peer.rank(all, self.config.unverified_counted, self.now.mono_ms),
@@ -35,7 +35,6 @@ impl Manager {
                         proven: peer.verified().unwrap_or_default().and(services),
                     });
                 }
-                Role::Ordinary | Role::Named => {}
             }
         }
         self.candidates.put(ix, entry);

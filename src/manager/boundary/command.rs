@@ -231,7 +231,7 @@ pub enum Command {
     },
     /// Candidates are missing: look up (more of) the record trees.
     Discover,
-    /// Ask this peer for others. `PeerExchangeDone` follows.
+    /// Ask this peer for others. `Answered` follows.
     QueryPeers {
         /// On which connection.
         conn: ConnId,

@@ -195,6 +195,17 @@ pub enum Metadata {
     NotYet,
 }
 
+/// What somebody says of a peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sighting {
+    /// Whom.
+    pub peer: PeerId,
+    /// Where, without `/p2p/…`; only addresses that the shell can dial.
+    pub routes: Vec<Multiaddr>,
+    /// The requirements that it is said to serve; empty when nothing was said.
+    pub claims: Vec<RequirementId>,
+}
+
 /// An input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
@@ -215,7 +226,7 @@ pub enum Event {
         claims: Vec<RequirementId>,
         /// Who said so.
         source: Source,
-        /// For [`Source::PeerExchange`], the peer that answered.
+        /// The peer that said so, if it was one; a whole answer of its comes as [`Self::Answered`].
         introducer: Option<PeerId>,
     },
     /// Discovery by DNS has begun, or has ended for now; `found` counts the candidates of this run.
@@ -225,12 +236,12 @@ pub enum Event {
         /// Whether every tree failed, so that the user should be told.
         failed: bool,
     },
-    /// A peer exchange request ended.
-    PeerExchangeDone {
+    /// A peer exchange request ended. The answer is one input, so that the order in it does not matter.
+    Answered {
         /// Who was asked.
         peer: PeerId,
-        /// Dialable candidates in the answer; `None` when it failed.
-        found: Option<u32>,
+        /// Whom it named, as far as they can be dialed; nobody when the request failed.
+        entries: Vec<Sighting>,
     },
 
     /// Change what a requirement wants.

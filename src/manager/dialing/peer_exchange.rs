@@ -1,7 +1,6 @@
 //! Asking for more peers: peer exchange and the record trees.
 //!
-//! Owns whom we asked and when, the newcomers of answers that are still coming in, and whether a look-up of the trees
-//! runs. Both are rate limited; both are asked only while something is missing.
+//! Owns whom we asked and when, and whether a look-up of the trees runs. Both are rate limited; both are asked only while something is missing.
 
 use litemap::LiteMap;
 
@@ -10,16 +9,12 @@ use crate::manager::boundary::event::ConnId;
 use crate::manager::tools::slot::Ix;
 
 /// One peer that was asked.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 struct Asked {
     at: u64,
     conn: ConnId,
     /// The answer is still awaited.
     open: bool,
-    /// Entries of it so far.
-    entries: u32,
-    /// Peers first heard of in it.
-    arriving: Vec<Ix>,
 }
 
 /// The look-up of the trees.
@@ -101,40 +96,15 @@ impl Asking {
                 at: now,
                 conn,
                 open: true,
-                entries: 0,
-                arriving: Vec::new(),
             },
         );
     }
 
-    /// One more entry of the answer of a peer; whether it is one of the number that was asked for (4.15).
-    pub(in crate::manager) fn counts(&mut self, config: &Config, introducer: Ix) -> bool {
-        match self.peers.get_mut(&introducer) {
-            Some(asked) if asked.open => {
-                asked.entries = asked.entries.saturating_add(1);
-                asked.entries <= config.exchange_count
-            }
-            _ => true,
-        }
-    }
-
-    /// A newcomer in the answer of a peer. Returns whether that answer is still coming in.
-    pub(in crate::manager) fn arrives(&mut self, introducer: Ix, newcomer: Ix) -> bool {
-        match self.peers.get_mut(&introducer) {
-            Some(asked) if asked.open => {
-                asked.arriving.push(newcomer);
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// The answer is in, or will not come. Returns its newcomers.
-    pub(in crate::manager) fn answered(&mut self, ix: Ix) -> Vec<Ix> {
-        self.peers.get_mut(&ix).map_or_else(Vec::new, |asked| {
+    /// The answer is in, or will not come.
+    pub(in crate::manager) fn answered(&mut self, ix: Ix) {
+        if let Some(asked) = self.peers.get_mut(&ix) {
             asked.open = false;
-            core::mem::take(&mut asked.arriving)
-        })
+        }
     }
 
     /// Whether the next rung should wait for an answer, and until when.
@@ -147,20 +117,12 @@ impl Asking {
             .max()
     }
 
-    /// Peers whose answer took so long that its newcomers are weighed as they are, and when the next one will have.
-    pub(in crate::manager) fn overdue(
-        &mut self,
-        config: &Config,
-        now: u64,
-    ) -> (Vec<Ix>, Option<u64>) {
-        let mut newcomers = Vec::new();
+    /// Gives up the answers that took too long. Returns when another will have, or when no rung waits for it any more.
+    pub(in crate::manager) fn give_up(&mut self, config: &Config, now: u64) -> Option<u64> {
         let mut next: Option<u64> = None;
         for (_, asked) in self.peers.iter_mut().filter(|(_, asked)| asked.open) {
             let patience = asked.at.saturating_add(config.exchange_patience_ms);
             let given_up = asked.at.saturating_add(config.exchange_timeout_ms);
-            if now >= patience {
-                newcomers.append(&mut asked.arriving);
-            }
             if now >= given_up {
                 asked.open = false;
                 continue;
@@ -168,7 +130,7 @@ impl Asking {
             let due = if now < patience { patience } else { given_up };
             next = Some(next.map_or(due, |next| next.min(due)));
         }
-        (newcomers, next)
+        next
     }
 
     /// Whether a look-up of the trees runs.
@@ -228,25 +190,18 @@ impl Asking {
         }
     }
 
-    /// The node stops. Returns the newcomers of answers that no longer matter.
-    pub(in crate::manager) fn stop(&mut self) -> Vec<Ix> {
+    /// The node stops: no answer matters any more.
+    pub(in crate::manager) fn stop(&mut self) {
         self.trees = Trees::Idle { next_at: 0 };
         self.rounds = 0;
-        self.peers
-            .iter_mut()
-            .flat_map(|(_, asked)| {
-                asked.open = false;
-                core::mem::take(&mut asked.arriving)
-            })
-            .collect()
+        for (_, asked) in self.peers.iter_mut() {
+            asked.open = false;
+        }
     }
 
     /// A record is forgotten.
     pub(in crate::manager) fn forget(&mut self, ix: Ix) {
         self.peers.remove(&ix);
-        for (_, asked) in self.peers.iter_mut() {
-            asked.arriving.retain(|newcomer| *newcomer != ix);
-        }
     }
 }
 

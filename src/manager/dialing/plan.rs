@@ -230,13 +230,7 @@ impl Manager {
     fn ask_peers(&mut self, wake: &mut Wake) {
         let now = self.now.mono_ms;
         // Who is given up may be asked again at once.
-        let (newcomers, _) = self.asking.overdue(&self.config, now);
-        if !newcomers.is_empty() {
-            for newcomer in newcomers {
-                self.arrived(newcomer);
-            }
-            self.dial_needs(wake);
-        }
+        self.asking.give_up(&self.config, now);
         let exhausted = self.anything_missing() && !self.candidates_for_deficits();
         let may: Vec<(Ix, ConnId, MayAsk)> = self
             .connections
@@ -270,8 +264,7 @@ impl Manager {
                 count: self.config.exchange_count,
             });
         }
-        let (_, next) = self.asking.overdue(&self.config, now);
-        if let Some(at) = next {
+        if let Some(at) = self.asking.give_up(&self.config, now) {
             wake.by(at);
         }
     }

@@ -5,22 +5,17 @@ use libp2p::{Multiaddr, PeerId};
 use super::{Done, Driver, dns};
 use crate::discovery::dialable::{dialable, split_peer};
 use crate::discovery::enr::Enr;
-use crate::manager::{Event, RequirementId, Source};
+use crate::manager::{Event, RequirementId, Sighting, Source};
 use crate::node::config::{FILTER, LIGHT_PUSH, STORE};
 use crate::node::event::LogLevel;
 
 impl Driver {
-    /// Passes a record on as a claim, if it is of our cluster and this page can dial it.
-    pub(super) fn discovered(
-        &mut self,
-        enr: &Enr,
-        source: Source,
-        introducer: Option<PeerId>,
-    ) -> bool {
+    /// What a record says, if it is of our cluster and this page can dial it.
+    pub(super) fn sighting(&self, enr: &Enr) -> Option<Sighting> {
         if let Some(shards) = enr.relay_shards()
             && shards.cluster != self.network.cluster()
         {
-            return false;
+            return None;
         }
         let routes: Vec<_> = enr
             .multiaddrs()
@@ -29,7 +24,7 @@ impl Driver {
             .map(|address| split_peer(address).0)
             .collect();
         if routes.is_empty() {
-            return false;
+            return None;
         }
         let claims = enr.waku2().map_or_else(Vec::new, |capabilities| {
             [
@@ -41,14 +36,32 @@ impl Driver {
             .filter_map(|(claimed, requirement)| claimed.then_some(requirement))
             .collect()
         });
-        self.inputs.push_back(Event::Discovered {
+        Some(Sighting {
             peer: enr.peer_id(),
             routes,
             claims,
-            source,
-            introducer,
-        });
-        true
+        })
+    }
+
+    /// Passes a record on as a claim; whether it is one that could be dialed.
+    pub(super) fn discovered(&mut self, enr: &Enr, source: Source) -> bool {
+        let said = self.sighting(enr);
+        let known = said.is_some();
+        if let Some(Sighting {
+            peer,
+            routes,
+            claims,
+        }) = said
+        {
+            self.inputs.push_back(Event::Discovered {
+                peer,
+                routes,
+                claims,
+                source,
+                introducer: None,
+            });
+        }
+        known
     }
 
     /// Passes on addresses that the user named.

@@ -258,7 +258,7 @@ impl Driver {
     fn on_walk(&mut self, event: WalkEvent) {
         match event {
             WalkEvent::Candidate { enr, .. } => {
-                self.discovered(&enr, Source::Dns, None);
+                self.discovered(&enr, Source::Dns);
             }
             WalkEvent::Finished { found, failed } => {
                 self.inputs.push_back(Event::DnsFinished { found, failed });

@@ -266,7 +266,7 @@ impl Driver {
             match entry {
                 Bootstrap::Tree(_) => {}
                 Bootstrap::Record(enr) => {
-                    if !self.discovered(&enr, Source::Static, None) {
+                    if !self.discovered(&enr, Source::Static) {
                         let peer = enr.peer_id();
                         let message =
                             format!("{peer}: of another cluster, or without an address to dial");

@@ -10,7 +10,7 @@ use super::exchange::{Exchange, exchange};
 use super::{Done, Driver, Purpose};
 use crate::discovery::dialable::split_peer;
 use crate::discovery::enr::Enr;
-use crate::manager::{CloseCause, ConnId, DialFailure, Direction, Event, Metadata, Source};
+use crate::manager::{CloseCause, ConnId, DialFailure, Direction, Event, Metadata, Sighting};
 use crate::node::behaviour::BehaviourEvent;
 use crate::node::dialing::{close_cause, dial_failure};
 use crate::node::event::LogLevel;
@@ -350,7 +350,7 @@ impl Driver {
                 .map_err(|_| Verdict::of_end(Protocol::PeerExchange, End::Undecodable))?;
             peer_exchange::interpret(&request, answer)
         });
-        let found = match records {
+        let entries = match records {
             Ok(answer) => self.on_exchanged(peer, &answer.enrs),
             Err(verdict) => {
                 // What breaks the protocol is worth more than a line for those who look for bugs.
@@ -359,37 +359,33 @@ impl Driver {
                     _ => LogLevel::Debug,
                 };
                 self.log(level, "peer-exchange", format_args!("{peer}: {verdict}"));
-                None
+                Vec::new()
             }
         };
-        self.inputs
-            .push_back(Event::PeerExchangeDone { peer, found });
+        self.inputs.push_back(Event::Answered { peer, entries });
     }
 
-    /// How many of the records were of use; `None` when more than half are broken: the peer stores what it cannot have
-    /// verified, and the rest is no answer to count on (peer-exchange.md, section 6).
-    fn on_exchanged(&mut self, peer: PeerId, records: &[Vec<u8>]) -> Option<u32> {
+    /// Whom the records name. It is worth a warning when more than half are broken: the peer stores what it cannot have
+    /// verified (peer-exchange.md, section 6).
+    fn on_exchanged(&self, peer: PeerId, records: &[Vec<u8>]) -> Vec<Sighting> {
         let whole: Vec<_> = records
             .iter()
             .filter_map(|record| Enr::from_rlp(record).ok())
             .collect();
         let broken = records.len() - whole.len();
-        let dialable = whole
-            .iter()
-            .filter(|enr| self.discovered(enr, Source::PeerExchange, Some(peer)))
-            .count();
-        let faulty = broken > whole.len();
-        let level = if faulty {
+        let entries: Vec<Sighting> = whole.iter().filter_map(|enr| self.sighting(enr)).collect();
+        let level = if broken > whole.len() {
             LogLevel::Warn
         } else {
             LogLevel::Debug
         };
         let message = format!(
-            "{peer}: {} records, {broken} broken, {dialable} dialable",
-            records.len()
+            "{peer}: {} records, {broken} broken, {} dialable",
+            records.len(),
+            entries.len()
         );
         self.log(level, "peer-exchange", format_args!("{message}"));
-        (!faulty).then_some(u32::try_from(dialable).unwrap_or(u32::MAX))
+        entries
     }
 
     // --- helpers -----------------------------------------------------------------------------------------------------
@@ -421,8 +417,8 @@ impl Driver {
         match purpose {
             Purpose::Call(answer) => drop(answer.send(Err(OpenError::ConnectionClosed))),
             Purpose::PeerExchange(peer, _) => {
-                self.inputs
-                    .push_back(Event::PeerExchangeDone { peer, found: None });
+                let entries = Vec::new();
+                self.inputs.push_back(Event::Answered { peer, entries });
             }
             Purpose::Metadata(_) => {}
         }

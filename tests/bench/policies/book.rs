@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use libp2p_identity::PeerId;
 use lightkeeper::manager::{
-    Command, Config, ConnId, DialId, DialWhy, Event, Reason, RequirementId, Source,
+    Command, Config, ConnId, DialId, DialWhy, Event, Reason, RequirementId, Sighting, Source,
 };
 use multiaddr::Multiaddr;
 
@@ -76,7 +76,7 @@ impl Book {
     }
 
     /// Returns whom it heard of for the first time.
-    pub(super) fn handle(&mut self, now: u64, event: Event) -> Option<PeerId> {
+    pub(super) fn handle(&mut self, now: u64, event: Event) -> Vec<PeerId> {
         self.now = self.now.max(now);
         match event {
             Event::Start if !self.running => {
@@ -90,7 +90,12 @@ impl Book {
                 routes,
                 source,
                 ..
-            } => return self.hears_of(peer, routes, source),
+            } => return self.hears_of(peer, routes, source).into_iter().collect(),
+            Event::Answered { entries, .. } => {
+                let hears =
+                    |said: Sighting| self.hears_of(said.peer, said.routes, Source::PeerExchange);
+                return entries.into_iter().filter_map(hears).collect();
+            }
             Event::DnsFinished { failed: true, .. } => {
                 self.tree_at = Some(self.now + TREE_AGAIN_MS);
             }
@@ -129,7 +134,7 @@ impl Book {
             self.tree_at = None;
             self.orders.push_back(Command::Discover);
         }
-        None
+        Vec::new()
     }
 
     fn hears_of(&mut self, peer: PeerId, routes: Vec<Multiaddr>, source: Source) -> Option<PeerId> {

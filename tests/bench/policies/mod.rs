@@ -38,7 +38,7 @@ struct Policy<S> {
 
 impl<S: Strategy> Brain for Policy<S> {
     fn handle(&mut self, time: Time, event: Event) {
-        if let Some(new) = self.book.handle(time.mono_ms, event) {
+        for new in self.book.handle(time.mono_ms, event) {
             self.strategy.discovered(&mut self.book, new);
         }
         if self.book.may_dial() {

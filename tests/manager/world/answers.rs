@@ -59,7 +59,7 @@ impl World {
             Command::Discover => {
                 let wait = self.tree_ms;
                 for place in self.tree.clone() {
-                    let event = self.sighting(place, Source::Dns, None);
+                    let event = self.sighting(place, Source::Dns);
                     self.later(wait, event);
                 }
                 let found = u32::try_from(self.tree.len()).expect("few nodes");
@@ -70,12 +70,12 @@ impl World {
                 let node = self.find(&peer).expect("only nodes are asked");
                 let node = self.nodes[node].clone();
                 let Some(wait) = node.exchange_ms else { return };
-                for place in &node.knows {
-                    let event = self.sighting(*place, Source::PeerExchange, Some(peer));
-                    self.later(wait, event);
-                }
-                let found = u32::try_from(node.knows.len()).ok();
-                self.later(wait, Event::PeerExchangeDone { peer, found });
+                let entries = node
+                    .knows
+                    .iter()
+                    .map(|place| self.said_of(*place))
+                    .collect();
+                self.later(wait, Event::Answered { peer, entries });
             }
             Command::Offer { .. }
             | Command::Lock { .. }

@@ -20,18 +20,22 @@ pub(crate) struct Quiet {
 
 /// Whether an event is no news.
 fn is_routine(event: &Event) -> bool {
-    matches!(
-        event,
-        Event::Tick
-            | Event::Pong { .. }
-            | Event::PeerExchangeDone { .. }
-            | Event::DnsFinished { .. }
-            | Event::Scores { .. }
-            | Event::Report {
-                outcome: Outcome::Success | Outcome::Ours,
-                ..
-            }
-    )
+    let names_nobody = |event: &Event| match event {
+        Event::Answered { entries, .. } => entries.is_empty(),
+        _ => false,
+    };
+    names_nobody(event)
+        || matches!(
+            event,
+            Event::Tick
+                | Event::Pong { .. }
+                | Event::DnsFinished { .. }
+                | Event::Scores { .. }
+                | Event::Report {
+                    outcome: Outcome::Success | Outcome::Ours,
+                    ..
+                }
+        )
 }
 
 impl Invariant for Quiet {

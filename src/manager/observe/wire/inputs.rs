@@ -2,16 +2,16 @@
 
 use libp2p_identity::PeerId;
 
-use super::{
-    Decode, Encode, Reader, WireError, encode_closed, encode_enum, encode_struct, shape,
-    wire_closed, wire_enum, wire_struct,
-};
 use crate::manager::boundary::config::{Config, RequirementSpec};
 use crate::manager::boundary::event::{
     Bound, BurstId, Class, ConnId, DialId, Direction, EnrollmentId, Event, GateQuery, LockId,
-    Metadata, Need, Priority, ProtocolSpec, Quota, RequirementId, Source, Transport,
+    Metadata, Need, Priority, ProtocolSpec, Quota, RequirementId, Sighting, Source, Transport,
 };
 use crate::manager::boundary::reason::{CloseCause, DialFailure, Outcome};
+use crate::manager::tools::wire::{
+    Decode, Encode, Reader, WireError, encode_closed, encode_enum, encode_struct, shape,
+    wire_closed, wire_enum, wire_struct,
+};
 
 /// The mark of everything that a log holds.
 pub(in crate::manager) const SHAPE: u32 = {
@@ -24,6 +24,7 @@ pub(in crate::manager) const SHAPE: u32 = {
         Quota::SHAPE,
         Bound::SHAPE,
         Need::SHAPE,
+        Sighting::SHAPE,
         Metadata::SHAPE,
         Source::SHAPE,
         Priority::SHAPE,
@@ -49,6 +50,7 @@ wire_struct! { RequirementId { 0 } }
 wire_struct! { EnrollmentId { 0 } }
 wire_struct! { LockId { 0 } }
 wire_struct! { BurstId { 0 } }
+wire_struct! { Sighting { peer, routes, claims } }
 wire_struct! { Need { min, target, max } }
 wire_struct! { Quota { min, max } }
 wire_struct! { ProtocolSpec { name, protocols, class, weight, quota, need, scores, answer_ms } }
@@ -73,7 +75,7 @@ wire_enum! {
         2 => Tick,
         3 => Discovered { peer, routes, claims, source, introducer },
         4 => DnsFinished { found, failed },
-        5 => PeerExchangeDone { peer, found },
+        5 => Answered { peer, entries },
         6 => SetNeed { requirement, need },
         7 => SetPriority { peer, priority },
         8 => ConnectNow { peer, routes, permanent },

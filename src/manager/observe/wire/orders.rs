@@ -1,6 +1,5 @@
 //! What is compared: orders. They are only written, to be hashed or put side by side (D1).
 
-use super::{Encode, encode_closed, encode_enum, encode_struct, shape};
 use crate::manager::boundary::command::{
     BurstAnswer, Command, Crossed, DialWhy, Failed, Grant, Health, LockAnswer, Notice, Offer, Wish,
     WishAnswer,
@@ -8,6 +7,7 @@ use crate::manager::boundary::command::{
 use crate::manager::boundary::reason::{
     Cause, HealthReason, LockDenial, NetworkCause, NetworkState, Reason, Revocation,
 };
+use crate::manager::tools::wire::{Encode, encode_closed, encode_enum, encode_struct, shape};
 
 encode_closed! { Reason, Cause, HealthReason, LockDenial, Revocation, NetworkState, NetworkCause }
 
