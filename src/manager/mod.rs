@@ -86,6 +86,7 @@ use demand::needs::Needs;
 use dialing::candidates::Candidates;
 use dialing::dials::Dials;
 use dialing::ladder::Ladder;
+use dialing::pace::Pace;
 use dialing::peer_exchange::Asking;
 use dialing::selection::Selection;
 use machine::environment::Environment;
@@ -143,6 +144,7 @@ pub struct Manager {
     ladder: Ladder,
     needs: Needs,
     dials: Dials,
+    pace: Pace,
     connections: Connections,
     outage: Outage,
     asking: Asking,
@@ -183,7 +185,8 @@ impl Manager {
             candidates: Candidates::new(config.requirements.len()),
             ladder: Ladder::new(),
             needs: Needs::new(config.requirements.iter().map(|spec| spec.need)),
-            dials: Dials::new(&config, now.mono_ms),
+            dials: Dials::default(),
+            pace: Pace::new(&config, now.mono_ms),
             connections: Connections::default(),
             outage: Outage::new(),
             asking: Asking::new(),
@@ -430,6 +433,6 @@ impl Manager {
 
     /// Connections and dials together: what the limits bound.
     fn occupied(&self) -> usize {
-        self.connections.len() + self.dials.len()
+        self.connections.len() + self.dials.occupied()
     }
 }

@@ -7,6 +7,7 @@ use crate::manager::book::peer::{Bar, Link};
 use crate::manager::boundary::command::{Command, DialWhy, Wish, WishAnswer};
 use crate::manager::boundary::event::{Priority, Source};
 use crate::manager::boundary::reason::{NetworkCause, NetworkState, Reason};
+use crate::manager::dialing::admission::Purpose;
 use crate::manager::tools::deadlines::Timer;
 use crate::manager::tools::slot::Ix;
 use crate::manager::{Manager, Run};
@@ -159,36 +160,19 @@ impl Manager {
 
     /// Why a peer is not held.
     fn refuses_pin(&self, ix: Ix) -> Option<Reason> {
-        let peer = self.table.get(ix)?;
-        if peer.banned().is_some() {
-            return peer.banned();
-        }
         let full = !self.pins.counts(ix) && self.pins.len() >= self.limits.pins();
-        full.then_some(Reason::PinLimit)
+        let banned = self.table.get(ix).and_then(|peer| peer.ban);
+        banned.or_else(|| full.then_some(Reason::PinLimit))
     }
 
-    /// Why the user's own dial can't be made now.
+    /// Why the user's own dial can't be made now. It may have to wait for a token, and for another dial of the same host.
     fn cannot_dial(&self, ix: Ix) -> Option<Reason> {
         let peer = self.table.get(ix)?;
-        if self.run == Run::Stopped {
-            return Some(Reason::Stopped);
-        }
-        if peer.link != Link::Idle {
-            return None;
-        }
-        if self.outage.is_offline() {
-            return Some(Reason::Offline);
-        }
-        if let Some(reason) = self.mode.refuses(Some(peer.id)) {
-            return Some(reason);
-        }
-        if peer.routes.is_empty() {
-            return Some(Reason::NoRoute);
-        }
-        if self.all_quarantined(peer) {
-            return Some(Reason::SubnetBanned);
-        }
-        (self.occupied() >= self.limits.hard()).then_some(Reason::LimitReached)
+        let refused = self
+            .admission(peer, Purpose::Asked, &self.census(), &[])
+            .err()
+            .or_else(|| self.room_for(Purpose::Asked, true).err());
+        refused.filter(|reason| !matches!(reason, Reason::AlreadyConnected | Reason::OverBudget))
     }
 
     /// A dial of the user's came to nothing: its peer is no longer held, unless somebody else wants it held.
@@ -204,7 +188,7 @@ impl Manager {
             return;
         }
         self.unpin(ix);
-        let asked = self.dials.job(ix).map(|job| job.why);
+        let asked = self.dials.of(ix).map(|dial| dial.why);
         if asked == Some(DialWhy::Requested) {
             self.cancel_dial(ix);
         }

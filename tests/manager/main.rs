@@ -1,5 +1,6 @@
 //! Stories about the manager, under virtual time.
 
+mod admission;
 mod bans;
 mod bursts;
 mod charges;
@@ -34,6 +35,7 @@ mod scores;
 mod selection;
 mod service;
 mod snapshot;
+mod spread;
 mod start_up;
 #[cfg(not(target_arch = "wasm32"))]
 mod streams;

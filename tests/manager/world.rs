@@ -52,6 +52,8 @@ pub(crate) struct Node {
     /// What identify lists besides.
     pub(crate) speaks: Vec<String>,
     pub(crate) reachable: Reachable,
+    /// Other addresses of it, and what happens there.
+    pub(crate) doors: Vec<(Multiaddr, Reachable)>,
     /// `None`: identify never comes.
     pub(crate) identifies: bool,
     pub(crate) metadata: Metadata,
@@ -176,6 +178,7 @@ impl World {
             exchanges: false,
             speaks: Vec::new(),
             reachable: Reachable::Yes,
+            doors: Vec::new(),
             identifies: true,
             metadata: Metadata::Matched { shards: vec![0] },
             answers_pings: true,
@@ -257,9 +260,10 @@ impl World {
 
     fn sighting(&self, place: usize, source: Source) -> Event {
         let node = &self.nodes[place];
+        let doors = node.doors.iter().map(|(address, _)| address.clone());
         Event::Discovered {
             peer: node.id,
-            routes: vec![node.address.clone()],
+            routes: [node.address.clone()].into_iter().chain(doors).collect(),
             claims: node.claims.clone(),
             source,
             introducer: None,

@@ -304,25 +304,6 @@ impl Peer {
         self.history().agent.as_ref()
     }
 
-    /// The first rule that forbids to dial it at all, the user's own dial excepted where the rule allows that.
-    /// Parking is not among them: it binds needs, not the ladder.
-    pub(in crate::manager) fn forbidden(&self) -> Option<Reason> {
-        if self.ban.is_some() {
-            return self.ban;
-        }
-        // Also while the connection that was hung up still closes.
-        if self.bar == Bar::HungUp {
-            return Some(Reason::HungUp);
-        }
-        if self.link != Link::Idle {
-            return Some(Reason::AlreadyConnected);
-        }
-        if let Bar::Until { why, .. } = self.bar {
-            return Some(why);
-        }
-        self.routes.is_empty().then_some(Reason::NoRoute)
-    }
-
     /// Banned, by whom.
     pub(in crate::manager) fn banned(&self) -> Option<Reason> {
         self.ban

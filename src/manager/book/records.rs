@@ -3,45 +3,14 @@
 use libp2p_identity::PeerId;
 
 use crate::manager::Manager;
-use crate::manager::book::peer::{Bar, Peer, Role};
+use crate::manager::book::peer::{Bar, Peer};
 use crate::manager::boundary::event::Source;
 use crate::manager::boundary::reason::Reason;
-use crate::manager::dialing::candidates::Entry;
 use crate::manager::tools::deadlines::Timer;
 use crate::manager::tools::seed::Domain;
 use crate::manager::tools::slot::Ix;
 
 impl Manager {
-    /// Places a peer where its record says that it belongs: among the candidates, on the ladder, or nowhere.
-    pub(in crate::manager) fn refresh(&mut self, ix: Ix) {
-        let all = self.all();
-        let (mut entry, mut place) = (None, None);
-        if let Some(peer) = self.table.get(ix)
-            && peer.forbidden().is_none()
-            && !self.all_quarantined(peer)
-            && let Some(route) = peer.routes.best()
-        {
-            match peer.role {
-                Role::Bootstrap => place = Some((peer.level, peer.salt)),
-                // Whom the user names may know others, also when it serves nothing.
-                Role::Named if peer.serves_none_of(all) => place = Some((peer.level, peer.salt)),
-                Role::Ordinary | Role::Named => {
-                    let services = peer.possible(all);
-                    entry = (!services.is_empty()).then(|| Entry {
-                        rank: peer.rank(all, self.config.unverified_counted, self.now.mono_ms),
-                        group: route.group ^ self.selection.turn,
-                        salt: peer.salt ^ self.selection.turn,
-                        services,
-                        proven: peer.verified().unwrap_or_default().and(services),
-                    });
-                }
-            }
-        }
-        self.candidates.put(ix, entry);
-        self.ladder.put(ix, place);
-        self.table.list(ix);
-    }
-
     /// Bars a peer from being dialed, or lifts it.
     pub(in crate::manager) fn set_bar(&mut self, ix: Ix, bar: Bar) {
         let Some(peer) = self.table.get_mut(ix) else {

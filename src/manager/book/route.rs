@@ -70,7 +70,7 @@ impl Marks {
 }
 
 impl Route {
-    fn new(address: Multiaddr, seed: &Seed) -> Self {
+    pub(in crate::manager) fn new(address: Multiaddr, seed: &Seed) -> Self {
         let marks = Marks::of(&address, seed);
         Self {
             transport: transport::of(&address),

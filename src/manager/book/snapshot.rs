@@ -381,10 +381,9 @@ impl Manager {
             };
             let mut wanted = peer.possible(self.all()).iter();
             let wanted = wanted.find(|id| self.needs.deficit(*id) > 0);
-            if let Some(requirement) = wanted
-                && peer.forbidden().is_none()
-            {
-                self.begin_dial(ix, DialWhy::Need(requirement), false, false);
+            if let Some(requirement) = wanted {
+                // Who can't be dialed now is a candidate like all others.
+                let _ = self.dial(ix, DialWhy::Need(requirement));
             }
         }
     }

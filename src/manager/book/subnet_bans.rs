@@ -9,7 +9,6 @@ use litemap::LiteMap;
 use multiaddr::{Multiaddr, Protocol};
 
 use crate::manager::Manager;
-use crate::manager::book::peer::Peer;
 use crate::manager::boundary::config::Config;
 use crate::manager::tools::deadlines::Timer;
 use crate::manager::tools::slot::Ix;
@@ -89,20 +88,6 @@ impl Quarantine {
 }
 
 impl Manager {
-    /// Whether an address leads into a subnet that is refused.
-    pub(in crate::manager) fn quarantined(&self, address: &Multiaddr) -> bool {
-        self.quarantine.refuses(address)
-    }
-
-    /// Whether a peer is known, and only in subnets that are refused.
-    pub(in crate::manager) fn all_quarantined(&self, peer: &Peer) -> bool {
-        !peer.routes.is_empty()
-            && peer
-                .routes
-                .iter()
-                .all(|route| self.quarantined(&route.address))
-    }
-
     /// Somebody was banned who is reached there.
     pub(in crate::manager) fn banned_at(&mut self, address: &Multiaddr) {
         let now = self.now.mono_ms;
@@ -118,10 +103,7 @@ impl Manager {
         let dialing: Vec<Ix> = self
             .dials
             .iter()
-            .filter(|(_, job)| {
-                let now = job.flight.iter().any(|flight| within(&flight.route));
-                now || job.rest.iter().any(|leg| within(&leg.route))
-            })
+            .filter(|(_, dial)| within(&dial.route.address))
             .map(|(ix, _)| ix)
             .collect();
         for ix in dialing {

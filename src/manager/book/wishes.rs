@@ -41,11 +41,8 @@ impl Manager {
         let Some(ix) = self.table.find(peer) else {
             return;
         };
-        let trying = self.dials.job(ix).is_some_and(|job| {
-            let now = job.flight.iter().any(|flight| flight.route == *route);
-            now || job.rest.iter().any(|leg| leg.route == *route)
-        });
-        if trying {
+        let dialed = self.dials.of(ix);
+        if dialed.is_some_and(|dial| dial.route.address == *route) {
             self.cancel_dial(ix);
         }
         if let Some(record) = self.table.get_mut(ix) {

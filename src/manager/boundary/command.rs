@@ -30,6 +30,8 @@ pub enum DialWhy {
     Swap,
     /// To take over from a connection that is old (4.17).
     Rotation,
+    /// So that not everything depends on one peer or one netgroup (4.3, 4.6).
+    Variety,
     /// For a burst (4.10).
     Burst(BurstId),
     /// The one connection of an initial sync (4.18).
@@ -48,6 +50,7 @@ impl DialWhy {
             Self::HandOff => "hand-off",
             Self::Swap => "swap",
             Self::Rotation => "rotation",
+            Self::Variety => "variety",
             Self::Burst(_) => "burst",
             Self::Sync => "sync",
         }

@@ -4,17 +4,15 @@ use libp2p_identity::PeerId;
 use multiaddr::Multiaddr;
 
 use crate::manager::book::peer::{Bar, Link};
-use crate::manager::book::route::Marks;
-use crate::manager::book::transport;
+use crate::manager::book::route::Route;
 use crate::manager::boundary::command::{Command, DialWhy};
-use crate::manager::boundary::event::{
-    ConnId, DialId, Direction, Metadata, RequirementId, Source, Transport,
-};
+use crate::manager::boundary::event::{ConnId, DialId, Direction, Metadata, RequirementId, Source};
 use crate::manager::boundary::reason::{NetworkCause, NetworkState, Outcome, Reason};
 use crate::manager::connected::connections::{Conn, HandOff, Network, Phase, Pinging};
 use crate::manager::demand::needs::Provider;
 use crate::manager::demand::requirements;
-use crate::manager::dialing::diversity::Admission;
+use crate::manager::dialing::admission::Purpose;
+use crate::manager::dialing::dials::Dial;
 use crate::manager::tools::deadlines::Timer;
 use crate::manager::tools::services::{Cover, Services};
 use crate::manager::tools::slot::Ix;
@@ -52,11 +50,8 @@ impl Manager {
             self.recover();
         }
         let ordered = self.dial_succeeded(ix, conn, dial);
-        let transport = transport::of(&route);
-        let marks = Marks::of(&route, &self.seed);
-        let refusal = self
-            .refuses(ix, ordered, transport, marks)
-            .or_else(|| (!ordered && self.quarantined(&route)).then_some(Reason::SubnetBanned));
+        let at = Route::new(route.clone(), &self.seed);
+        let refusal = self.refuses(ix, ordered, &at);
         self.table.reached(ix);
         self.pins.urgent.remove(&ix);
         let Some(record) = self.table.get_mut(ix) else {
@@ -98,9 +93,9 @@ impl Manager {
                 peer,
                 direction,
                 route: route.clone(),
-                transport,
-                group: marks.group,
-                subnet: marks.subnet,
+                transport: at.transport,
+                group: at.group,
+                subnet: at.subnet,
                 opened_at: now,
                 opened_wall: self.now.wall_ms,
                 phase: Phase::Open,
@@ -160,23 +155,26 @@ impl Manager {
     /// Ends the dial job of a peer that is connected now; whether this connection is what was ordered.
     fn dial_succeeded(&mut self, ix: Ix, conn: ConnId, dial: Option<DialId>) -> bool {
         let ordered = dial.is_some_and(|dial| self.dials.whose(dial) == Some(ix));
-        if let Some(job) = self.end_job(ix)
-            && let Some(flight) = job.flight
-        {
-            if dial != Some(flight.dial) {
-                self.out.order(Command::CancelDial { dial: flight.dial });
-            } else if let DialWhy::Burst(burst) = job.why {
-                self.bursts.join(conn, burst);
+        match self.end_dial(ix) {
+            Some(ended) if !ordered => {
+                self.out.order(Command::CancelDial { dial: ended.id });
             }
+            Some(Dial {
+                why: DialWhy::Burst(burst),
+                ..
+            }) => self.bursts.join(conn, burst),
+            _ => {}
         }
         if ordered {
             self.dial_ended(true);
+        } else if let Some(peer) = self.table.get(ix) {
+            self.dials.came(peer.id);
         }
         ordered
     }
 
-    /// Why a connection is closed again at once.
-    fn refuses(&self, ix: Ix, ordered: bool, transport: Transport, marks: Marks) -> Option<Reason> {
+    /// Why a connection is closed again at once. What we ordered was admitted when it was dialed.
+    fn refuses(&self, ix: Ix, ordered: bool, at: &Route) -> Option<Reason> {
         let peer = self.table.get(ix)?;
         if let Some(reason) = peer.banned() {
             return Some(reason);
@@ -201,11 +199,8 @@ impl Manager {
         if self.occupied() >= self.limits.hard() {
             return Some(Reason::NotAdmitted);
         }
-        if !self.transport_admits(transport) {
-            return Some(Reason::TransportLimit);
-        }
-        let admission = self.admits(&self.census(), peer, marks.group, marks.subnet);
-        (admission != Admission::Within).then_some(Reason::DiversityLimit)
+        let purpose = Purpose::Inbound;
+        self.address_admits(peer, at, purpose, &self.census()).err()
     }
 
     pub(in crate::manager) fn on_identified(

@@ -13,7 +13,7 @@ use crate::manager::boundary::command::{BurstAnswer, Command, DialWhy};
 use crate::manager::boundary::event::{BurstId, ConnId, EnrollmentId, RequirementId};
 use crate::manager::boundary::reason::{Reason, Trigger};
 use crate::manager::boundary::view::What;
-use crate::manager::dialing::attempt::Begun;
+use crate::manager::dialing::admission::Purpose;
 use crate::manager::machine::modes::Mode;
 use crate::manager::tools::changed::Changed;
 use crate::manager::tools::deadlines::{Timer, Wake};
@@ -274,11 +274,7 @@ impl Manager {
             .collect();
         for (burst, requirement, slots) in open {
             while self.burst_size(burst) < usize::from(slots) {
-                if !self.pace_admits(false) {
-                    self.wait_for_token(wake);
-                    return;
-                }
-                if self.occupied() >= self.limits.hard() {
+                if self.room_or_wait(Purpose::Relief, wake).is_err() {
                     return;
                 }
                 let wants = |id: RequirementId| if id == requirement { WHOLE } else { 0 };
@@ -286,8 +282,9 @@ impl Manager {
                 let Some(choice) = self.choose(&wants) else {
                     break;
                 };
-                if self.begin_dial(choice.candidate.ix, DialWhy::Burst(burst), false, false)
-                    != Begun::Yes
+                if self
+                    .dial(choice.candidate.ix, DialWhy::Burst(burst))
+                    .is_err()
                 {
                     self.seed.undraw(drawn);
                     break;

@@ -1,22 +1,27 @@
 //! Nobody alone decides whom we are connected to (4.15): caps on the connections to one subnet, to one netgroup, and
-//! to peers that one other named.
+//! to peers that one other named; and of one requirement's providers at most half, rounded up, from one netgroup while
+//! somebody of another is known (4.3, spread).
 //!
 //! Owns nothing: a connection and a dial know where they lead, and the table knows how many networks there are. The caps
-//! bind newcomers whom third parties named. Whom the user names, holds, or takes from a signed tree is let in, and
-//! counts. They ask for no more variety than there is: each of the known networks has its part of the soft target, down
-//! to the caps of 4.15 where enough of them are known; as long as hardly anybody is known there is no choice to make.
-//! Where a minimum can't be met otherwise, they are twice as wide, and that is reported (S15).
+//! bind newcomers whom third parties named, at the address where they are dialed. Whom the user names, holds, or takes
+//! from a signed tree is let in, and counts. They ask for no more variety than there is: each of the known networks has
+//! its part of the soft target, down to the caps of 4.15 where enough of them are known; as long as hardly anybody is
+//! known there is no choice to make. Where a minimum can't be met otherwise, they are twice as wide, and that is reported
+//! (S15).
 
 use crate::manager::Manager;
 use crate::manager::book::peer::{Peer, Role};
-use crate::manager::boundary::event::RequirementId;
+use crate::manager::book::route::Route;
+use crate::manager::boundary::event::{ConnId, RequirementId};
 use crate::manager::boundary::view::What;
+use crate::manager::dialing::admission::Purpose;
+use crate::manager::tools::services::{Services, WHOLE};
 use crate::manager::tools::slot::Ix;
 
-/// Whether somebody may be connected to.
+/// Whether the caps leave room for somebody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::manager) enum Admission {
-    /// The caps leave room.
+pub(in crate::manager) enum Variety {
+    /// They do.
     Within,
     /// The wider caps do, and it may serve what has no minimum of providers.
     Relaxed,
@@ -46,71 +51,73 @@ impl Caps {
     }
 }
 
-/// Where a connection or a dial leads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::manager) struct Place {
-    pub(in crate::manager) group: u64,
-    pub(in crate::manager) subnet: u64,
-    pub(in crate::manager) introducer: Option<u64>,
+/// Somebody who is connected or being dialed: where, who named it, and what it serves or is expected to.
+#[derive(Debug, Clone, Copy)]
+struct Somebody {
+    group: u64,
+    subnet: u64,
+    introducer: Option<u64>,
+    services: Services,
 }
 
-/// Everybody who is connected or dialed, as far as the caps look at them.
+/// Everybody who is connected or being dialed, as far as variety looks at them.
 #[derive(Debug)]
 pub(in crate::manager) struct Census {
-    places: Vec<Place>,
+    all: Vec<Somebody>,
     /// `None`: nobody is refused.
     caps: Option<Caps>,
 }
 
 impl Census {
-    fn admission(&self, place: Place, may_relax: bool) -> Admission {
-        let Some(caps) = self.caps else {
-            return Admission::Within;
-        };
+    /// Whether nobody of this netgroup is connected or being dialed.
+    pub(in crate::manager) fn is_new(&self, group: u64) -> bool {
+        self.all.iter().all(|there| there.group != group)
+    }
+
+    /// How many of a netgroup serve a requirement, or are expected to.
+    pub(in crate::manager) fn providers_in(&self, group: u64, id: RequirementId) -> usize {
+        let there = self.all.iter();
+        there
+            .filter(|there| there.group == group && there.services.contains(id))
+            .count()
+    }
+
+    fn there(&self, group: u64, subnet: u64, introducer: Option<u64>) -> Caps {
         let mut there = Caps {
             subnet: 0,
             group: 0,
             introducer: 0,
         };
-        for other in &self.places {
-            there.subnet += usize::from(other.subnet == place.subnet);
-            there.group += usize::from(other.group == place.group);
-            let same = place.introducer.is_some() && other.introducer == place.introducer;
+        for other in &self.all {
+            there.subnet += usize::from(other.subnet == subnet);
+            there.group += usize::from(other.group == group);
+            let same = introducer.is_some() && other.introducer == introducer;
             there.introducer += usize::from(same);
         }
-        if caps.admit(there) {
-            Admission::Within
-        } else if may_relax && caps.wider().admit(there) {
-            Admission::Relaxed
-        } else {
-            Admission::Over
-        }
+        there
     }
 }
 
 impl Manager {
-    /// Everybody who is connected or dialed.
+    /// Everybody who is connected or being dialed.
     pub(in crate::manager) fn census(&self) -> Census {
-        let caps = self.caps();
-        let mut places = Vec::new();
-        if caps.is_some() {
-            let introducer = |ix: Ix| self.table.get(ix).and_then(|peer| peer.introducer);
-            places.extend(self.connections.iter().map(|(_, conn)| Place {
-                group: conn.group,
-                subnet: conn.subnet,
-                introducer: introducer(conn.ix),
-            }));
-            places.extend(self.dials.iter().filter_map(|(ix, job)| {
-                let (group, subnet) = job.place()?;
-                let introducer = introducer(ix);
-                Some(Place {
-                    group,
-                    subnet,
-                    introducer,
-                })
-            }));
+        let introducer = |ix: Ix| self.table.get(ix).and_then(|peer| peer.introducer);
+        let connections = self.connections.iter().map(|(_, conn)| Somebody {
+            group: conn.group,
+            subnet: conn.subnet,
+            introducer: introducer(conn.ix),
+            services: conn.serving.union(conn.cover.whole),
+        });
+        let dials = self.dials.iter().map(|(ix, dial)| Somebody {
+            group: dial.route.group,
+            subnet: dial.route.subnet,
+            introducer: introducer(ix),
+            services: dial.cover.whole,
+        });
+        Census {
+            all: connections.chain(dials).collect(),
+            caps: self.caps(),
         }
-        Census { places, caps }
     }
 
     fn caps(&self) -> Option<Caps> {
@@ -129,43 +136,71 @@ impl Manager {
         })
     }
 
-    /// Whether a peer may be connected to, next to those of the census.
-    pub(in crate::manager) fn admission(&self, census: &Census, peer: &Peer) -> Admission {
-        match peer.routes.best() {
-            Some(route) => self.admits(census, peer, route.group, route.subnet),
-            None => Admission::Within,
+    /// Whether the caps leave room for a peer at an address, next to those of the census.
+    pub(in crate::manager) fn variety(
+        &self,
+        peer: &Peer,
+        route: &Route,
+        purpose: Purpose,
+        census: &Census,
+    ) -> Variety {
+        // Third parties alone speak for it.
+        let bound = peer.role == Role::Ordinary && !peer.pinned && purpose != Purpose::Asked;
+        let Some(caps) = census.caps.filter(|_| bound) else {
+            return Variety::Within;
+        };
+        let there = census.there(route.group, route.subnet, peer.introducer);
+        if caps.admit(there) {
+            Variety::Within
+        } else if caps.wider().admit(there) && self.may_relax(peer) {
+            Variety::Relaxed
+        } else {
+            Variety::Over
         }
     }
 
-    /// The same, where its address is known.
-    pub(in crate::manager) fn admits(
+    /// Whether a peer may serve what has less than its minimum, with all that is on its way.
+    fn may_relax(&self, peer: &Peer) -> bool {
+        peer.possible(self.all()).iter().any(|id| {
+            self.needs.need(id).is_some_and(|need| {
+                let over = u32::from(need.target.saturating_sub(need.min)) * WHOLE;
+                self.needs.deficit(id) > over
+            })
+        })
+    }
+
+    /// Whether a netgroup has its share of a requirement's providers, with those who are on their way (4.3, spread). Where
+    /// one provider is enough there is nothing to spread.
+    pub(in crate::manager) fn has_its_share(
         &self,
         census: &Census,
-        peer: &Peer,
         group: u64,
-        subnet: u64,
-    ) -> Admission {
-        if census.caps.is_none() || !bound_by_caps(peer) {
-            return Admission::Within;
-        }
-        let place = Place {
-            group,
-            subnet,
-            introducer: peer.introducer,
-        };
-        let mut possible = peer.possible(self.all()).iter();
-        let may_relax = possible.any(|id| self.below_minimum(id));
-        census.admission(place, may_relax)
+        id: RequirementId,
+    ) -> bool {
+        let target = self.needs.need(id).map_or(0, |need| need.target);
+        target >= 2 && census.providers_in(group, id) >= share(target)
     }
 
-    /// Whether a requirement has less than its minimum, with all that is on its way.
-    fn below_minimum(&self, id: RequirementId) -> bool {
-        let Some(need) = self.needs.need(id) else {
-            return false;
+    /// How many providers of a requirement count, of one netgroup no more than its share (4.3, spread); the same without
+    /// one of them.
+    pub(in crate::manager) fn covered(&self, id: RequirementId, without: Option<ConnId>) -> usize {
+        let target = self.needs.need(id).map_or(0, |need| need.target);
+        let share = if target >= 2 {
+            share(target)
+        } else {
+            usize::MAX
         };
-        let over = u32::from(need.target.saturating_sub(need.min))
-            * crate::manager::tools::services::WHOLE;
-        self.needs.deficit(id) > over
+        let mut groups: Vec<u64> = Vec::new();
+        let mut count = 0;
+        for provider in self.needs.providers(id) {
+            let conn = self.connections.get(provider.conn);
+            if let Some(conn) = conn.filter(|_| without != Some(provider.conn)) {
+                let before = groups.iter().filter(|group| **group == conn.group).count();
+                count += usize::from(before < share);
+                groups.push(conn.group);
+            }
+        }
+        count
     }
 
     /// A peer is about to be dialed beyond the caps.
@@ -176,7 +211,7 @@ impl Manager {
     }
 }
 
-/// Whether third parties alone speak for a peer.
-fn bound_by_caps(peer: &Peer) -> bool {
-    peer.role == Role::Ordinary && !peer.pinned
+/// Of one netgroup: half of the target, rounded up.
+fn share(target: u8) -> usize {
+    usize::from(target.div_ceil(2))
 }

@@ -4,12 +4,15 @@
 //! after one that failed. Owns the candidates, the ladder of the start-up, the dials and the questions asked of peers.
 //! Names `boundary`, `tools`, `book`, `machine` and `demand`.
 
+pub(in crate::manager) mod admission;
 pub(in crate::manager) mod attempt;
 pub(in crate::manager) mod candidates;
 pub(in crate::manager) mod dials;
 pub(in crate::manager) mod diversity;
 pub(in crate::manager) mod gate;
+pub(in crate::manager) mod index;
 pub(in crate::manager) mod ladder;
+pub(in crate::manager) mod pace;
 pub(in crate::manager) mod peer_exchange;
 pub(in crate::manager) mod plan;
 pub(in crate::manager) mod probe;

@@ -5,7 +5,8 @@
 use crate::manager::book::peer::{Bar, Link, Role};
 use crate::manager::boundary::command::{Command, DialWhy};
 use crate::manager::boundary::event::{ConnId, RequirementId};
-use crate::manager::dialing::attempt::Begun;
+use crate::manager::boundary::reason::Reason;
+use crate::manager::dialing::admission::Purpose;
 use crate::manager::dialing::ladder::{Situation, Step};
 use crate::manager::dialing::peer_exchange::MayAsk;
 use crate::manager::machine::environment::MemoryLevel;
@@ -16,7 +17,7 @@ use crate::manager::{Manager, Run};
 
 impl Manager {
     pub(in crate::manager) fn plan(&mut self) {
-        let mut wake = Wake::default();
+        let mut wake = Wake(self.dials.expire(self.now.mono_ms));
         let connected = self.connections.open().next().is_some();
         self.ladder
             .observe(self.now.mono_ms, self.anybody_serves(), connected);
@@ -27,7 +28,6 @@ impl Manager {
                 // First: others wait for what these occupy (D4).
                 self.give_up_surplus_dials();
             }
-            self.go_on(&mut wake);
             if !self.mode.dials() {
                 self.dial_sync(&mut wake);
             } else if self.outage.is_suspect() {
@@ -59,25 +59,25 @@ impl Manager {
         self.deadlines.put(Timer::Plan, wake.0);
     }
 
-    /// Jobs whose next address waited.
-    fn go_on(&mut self, wake: &mut Wake) {
-        for ix in self.dials.waiting() {
-            self.take_off(ix);
-            if let Some(job) = self.dials.job(ix).filter(|job| job.flight.is_none()) {
-                self.wait_for_pace(job.urgent, wake);
-            }
+    /// Whether there is room for one more dial; if the pace alone is in the way, it is asked again when the bucket allows
+    /// the next one.
+    pub(in crate::manager) fn room_or_wait(
+        &self,
+        purpose: Purpose,
+        wake: &mut Wake,
+    ) -> Result<(), Reason> {
+        let room = self.room_for(purpose, false);
+        if room == Err(Reason::OverBudget) {
+            self.wait_for_pace(false, wake);
         }
-    }
-
-    pub(in crate::manager) fn wait_for_token(&self, wake: &mut Wake) {
-        self.wait_for_pace(false, wake);
+        room
     }
 
     /// Until the bucket allows the next dial; whom the user waits for may overdraw it.
-    fn wait_for_pace(&self, urgent: bool, wake: &mut Wake) {
+    pub(in crate::manager) fn wait_for_pace(&self, urgent: bool, wake: &mut Wake) {
         let now = self.now.mono_ms;
-        if !self.dials.bucket.has(now, urgent)
-            && let Some(at) = self.dials.bucket.next(now, urgent)
+        if !self.pace.has(now, urgent)
+            && let Some(at) = self.pace.next(now, urgent)
         {
             wake.by(at);
         }
@@ -100,7 +100,7 @@ impl Manager {
             .map(|ix| (*ix, self.pins.urgent.contains_key(ix)))
             .collect();
         for (ix, urgent) in due {
-            if self.begin_dial(ix, DialWhy::Requested, urgent, false) == Begun::Later {
+            if self.dial(ix, DialWhy::Requested) == Err(Reason::OverBudget) {
                 self.wait_for_pace(urgent, wake);
             }
         }
@@ -117,14 +117,9 @@ impl Manager {
             if lacking.is_empty() {
                 return;
             }
-            if !self.pace_admits(false) {
-                self.wait_for_token(wake);
-                return;
-            }
-            if self.filled() >= self.limits.soft() {
-                if lacking.iter().any(|id| self.candidates.any(id)) {
-                    self.regulation.room_is_short = true;
-                }
+            if let Err(reason) = self.room_or_wait(Purpose::Need, wake) {
+                let known = || lacking.iter().any(|id| self.candidates.any(id));
+                self.regulation.room_is_short |= reason == Reason::LimitReached && known();
                 return;
             }
             if self.head_start_is_full(wake) {
@@ -153,7 +148,7 @@ impl Manager {
             } else {
                 DialWhy::Need(choice.requirement)
             };
-            if self.begin_dial(choice.candidate.ix, why, false, false) != Begun::Yes {
+            if self.dial(choice.candidate.ix, why).is_err() {
                 self.seed.undraw(drawn);
                 return;
             }
@@ -173,19 +168,15 @@ impl Manager {
         }
     }
 
-    /// Somebody else than the one peer on whom everything depends, if anybody is known (4.6, `spread`).
+    /// Somebody else than the one peer, or the one netgroup, on whom everything depends, if anybody is known (4.3, 4.6).
     fn dial_alternative(&mut self, wake: &mut Wake) {
-        if self.alternative_under_way() || self.occupied() >= self.limits.soft() {
+        if self.alternative_under_way() || self.filled() >= self.limits.soft() {
             return;
         }
-        let Some((wanted, ix)) = self.depends_on_one() else {
-            return;
-        };
-        if !self.pace_admits(false) {
-            self.wait_for_token(wake);
-            return;
-        }
-        if self.begin_dial(ix, DialWhy::Need(wanted), false, false) == Begun::Yes {
+        let alternative = self.depends_on_one().or_else(|| self.lacks_spread());
+        let Some(ix) = alternative else { return };
+        if self.room_or_wait(Purpose::Need, wake).is_ok() && self.dial(ix, DialWhy::Variety).is_ok()
+        {
             self.selection.alternative = Some(ix);
         }
     }
@@ -221,8 +212,8 @@ impl Manager {
             .iter()
             .any(|id| self.needs.deficit(id) > 0 && !self.candidates.any(id));
         if sole {
-            let bootstrap = peer.role == Role::Bootstrap;
-            self.begin_dial(ix, DialWhy::Redial, false, bootstrap);
+            // Whoever stays a candidate is dialed by needs.
+            let _ = self.dial(ix, DialWhy::Redial);
         }
     }
 
@@ -325,8 +316,8 @@ impl Manager {
         let bootstrap_dials: Vec<u64> = self
             .dials
             .iter()
-            .filter(|(_, job)| job.bootstrap)
-            .map(|(_, job)| job.started_at)
+            .filter(|(_, dial)| dial.bootstrap)
+            .map(|(_, dial)| dial.began_at)
             .collect();
         let verifying = self.connections.open().any(|(_, conn)| conn.verifying());
         let bootstraps = self.connections.open().filter(|(_, conn)| {
@@ -370,18 +361,15 @@ impl Manager {
                     return;
                 }
             };
-            if !self.pace_admits(false) {
-                self.wait_for_token(wake);
-                return;
-            }
-            if self.filled() >= self.limits.soft() {
-                self.regulation.room_is_short |= !self.entitled().is_empty();
+            if let Err(reason) = self.room_or_wait(Purpose::Ladder, wake) {
+                let short = || !self.entitled().is_empty();
+                self.regulation.room_is_short |= reason == Reason::LimitReached && short();
                 return;
             }
             let Some(ix) = self.next_bootstrap(rung) else {
                 return;
             };
-            if self.begin_dial(ix, DialWhy::Bootstrap(rung), false, true) != Begun::Yes {
+            if self.dial(ix, DialWhy::Bootstrap(rung)).is_err() {
                 return;
             }
         }
@@ -391,12 +379,8 @@ impl Manager {
     /// it.
     fn next_bootstrap(&self, rung: u8) -> Option<Ix> {
         const COMPARED: usize = 32;
-        let free = |ix: &Ix| {
-            self.table.get(*ix).is_some_and(|peer| {
-                let mut routes = peer.routes.iter();
-                routes.any(|route| self.may_try(route))
-            })
-        };
+        let census = self.census();
+        let free = |ix: &Ix| self.admits(*ix, Purpose::Ladder, &census).is_some();
         let mut next = self.ladder.next(COMPARED).filter(free);
         if rung != 4 {
             return next.next();
@@ -434,18 +418,18 @@ impl Manager {
             .iter()
             .filter(|id| !self.needs.met_without_one(*id))
             .collect();
-        if wanted.is_empty() || self.occupied() >= self.limits.hard() {
-            self.succession = None;
-            return;
-        }
-        if !self.pace_admits(false) {
-            self.wait_for_token(wake);
+        let room = self.room_or_wait(Purpose::Relief, wake);
+        if room == Err(Reason::OverBudget) && !wanted.is_empty() {
             return;
         }
         self.succession = None;
+        if room.is_err() || wanted.is_empty() {
+            return;
+        }
         let choice = self.choose(&|id| if wanted.contains(id) { WHOLE } else { 0 });
         if let Some(choice) = choice {
-            self.begin_dial(choice.candidate.ix, DialWhy::HandOff, false, false);
+            // Nobody else could be dialed either: the hand-off tries again later.
+            let _ = self.dial(choice.candidate.ix, DialWhy::HandOff);
         }
     }
 }

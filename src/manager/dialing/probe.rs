@@ -1,10 +1,9 @@
 //! Single dials while everything fails (4.8): is the network back?
 
 use crate::manager::Manager;
-use crate::manager::book::peer::{Bar, Link, Role};
 use crate::manager::boundary::command::DialWhy;
 use crate::manager::boundary::reason::Reason;
-use crate::manager::dialing::attempt::Begun;
+use crate::manager::dialing::admission::Purpose;
 use crate::manager::tools::deadlines::Wake;
 use crate::manager::tools::slot::Ix;
 
@@ -31,27 +30,20 @@ impl Manager {
             wake.by(at);
             return;
         }
-        if !self.pace_admits(false) {
-            if let Some(at) = self.dials.bucket.next(now, false) {
-                wake.by(at);
-            }
+        if self.room_or_wait(Purpose::Probe, wake) == Err(Reason::OverBudget) {
             return;
         }
-        if let Some(ix) = self.next_probe() {
-            let bootstrap = self
-                .table
-                .get(ix)
-                .is_some_and(|peer| peer.role == Role::Bootstrap);
-            if self.begin_dial(ix, DialWhy::Probe, false, bootstrap) == Begun::Yes {
-                // Its end is an input. The silence of somebody who never answered says little.
-                let met = |ix| {
-                    self.table
-                        .get(ix)
-                        .is_some_and(|peer| peer.verified().is_some())
-                };
-                let soon = !met(ix) && self.outage.whose_turn().is_some_and(met);
-                self.outage.probed(&self.config, &mut self.seed, now, soon);
-            }
+        if let Some(ix) = self.next_probe()
+            && self.dial(ix, DialWhy::Probe).is_ok()
+        {
+            // Its end is an input. The silence of somebody who never answered says little.
+            let met = |ix| {
+                self.table
+                    .get(ix)
+                    .is_some_and(|peer| peer.verified().is_some())
+            };
+            let soon = !met(ix) && self.outage.whose_turn().is_some_and(met);
+            self.outage.probed(&self.config, &mut self.seed, now, soon);
             return;
         }
         self.outage.probed(&self.config, &mut self.seed, now, false);
@@ -104,23 +96,7 @@ impl Manager {
         round
     }
 
-    /// Waits do not bind probes: what they wait out may be our own fault. Bans and hang-ups do.
     fn may_probe(&self, ix: Ix) -> bool {
-        self.table.get(ix).is_some_and(|peer| {
-            let open = matches!(
-                peer.bar,
-                Bar::Open
-                    | Bar::Until {
-                        why: Reason::BackingOff,
-                        ..
-                    }
-            );
-            let mut routes = peer.routes.iter();
-            peer.link == Link::Idle
-                && peer.banned().is_none()
-                && open
-                && routes.any(|route| self.transport_admits(route.transport))
-                && !self.all_quarantined(peer)
-        })
+        self.admits(ix, Purpose::Probe, &self.census()).is_some()
     }
 }

@@ -5,8 +5,9 @@
 use crate::manager::Manager;
 use crate::manager::boundary::command::Health;
 use crate::manager::boundary::event::{ConnId, Priority, RequirementId};
+use crate::manager::dialing::admission::Purpose;
 use crate::manager::dialing::candidates::Candidate;
-use crate::manager::dialing::diversity::Admission;
+use crate::manager::dialing::diversity::Census;
 use crate::manager::tools::seed::Domain;
 use crate::manager::tools::services::{Services, WHOLE};
 use crate::manager::tools::slot::Ix;
@@ -18,12 +19,26 @@ pub(in crate::manager) struct Choice {
     pub(in crate::manager) requirement: RequirementId,
     /// Priority band and value: what must not be given up for variety.
     worth: (Priority, u32),
+    /// Nobody of its netgroup is connected or being dialed (4.3, spread).
+    elsewhere: bool,
     pub(in crate::manager) candidate: Candidate,
 }
 
+/// What may be chosen from, one after another: the next only where the one before admits nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Level {
+    /// Nobody of a netgroup that has its share of the requirement.
+    Spread,
+    /// Whom the caps on variety admit.
+    Within,
+    /// Whom the wider caps admit.
+    Relaxed,
+}
+
 impl Choice {
-    /// What decides between choices. Of equals, who serves more of what nothing is missing of now is the better: it may
-    /// spare a connection when that is wanted as well.
+    /// What decides between choices. Of equals, one of a netgroup that is not connected yet comes first; then who did
+    /// better; then who serves more of what nothing is missing of now, because it may spare a connection when that is
+    /// wanted as well.
     fn key(&self) -> impl Ord + use<> {
         let Candidate {
             ix,
@@ -31,7 +46,7 @@ impl Choice {
             quality,
             group,
         } = self.candidate;
-        (self.worth, quality, value, group, ix)
+        (self.worth, self.elsewhere, quality, value, group, ix)
     }
 }
 
@@ -80,8 +95,8 @@ impl Manager {
         if missing == 0 {
             return 0;
         }
-        let jobs = self.dials.iter().flat_map(|(_, job)| job.cover.units());
-        let flying: u32 = jobs
+        let dials = self.dials.iter().flat_map(|(_, dial)| dial.cover.units());
+        let flying: u32 = dials
             .filter(|(of, _)| *of == id)
             .map(|(_, units)| units)
             .sum();
@@ -97,14 +112,14 @@ impl Manager {
     /// Whether somebody is on the way so that not everything depends on one peer.
     pub(in crate::manager) fn alternative_under_way(&self) -> bool {
         self.selection.alternative.is_some_and(|ix| {
-            let dialing = self.dials.job(ix).is_some();
+            let dialing = self.dials.of(ix).is_some();
             dialing || self.connections.of(ix).any(|(_, conn)| conn.verifying())
         })
     }
 
     /// What depends on one peer alone, together with every other requirement that has a minimum, and who else could serve
     /// it. Whoever failed since it last worked is not asked: nothing is missing, and quiet is worth more (E1).
-    pub(in crate::manager) fn depends_on_one(&self) -> Option<(RequirementId, Ix)> {
+    pub(in crate::manager) fn depends_on_one(&self) -> Option<Ix> {
         let critical = self.needs.ids().filter(|id| {
             let need = self.needs.need(*id);
             need.is_some_and(|need| need.min > 0)
@@ -127,23 +142,31 @@ impl Manager {
         if critical.len() < 2 {
             return None;
         }
+        critical.iter().find_map(|id| self.somebody_else(id))
+    }
+
+    /// Who could serve a requirement although nothing is missing of it, of another netgroup than those that have their
+    /// share. Whoever failed since it last worked is not asked: quiet is worth more (E1).
+    fn somebody_else(&self, id: RequirementId) -> Option<Ix> {
         let census = self.census();
         let usable = |ix: Ix| {
-            self.table.get(ix).is_some_and(|peer| {
+            let peer = self.table.get(ix);
+            peer.is_some_and(|peer| {
                 let failed = peer.level > 0 || peer.flap > 0;
-                let mut routes = peer.routes.iter();
-                !failed
-                    && self.admission(&census, peer) == Admission::Within
-                    && routes.any(|route| self.may_try(route))
-            })
+                !failed && peer.known_for(Services::one(id))
+            }) && self.fits(ix, id, Level::Spread, &census).is_some()
         };
-        critical.iter().find_map(|id| {
-            let mut top = self.candidates.top(id, self.config.groups_compared, usable);
-            let candidate = top.find(|candidate| {
-                let peer = self.table.get(candidate.ix);
-                peer.is_some_and(|peer| peer.known_for(Services::one(id)))
-            })?;
-            Some((id, candidate.ix))
+        let mut top = self.candidates.top(id, 1, usable);
+        top.next().map(|candidate| candidate.ix)
+    }
+
+    /// Somebody of another netgroup, for a requirement of whose providers too many are of one (4.3, spread).
+    pub(in crate::manager) fn lacks_spread(&self) -> Option<Ix> {
+        self.needs.ids().find_map(|id| {
+            let target = self.needs.need(id)?.target;
+            let crowded = self.needs.met(id) && self.covered(id, None) < usize::from(target);
+            let awaited = self.needs.expected(id) > 0;
+            (crowded && !awaited).then(|| self.somebody_else(id))?
         })
     }
 
@@ -203,30 +226,29 @@ impl Manager {
         spent.filter_map(|protocol| protocol.requirement).collect()
     }
 
-    /// The best candidates for these wants (in units of a provider): a few for each, of those that the caps on variety
-    /// admit so.
-    fn compare(&self, wants: &dyn Fn(RequirementId) -> u32, so: Admission) -> Vec<Choice> {
+    /// The best candidates for these wants (in units of a provider): a few for each. A peer counts for nothing where its
+    /// netgroup has its share, unless nobody else is known.
+    fn compare(
+        &self,
+        census: &Census,
+        wants: &dyn Fn(RequirementId) -> u32,
+        level: Level,
+    ) -> Vec<Choice> {
         let all = self.all();
         let wanted: Services = self.needs.ids().filter(|id| wants(*id) > 0).collect();
         // No more guesses than places that are left: one of them may fill several.
         let places: u32 = self.needs.ids().map(|id| wants(id).div_ceil(WHOLE)).sum();
         let guesses = self.guesses_under_way(wanted);
         let admit_unknown = guesses < self.config.unknown_in_flight && guesses < places as usize;
-        let census = self.census();
-        let usable = |ix: Ix| {
-            self.table.get(ix).is_some_and(|peer| {
-                let known = peer.known_for(wanted);
-                let legs = peer
-                    .routes
-                    .iter()
-                    .take(usize::from(self.config.routes_per_dial));
-                (known || admit_unknown)
-                    && self.admission(&census, peer) == so
-                    && legs.into_iter().any(|route| self.may_try(route))
-            })
-        };
         let mut choices: Vec<Choice> = Vec::new();
         for requirement in wanted.iter() {
+            let usable = |ix: Ix| {
+                let known = || {
+                    let peer = self.table.get(ix);
+                    peer.is_some_and(|peer| peer.known_for(wanted))
+                };
+                (admit_unknown || known()) && self.fits(ix, requirement, level, census).is_some()
+            };
             let top = self
                 .candidates
                 .top(requirement, self.config.groups_compared, usable);
@@ -235,18 +257,50 @@ impl Manager {
                 if choices.iter().any(|choice| choice.candidate.ix == ix) {
                     continue;
                 }
-                let Some(peer) = self.table.get(ix) else {
+                let group = self.fits(ix, requirement, level, census);
+                let (Some(peer), Some(group)) = (self.table.get(ix), group) else {
                     continue;
                 };
-                let value = peer.value(all, self.config.unverified_counted, wants);
+                let spread = |id: RequirementId| match wants(id) {
+                    0 => 0,
+                    _ if level == Level::Spread && self.has_its_share(census, group, id) => 0,
+                    units => units,
+                };
+                let value = peer.value(all, self.config.unverified_counted, &spread);
                 choices.push(Choice {
                     requirement,
                     worth: (peer.priority, value),
+                    elsewhere: census.is_new(group),
                     candidate,
                 });
             }
         }
         choices
+    }
+
+    /// Whether a peer may be dialed for a requirement within what this level allows: the netgroup of the address where it
+    /// would be.
+    fn fits(
+        &self,
+        ix: Ix,
+        requirement: RequirementId,
+        level: Level,
+        census: &Census,
+    ) -> Option<u64> {
+        // In an initial sync nobody is chosen for anything else.
+        let purpose = if self.mode.dials() {
+            Purpose::Relief
+        } else {
+            Purpose::Sync
+        };
+        let admitted = self.admits(ix, purpose, census)?;
+        let group = admitted.route.group;
+        let fits = match level {
+            Level::Spread => !admitted.relaxed && !self.has_its_share(census, group, requirement),
+            Level::Within => !admitted.relaxed,
+            Level::Relaxed => admitted.relaxed,
+        };
+        fits.then_some(group)
     }
 
     /// The best of the candidates for these wants. One time in a few, any other of the same worth: so nobody starves,
@@ -255,13 +309,16 @@ impl Manager {
         &mut self,
         wants: &dyn Fn(RequirementId) -> u32,
     ) -> Option<Choice> {
-        let mut choices = self.compare(wants, Admission::Within);
-        if choices.is_empty() {
-            choices = self.compare(wants, Admission::Relaxed);
-        }
+        let census = self.census();
+        let levels = [Level::Spread, Level::Within, Level::Relaxed];
+        let mut levels = levels.into_iter();
+        let choices = levels.find_map(|level| {
+            let choices = self.compare(&census, wants, level);
+            (!choices.is_empty()).then_some(choices)
+        })?;
         let best = *choices.iter().max_by_key(|choice| choice.key())?;
         let compared = choices.len();
-        let choice = match self.try_another(best) {
+        let choice = match self.try_another(best, &census) {
             Some(other) => other,
             None => self.explore(choices, best),
         };
@@ -272,25 +329,23 @@ impl Manager {
 
     /// One time in a few, anybody of the same priority, so that nobody starves whatever is said of others; but only while
     /// every minimum holds, and one at a time.
-    fn try_another(&mut self, best: Choice) -> Option<Choice> {
+    fn try_another(&mut self, best: Choice, census: &Census) -> Option<Choice> {
         let tried = self.selection.explored;
         let urgent = self.needs.health() == Health::Unmet;
-        if urgent || tried.is_some_and(|ix| self.dials.job(ix).is_some()) {
+        if urgent || tried.is_some_and(|ix| self.dials.of(ix).is_some()) {
             return None;
         }
         if !self.seed.one_in(self.config.explore_one_in) {
             return None;
         }
         let from = self.seed.draw();
-        let census = self.census();
         let usable = |ix: Ix| {
-            self.table.get(ix).is_some_and(|peer| {
-                let mut routes = peer.routes.iter();
-                peer.priority == best.worth.0
-                    && peer.known_for(Services::one(best.requirement))
-                    && self.admission(&census, peer) == Admission::Within
-                    && routes.any(|route| self.may_try(route))
-            })
+            let peer = self.table.get(ix);
+            peer.is_some_and(|peer| {
+                peer.priority == best.worth.0 && peer.known_for(Services::one(best.requirement))
+            }) && self
+                .fits(ix, best.requirement, Level::Spread, census)
+                .is_some()
         };
         let around: Vec<Candidate> = self
             .candidates
@@ -325,7 +380,7 @@ impl Manager {
 
     /// Peers that are being tried on nothing but hope.
     fn guesses_under_way(&self, wanted: Services) -> usize {
-        let dials = self.dials.iter().map(|(_, job)| job.cover);
+        let dials = self.dials.iter().map(|(_, dial)| dial.cover);
         let open = self.connections.open().map(|(_, conn)| conn.cover);
         let covers = dials.chain(open);
         covers.filter(|cover| cover.is_guess(wanted)).count()

@@ -11,7 +11,7 @@ impl Manager {
         self.limits.transport(transport).is_none_or(|max| {
             let all = self.connections.iter();
             let there = all.filter(|(_, conn)| conn.transport == transport).count();
-            there + self.dials.of_transport(transport).count() < max
+            there + self.dials.count_of(transport) < max
         })
     }
 
@@ -30,10 +30,11 @@ impl Manager {
             return;
         }
         for (transport, max) in self.limits.transports() {
-            let dials: Vec<_> = self.dials.of_transport(transport).collect();
-            let mut over = (self.open_of(transport).count() + dials.len()).saturating_sub(max);
-            // The last that began goes first.
-            for ix in dials.into_iter().rev().take(over) {
+            let there = self.open_of(transport).count() + self.dials.count_of(transport);
+            let mut over = there.saturating_sub(max);
+            while over > 0
+                && let Some(ix) = self.dials.last_of(transport)
+            {
                 self.cancel_dial(ix);
                 over -= 1;
             }

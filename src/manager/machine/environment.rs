@@ -13,7 +13,6 @@
 use crate::manager::boundary::config::Config;
 use crate::manager::boundary::reason::{LimitCause, Trigger};
 use crate::manager::boundary::view::What;
-use crate::manager::dialing::dials::Bucket;
 use crate::manager::machine::limits::room_above;
 use crate::manager::tools::deadlines::Timer;
 use crate::manager::tools::services::Services;
@@ -130,9 +129,10 @@ impl Environment {
         }
     }
 
-    /// How fast tokens come back (4.7): 2, 1 or 0.2 a second with the defaults.
+    /// How fast tokens come back, in millionths of one for each millisecond (4.7): 2, 1 or 0.2 a second with the
+    /// defaults.
     pub(in crate::manager) fn dial_rate(&self, config: &Config) -> u64 {
-        let full = Bucket::rate(config);
+        let full = u64::from(config.dial_tokens_per_s) * 1_000;
         if self.is_hidden() {
             full / 10
         } else if self.constrained {
@@ -340,7 +340,7 @@ impl Manager {
         let mut dialing: Vec<_> = self
             .dials
             .iter()
-            .map(|(ix, job)| (job.urgent, core::cmp::Reverse(job.started_at), ix))
+            .map(|(ix, job)| (job.urgent, core::cmp::Reverse(job.began_at), ix))
             .collect();
         sort_short_by_key(&mut dialing, |entry| *entry);
         for (_, _, ix) in dialing {

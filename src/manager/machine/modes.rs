@@ -10,15 +10,14 @@
 
 use libp2p_identity::PeerId;
 
-use crate::manager::book::peer::{Bar, Link, Peer, Role};
+use crate::manager::book::peer::{Link, Peer};
 use crate::manager::boundary::command::DialWhy;
 use crate::manager::boundary::event::ConnId;
 use crate::manager::boundary::reason::{LimitCause, Reason, Revocation};
 use crate::manager::boundary::view::What;
-use crate::manager::dialing::attempt::Begun;
+use crate::manager::dialing::admission::Purpose;
 use crate::manager::tools::deadlines::Wake;
 use crate::manager::tools::services::WHOLE;
-use crate::manager::tools::slot::Ix;
 use crate::manager::{Manager, Run};
 
 /// The shortest time that connections may be told to live, in milliseconds: below it, all would be replaced all the
@@ -185,34 +184,23 @@ impl Manager {
             wake.by(at);
             return;
         }
-        if !self.pace_admits(false) || self.occupied() >= self.limits.hard() {
-            self.wait_for_token(wake);
+        if self.room_or_wait(Purpose::Sync, wake).is_err() {
             return;
         }
         let whom = match peer {
-            Some(peer) => self.table.find(&peer).filter(|ix| self.may_be_dialed(*ix)),
+            Some(peer) => self.table.find(&peer),
             None => self
                 .choose(&|_| WHOLE)
                 .map(|choice| choice.candidate.ix)
                 .or_else(|| self.ladder.next(1).next()),
         };
-        let Some(ix) = whom else { return };
-        let role = self.table.get(ix).map(|peer| peer.role);
-        let bootstrap = role == Some(Role::Bootstrap);
-        match self.begin_dial(ix, DialWhy::Sync, false, bootstrap) {
+        // Whoever can't be dialed is no probe.
+        if let Some(ix) = whom
+            && self.dial(ix, DialWhy::Sync).is_ok()
+        {
             // Its end is an input.
-            Begun::Yes => self.outage.probed(&self.config, &mut self.seed, now, false),
-            Begun::Later => self.wait_for_token(wake),
-            // Whoever can't be dialed is no probe.
-            Begun::NotNow => {}
+            self.outage.probed(&self.config, &mut self.seed, now, false);
         }
-    }
-
-    /// Whether a peer may be dialed although needs would not: only its own waits bind.
-    fn may_be_dialed(&self, ix: Ix) -> bool {
-        self.table
-            .get(ix)
-            .is_some_and(|peer| peer.link == Link::Idle && peer.bar == Bar::Open)
     }
 
     /// Whether the mode is what it must be.

@@ -47,7 +47,7 @@ impl Manager {
     /// the old one may be dead without a word.
     pub(in crate::manager) fn on_network_changed(&mut self, constrained: bool) {
         self.set_constrained(constrained);
-        self.dials.results.clear();
+        self.pace.forget_results();
         self.set_pace();
         if !self.outage.is_offline() {
             self.network_up();

@@ -46,18 +46,18 @@ impl Manager {
                 Link::Connected(conn) => assert!(open.iter().any(|(id, _)| *id == conn)),
                 Link::Idle | Link::Dialing => assert!(open.is_empty()),
             }
-            assert_eq!(peer.link == Link::Dialing, self.dials.job(ix).is_some());
+            assert_eq!(peer.link == Link::Dialing, self.dials.of(ix).is_some());
             assert_eq!(peer.pinned, self.pins.held.contains_key(&ix));
             assert_eq!(peer.protected(), self.pins.protected.contains_key(&ix));
             self.check_peer(peer);
             if peer.banned().is_some() {
                 assert!(
-                    self.dials.job(ix).is_none(),
+                    self.dials.of(ix).is_none(),
                     "a banned peer is not dialed (S3)"
                 );
                 assert!(open.iter().all(|(_, conn)| !conn.is_open()));
             }
-            if peer.forbidden().is_some() || self.all_quarantined(peer) {
+            if self.out_of_reach(peer).is_some() {
                 assert!(self.candidates.services(ix).is_empty(), "{:?}", peer.id);
             }
         }

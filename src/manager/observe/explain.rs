@@ -2,12 +2,13 @@
 
 use libp2p_identity::PeerId;
 
-use crate::manager::book::peer::{Link, Peer, Role};
+use crate::manager::Manager;
+use crate::manager::book::peer::{Link, Peer};
 use crate::manager::boundary::event::RequirementId;
 use crate::manager::boundary::reason::{Outcome, Reason};
 use crate::manager::boundary::view::{Decision, Explanation, ScoreParts};
+use crate::manager::dialing::admission::Purpose;
 use crate::manager::pruning::guards::Pressure;
-use crate::manager::{Manager, Run};
 
 /// Decisions about one peer that an explanation shows.
 const DECISIONS: usize = 16;
@@ -51,40 +52,18 @@ impl Manager {
         self.ring.last(limit).cloned().collect()
     }
 
-    /// The first rule that keeps a peer from being dialed at this moment, in the order in which they are asked: its ban,
-    /// the node's state, its own state, whether it is needed, and whether there is room.
+    /// The first rule that keeps a peer from being dialed at this moment: those of [`crate::manager::dialing::admission`],
+    /// and, before its addresses are looked at, whether it is needed.
     fn not_dialed(&self, peer: &Peer) -> Option<Reason> {
-        if let Some(reason) = peer.banned() {
-            return Some(reason);
-        }
-        if self.run == Run::Stopped {
-            return Some(Reason::Stopped);
-        }
-        if self.outage.is_offline() {
-            return Some(Reason::Offline);
-        }
-        if let Some(reason) = self.mode.refuses(Some(peer.id)) {
-            return Some(reason);
-        }
-        if let Some(reason) = peer.forbidden() {
-            return Some(reason);
-        }
-        if !peer.pinned {
-            if peer.role == Role::Bootstrap {
-                return Some(Reason::Parked);
-            }
-            if let Some(reason) = self.not_needed(peer) {
-                return Some(reason);
-            }
-        }
-        if self.occupied() >= self.limits.soft() {
-            return Some(Reason::LimitReached);
-        }
-        let mut routes = peer.routes.iter();
-        if !routes.any(|route| self.transport_admits(route.transport)) {
-            return Some(Reason::TransportLimit);
-        }
-        (!self.pace_admits(false)).then_some(Reason::OverBudget)
+        let (purpose, not_needed) = if peer.pinned {
+            (Purpose::Held, None)
+        } else {
+            (Purpose::Need, self.not_needed(peer))
+        };
+        self.peer_refuses(peer, purpose)
+            .or(not_needed)
+            .or_else(|| self.admission(peer, purpose, &self.census(), &[]).err())
+            .or_else(|| self.room_for(purpose, false).err())
     }
 
     /// Why it fills nothing that is missing: it rests from what is, or nothing is that it serves.

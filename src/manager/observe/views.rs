@@ -8,6 +8,7 @@ use crate::manager::boundary::command::Health;
 use crate::manager::boundary::event::{ConnId, Direction, RequirementId, Transport};
 use crate::manager::boundary::reason::{HealthReason, Reason};
 use crate::manager::boundary::view::{PeerState, PeerView, RequirementView, Stats};
+use crate::manager::dialing::admission::{self, Purpose};
 use crate::manager::tools::slot::Ix;
 use crate::manager::tools::sort::sort_short_by_key;
 use crate::manager::{Manager, Run};
@@ -148,7 +149,7 @@ impl Manager {
             locks: count(self.locks.len()),
             inbound,
             by_transport: by_transport.into_tuple_vec(),
-            dial_tokens: self.dials.bucket.tokens(self.now.mono_ms),
+            dial_tokens: self.pace.tokens(self.now.mono_ms),
             deadline_lag_ms: self.gauges.lag_ms,
             decisions: self.ring.pushed,
             ..self.out.stats.clone()
@@ -198,7 +199,7 @@ impl Manager {
             Link::Dialing => return PeerState::Dialing,
             Link::Idle => {}
         }
-        match peer.forbidden() {
+        match admission::barred(peer, Purpose::Ladder) {
             Some(Reason::BannedByUser | Reason::BannedForFaults) => PeerState::Banned,
             Some(Reason::CoolingDown) if peer.role == Role::Bootstrap => PeerState::Parked,
             Some(Reason::NoRoute) | None => match peer.role {

@@ -148,11 +148,15 @@ impl Manager {
         self.is_new(open) && younger.count() < limit
     }
 
-    /// Without it, some requirement that wants several providers would have them all in one network, and with it has
-    /// not. Where one provider is enough, there is no variety to lose.
-    fn last_of_its_group(&self, conn: ConnId, open: &Conn) -> bool {
+    /// Without it, some requirement that wants several providers would have them all in one network, and with it has not;
+    /// or too many of those that are left would be of one netgroup to count (4.3, spread). Where one provider is enough,
+    /// there is no variety to lose.
+    pub(in crate::manager) fn last_of_its_group(&self, conn: ConnId, open: &Conn) -> bool {
         open.serving.iter().any(|id| {
-            let wants_several = self.needs.need(id).is_some_and(|need| need.target >= 2);
+            let target = self
+                .needs
+                .need(id)
+                .map_or(0, |need| usize::from(need.target));
             let mut others = self
                 .needs
                 .providers(id)
@@ -161,9 +165,11 @@ impl Manager {
                 .filter_map(|provider| self.connections.get(provider.conn))
                 .map(|other| other.group);
             let first = others.next();
-            wants_several
-                && first
-                    .is_some_and(|first| first != open.group && others.all(|other| other == first))
+            let alone = first
+                .is_some_and(|first| first != open.group && others.all(|other| other == first));
+            let left = self.covered(id, Some(conn));
+            let wanted = target.min(usize::from(self.needs.have(id)).saturating_sub(1));
+            target >= 2 && (alone || left < wanted && left < self.covered(id, None))
         })
     }
 }

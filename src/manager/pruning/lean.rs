@@ -12,7 +12,7 @@ use crate::manager::book::peer::Role;
 use crate::manager::boundary::event::{ConnId, Priority, RequirementId};
 use crate::manager::boundary::reason::Reason;
 use crate::manager::connected::connections::Conn;
-use crate::manager::dialing::diversity::Admission;
+use crate::manager::dialing::admission::Purpose;
 use crate::manager::machine::modes::Mode;
 use crate::manager::pruning::guards::Pressure;
 use crate::manager::pruning::relief::Relief;
@@ -60,6 +60,8 @@ pub(in crate::manager) struct Candidate {
     id: ConnId,
     serving: Services,
     bootstrap: bool,
+    /// Without it some requirement would have its providers in fewer netgroups than it wants (4.3, spread).
+    spreads: bool,
     /// Who goes first: bootstrap peers, the replaced pair, then who is cared for least and does least.
     key: (bool, bool, Priority, usize, i16, core::cmp::Reverse<ConnId>),
 }
@@ -182,7 +184,8 @@ impl Manager {
             let spared = candidate
                 .serving
                 .iter()
-                .all(|id| cover.of(id) > self.target(id));
+                .all(|id| cover.of(id) > self.target(id))
+                && !candidate.spreads;
             if spared {
                 cover.without(candidate.serving);
             }
@@ -214,6 +217,7 @@ impl Manager {
                 id,
                 serving: conn.serving,
                 bootstrap,
+                spreads: self.last_of_its_group(id, conn),
                 key,
             })
         })
@@ -253,8 +257,8 @@ impl Manager {
         // Asked about the few who could do it, and mostly nobody can.
         let census = LazyCell::new(|| self.census());
         let admitted = |ix: Ix| {
-            let peer = self.table.get(ix);
-            peer.is_some_and(|peer| self.admission(&census, peer) == Admission::Within)
+            let admitted = self.admits(ix, Purpose::Relief, &census);
+            admitted.is_some_and(|admitted| !admitted.relaxed)
         };
         let proven: Vec<(Ix, Services)> = self.candidates.proven().take(SUCCESSORS).collect();
         let swap = rest.iter().enumerate().find_map(|(place, first)| {

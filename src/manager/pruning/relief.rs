@@ -7,7 +7,8 @@ use crate::manager::Manager;
 use crate::manager::book::peer::Link;
 use crate::manager::boundary::command::DialWhy;
 use crate::manager::boundary::event::ConnId;
-use crate::manager::dialing::attempt::Begun;
+use crate::manager::boundary::reason::Reason;
+use crate::manager::dialing::admission::Purpose;
 use crate::manager::pruning::lean::Swapped;
 use crate::manager::tools::backoff;
 use crate::manager::tools::deadlines::Wake;
@@ -113,13 +114,13 @@ impl Manager {
             For::Pair(pair) => (all_there(&pair), DialWhy::Swap),
             For::Old(old) => (all_there(&[old]), DialWhy::Rotation),
         };
-        if !there || self.needs.short() || self.occupied() >= self.limits.hard() {
+        let room = self.room_or_wait(Purpose::Relief, wake);
+        if !there || self.needs.short() || room == Err(Reason::LimitReached) {
             // Things are otherwise by now. It is looked for anew when it is wanted again.
             self.lean.relief.step = Step::Idle;
             return;
         }
-        if !self.pace_admits(false) {
-            self.wait_for_token(wake);
+        if room.is_err() {
             return;
         }
         let drawn = self.seed.drawn();
@@ -129,8 +130,8 @@ impl Manager {
                 .choose(&|id| if needed.contains(id) { WHOLE } else { 0 })
                 .map(|choice| choice.candidate.ix),
         };
-        match whom.map(|ix| (ix, self.begin_dial(ix, why, false, false))) {
-            Some((whom, Begun::Yes)) => {
+        match whom.map(|ix| (ix, self.dial(ix, why))) {
+            Some((whom, Ok(()))) => {
                 self.lean.relief.step = Step::Dialed {
                     whom,
                     relieves,
@@ -145,7 +146,7 @@ impl Manager {
     }
 
     fn follow_relief(&mut self, whom: Ix, relieves: For, needed: Services) {
-        if self.dials.job(whom).is_some() {
+        if self.dials.of(whom).is_some() {
             return;
         }
         let link = self.table.get(whom).map(|peer| peer.link);

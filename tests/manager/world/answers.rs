@@ -89,7 +89,10 @@ impl World {
     fn dial(&mut self, dial: DialId, peer: PeerId, route: Multiaddr, timeout_ms: u32) {
         let place = self.find(&peer).expect("only nodes are dialed");
         let failed = |failure| Event::DialFailed { dial, failure };
-        let wait = match self.nodes[place].reachable {
+        let node = &self.nodes[place];
+        let mut doors = node.doors.iter();
+        let door = doors.find(|(address, _)| *address == route);
+        let wait = match door.map_or(node.reachable, |(_, reachable)| *reachable) {
             Reachable::Yes => DIAL_MS,
             Reachable::Slowly(ms) => ms,
             Reachable::No(failure) => return self.later(STEP_MS, failed(failure)),

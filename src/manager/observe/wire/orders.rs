@@ -16,7 +16,7 @@ encode_struct! { Grant { low, high } }
 encode_enum! {
     DialWhy {
         0 => Need(requirement), 1 => Requested, 2 => Bootstrap(rung), 3 => Redial, 4 => Probe, 5 => HandOff, 6 => Swap,
-        7 => Rotation, 8 => Burst(burst), 9 => Sync,
+        7 => Rotation, 8 => Burst(burst), 9 => Sync, 10 => Variety,
     }
 }
 encode_enum! {

@@ -1,0 +1,50 @@
+//! Where a peer stands among those who could be dialed: with the candidates, on the ladder, or nowhere.
+
+use crate::manager::Manager;
+use crate::manager::book::peer::{Peer, Role};
+use crate::manager::boundary::reason::Reason;
+use crate::manager::dialing::admission::{self, Purpose};
+use crate::manager::dialing::candidates::Entry;
+use crate::manager::tools::slot::Ix;
+
+impl Manager {
+    /// Places a peer where its record says that it belongs. Only those rules of admission are asked that stand until an
+    /// input about that peer, or its subnet, changes them; the others when it is dialed.
+    pub(in crate::manager) fn refresh(&mut self, ix: Ix) {
+        let all = self.all();
+        let (mut entry, mut place) = (None, None);
+        if let Some(peer) = self.table.get(ix)
+            && self.out_of_reach(peer).is_none()
+            && let Some(route) = peer.routes.best()
+        {
+            match peer.role {
+                Role::Bootstrap => place = Some((peer.level, peer.salt)),
+                // Whom the user names may know others, also when it serves nothing.
+                Role::Named if peer.serves_none_of(all) => place = Some((peer.level, peer.salt)),
+                Role::Ordinary | Role::Named => {
+                    let services = peer.possible(all);
+                    entry = (!services.is_empty()).then(|| Entry {
+                        rank: peer.rank(all, self.config.unverified_counted, self.now.mono_ms),
+                        group: route.group ^ self.selection.turn,
+                        salt: peer.salt ^ self.selection.turn,
+                        services,
+                        proven: peer.verified().unwrap_or_default().and(services),
+                    });
+                }
+            }
+        }
+        self.candidates.put(ix, entry);
+        self.ladder.put(ix, place);
+        self.table.list(ix);
+    }
+
+    /// Why a peer can't be dialed whatever else holds, but for parking: its own state, or every subnet where it is known
+    /// is refused.
+    pub(in crate::manager) fn out_of_reach(&self, peer: &Peer) -> Option<Reason> {
+        admission::barred(peer, Purpose::Ladder).or_else(|| {
+            let mut routes = peer.routes.iter();
+            let refused = routes.all(|route| self.quarantine.refuses(&route.address));
+            refused.then_some(Reason::SubnetBanned)
+        })
+    }
+}
