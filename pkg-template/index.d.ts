@@ -86,8 +86,8 @@ export class LightNode extends EventTarget {
   peers(): PeerInfo[];
   peer(id: string): PeerInfo | undefined;
   /**
-   * The peers now, and again after each change. A slow reader gets the latest, not each. Ends when the node is closed or
-   * has crashed.
+   * The peers now, and again after each change. A slow reader gets the latest, not each; so does any reader while listing
+   * them would take more than a tenth of the time, as with thousands. Ends when the node is closed or has crashed.
    */
   watchPeers(options?: Pick<CallOptions, "signal">): AsyncIterableIterator<PeerInfo[]>;
   /** Why a peer is where it is: what forbids to dial it or to close it, its score's parts, the last decisions about it. `undefined`: nobody is known by that id. */

@@ -101,8 +101,14 @@ export class Stream {
   }
 }
 
+/** After a reading of so long, the next waits this many times as long: readings take a tenth of the time at most. */
+const REST = 9;
+/** And no longer than this, in milliseconds, whatever the clock says that a reading took. */
+const MAX_REST_MS = 1000;
+
 /**
- * What something is now, and again after each change; a slow reader gets the latest, not each.
+ * What something is now, and again after each change; a slow reader gets the latest, not each. So does a fast one of what
+ * is dear to read: five thousand peers are not listed anew for each of them.
  *
  * @template T
  * @implements {AsyncIterableIterator<T>}
@@ -112,6 +118,10 @@ export class Latest {
   #read;
   #waiting = false;
   #over = false;
+  /** When the last reading has been rested from, by `performance.now()`. */
+  #rested = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
 
   /**
    * @param {Omit<StreamOptions<void>, "onEnd"> & { onEnd(latest: Latest<T>): void }} options
@@ -120,14 +130,22 @@ export class Latest {
   constructor({ signal, onEnd }, read) {
     this.#read = read;
     /** @type {Stream<void>} */
-    this.#changes = new Stream({ signal, onEnd: () => onEnd(this) });
+    this.#changes = new Stream({
+      signal,
+      onEnd: () => {
+        clearTimeout(this.#timer);
+        onEnd(this);
+      },
+    });
     this.changed();
   }
 
   changed() {
     if (this.#waiting) return;
     this.#waiting = true;
-    this.#changes.push();
+    const rest = this.#rested - performance.now();
+    if (rest > 0) this.#timer = setTimeout(() => this.#changes.push(), rest);
+    else this.#changes.push();
   }
 
   /** Nothing can be read any more. */
@@ -141,7 +159,10 @@ export class Latest {
     const { done } = await this.#changes.next();
     if (done || this.#over) return { done: true, value: undefined };
     this.#waiting = false;
+    const begun = performance.now();
     const value = this.#read();
+    const now = performance.now();
+    this.#rested = now + Math.min((now - begun) * REST, MAX_REST_MS);
     if (value === undefined) return this.return();
     return { done: false, value };
   }

@@ -236,3 +236,59 @@ test("leaving the loop, a signal and a crash end watchPeers()", async () => {
   wasm.crash("panicked");
   assert.equal((await last).done, true);
 });
+
+test("what is dear to list is listed a tenth of the time, however often it changes", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let now = 0;
+  t.mock.method(performance, "now", () => now);
+  const { wasm, node } = await running();
+  let listed = 0;
+  let connected = 0;
+  wasm.surface.query = () => {
+    listed++;
+    now += 20;
+    return Array.from({ length: connected }, (_, n) => ({ peerId: `${n}` }));
+  };
+  const watcher = node.watchPeers();
+  let seen;
+  const reading = (async () => {
+    for await (const peers of watcher) seen = peers.length;
+  })();
+  for (let change = 0; change < 200; change++) {
+    connected++;
+    wasm.event("peer:connect", {});
+    await settled();
+    now += 10;
+    t.mock.timers.tick(10);
+    await settled();
+  }
+  assert.ok(listed > 5, "it goes on being listed");
+  assert.ok(listed * 20 <= now / 10 + 40, `${listed} times in ${now} ms`);
+  now += 200;
+  t.mock.timers.tick(200);
+  await settled();
+  assert.equal(seen, connected, "the last is the latest");
+  await node.close();
+  await reading;
+});
+
+test("a reader that rests ends at once with its signal and with the node", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let now = 0;
+  t.mock.method(performance, "now", () => now);
+  const { wasm, node } = await running();
+  wasm.surface.query = () => {
+    now += 20;
+    return [];
+  };
+  const controller = new AbortController();
+  const [aborted, closed] = [node.watchPeers({ signal: controller.signal }), node.watchPeers()];
+  await Promise.all([aborted.next(), closed.next()]);
+  wasm.event("peer:connect", {});
+  await settled();
+  const ends = [aborted.next(), closed.next()];
+  controller.abort("enough");
+  await assert.rejects(ends[0], (reason) => reason === "enough");
+  await node.close();
+  assert.equal((await ends[1]).done, true);
+});
