@@ -67,7 +67,7 @@ type Said = (Asked, Result<Accepted, Verdict>, Circumstances);
 type Told = oneshot::Sender<Result<SendReport, NodeError>>;
 
 /// The servers by now, and what tells of a change.
-type Around = (Vec<(Candidate, ConnId)>, Option<oneshot::Receiver<()>>);
+type Around = (Vec<Candidate>, Option<oneshot::Receiver<()>>);
 
 /// What a turn waits for.
 enum Next {
@@ -171,26 +171,16 @@ impl Carrier {
     }
 
     /// One thing that is to be done now; when nothing is, the time until which nothing will.
-    fn turn(&mut self, now: u64, candidates: &[(Candidate, ConnId)]) -> Option<u64> {
-        let plain: Vec<_> = candidates.iter().map(|(candidate, _)| *candidate).collect();
-        let conn_of = |peer: PeerId| {
-            let found = candidates.iter().find(|(one, _)| one.peer == peer);
-            found.map(|(_, conn)| *conn)
-        };
-        match self.sending.next(now, &plain) {
-            Step::Ask(peer) => {
-                if let Some(conn) = conn_of(peer) {
-                    self.open.push(Box::pin(self.hand_over(peer, conn)));
-                }
+    fn turn(&mut self, now: u64, candidates: &[Candidate]) -> Option<u64> {
+        match self.sending.next(now, candidates) {
+            Step::Ask(one) => {
+                let asking = self.hand_over(one.peer, ConnId(one.conn));
+                self.open.push(Box::pin(asking));
                 None
             }
-            Step::Doubt(peer) => {
-                // Not by the candidates: who waits for answers alone does not look at them.
-                let mut driver = self.node.lock();
-                let view = driver.manager().peer(&peer);
-                if let Some(conn) = view.and_then(|view| view.conn) {
-                    driver.input(Event::Doubt { conn });
-                }
+            Step::Doubt { conn, .. } => {
+                let conn = ConnId(conn);
+                self.node.lock().input(Event::Doubt { conn });
                 None
             }
             Step::Late(peer) => {
@@ -199,7 +189,7 @@ impl Carrier {
                 None
             }
             Step::Wait(until) => {
-                self.pass_over_who_is_full(now, &plain);
+                self.pass_over_who_is_full(now, candidates);
                 if self.sending.is_unsure() {
                     return self.look_whether_it_is_out(now, until);
                 }
@@ -445,7 +435,7 @@ impl Driver {
         &mut self,
         requirement: RequirementId,
         shard: u16,
-    ) -> Vec<(Candidate, ConnId)> {
+    ) -> Vec<Candidate> {
         let now = platform::now().mono_ms;
         let serving = self.serving(requirement, shard);
         serving
@@ -453,12 +443,12 @@ impl Driver {
             .map(|(peer, conn)| {
                 let rtt_ms = self.manager().peer(&peer).and_then(|view| view.rtt_ms);
                 let free_at = now + self.pace(peer, requirement).wait(now);
-                let candidate = Candidate {
+                Candidate {
                     peer,
+                    conn: conn.0,
                     free_at,
                     rtt_ms,
-                };
-                (candidate, conn)
+                }
             })
             .collect()
     }

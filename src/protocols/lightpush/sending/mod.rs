@@ -23,6 +23,8 @@ const ROUNDS: u8 = 3;
 pub struct Candidate {
     /// Who.
     pub peer: PeerId,
+    /// Its connection, by the name that the caller knows it by.
+    pub conn: u64,
     /// When its pace allows the next request.
     pub free_at: u64,
     /// The known round trip.
@@ -33,9 +35,14 @@ pub struct Candidate {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// Hand the message to this server. [`Sending::answered`] follows.
-    Ask(PeerId),
-    /// It is unanswered for longer than usual: whoever knows should look whether it lives.
-    Doubt(PeerId),
+    Ask(Candidate),
+    /// It is unanswered for longer than usual on this connection: whoever knows should look whether it lives.
+    Doubt {
+        /// Who was asked.
+        peer: PeerId,
+        /// On which connection.
+        conn: u64,
+    },
     /// It still is: another one had better be found.
     Late(PeerId),
     /// Nothing before this time, unless an answer or another server comes first.
@@ -69,6 +76,7 @@ enum State {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Attempt {
     peer: PeerId,
+    conn: u64,
     hedge_ms: u64,
     state: State,
     /// It failed, and may be asked again in this round.
@@ -148,7 +156,11 @@ impl Sending {
             if !*doubted {
                 if now >= doubt_at {
                     *doubted = true;
-                    return Step::Doubt(attempt.peer);
+                    // By what was noted when it was asked: who only waits for answers names no candidates any more.
+                    return Step::Doubt {
+                        peer: attempt.peer,
+                        conn: attempt.conn,
+                    };
                 }
                 wake = wake.min(doubt_at);
             } else if !*late {
@@ -166,7 +178,7 @@ impl Sending {
             if let Some(one) = next.find(|one| one.free_at <= now) {
                 let one = *one;
                 self.ask(now, one);
-                return Step::Ask(one.peer);
+                return Step::Ask(one);
             }
             if let Some(at) = soonest {
                 wake = wake.min(at);
@@ -280,6 +292,7 @@ impl Sending {
         self.asked += 1;
         let attempt = Attempt {
             peer: candidate.peer,
+            conn: candidate.conn,
             hedge_ms,
             state: State::Open {
                 since: now,

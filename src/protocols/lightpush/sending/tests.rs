@@ -15,8 +15,17 @@ fn free(n: u8) -> Candidate {
 fn at(n: u8, free_at: u64) -> Candidate {
     Candidate {
         peer: peer(n),
+        conn: u64::from(n) * 10,
         free_at,
         rtt_ms: Some(5),
+    }
+}
+
+/// On the connection of [`at`].
+fn doubt(n: u8) -> Step {
+    Step::Doubt {
+        peer: peer(n),
+        conn: u64::from(n) * 10,
     }
 }
 
@@ -42,8 +51,8 @@ fn asked(sending: &mut Sending, now: u64, candidates: &[Candidate]) -> Vec<PeerI
     let mut asked = Vec::new();
     loop {
         match sending.next(now, candidates) {
-            Step::Ask(peer) => asked.push(peer),
-            Step::Doubt(_) | Step::Late(_) => {}
+            Step::Ask(one) => asked.push(one.peer),
+            Step::Doubt { .. } | Step::Late(_) => {}
             Step::Wait(until) => {
                 assert!(until > now, "a wait that is over");
                 return asked;
@@ -88,8 +97,8 @@ fn silence_is_doubted_and_hedged_before_the_deadline() {
     asked(&mut sending, NOW, &two);
     assert_eq!(sending.next(NOW, &two), Step::Wait(NOW + HEDGE_MS));
     let later = NOW + HEDGE_MS;
-    assert_eq!(sending.next(later, &two), Step::Doubt(peer(1)));
-    assert_eq!(sending.next(later, &two), Step::Doubt(peer(2)));
+    assert_eq!(sending.next(later, &two), doubt(1));
+    assert_eq!(sending.next(later, &two), doubt(2));
     let late = NOW + LATE_MS;
     assert_eq!(sending.next(later, &two), Step::Wait(late));
     assert_eq!(sending.next(late, &two), Step::Late(peer(1)));
@@ -104,6 +113,28 @@ fn silence_is_doubted_and_hedged_before_the_deadline() {
         Step::Over(Over::Accepted)
     );
     assert_eq!(sending.unanswered().count(), 2);
+}
+
+#[test]
+fn each_silent_server_is_doubted_on_the_connection_on_which_it_was_asked() {
+    let mut sending = Sending::new(2, 1, false, DEADLINE);
+    asked(&mut sending, NOW, &[free(1), free(2)]);
+    assert!(!sending.wants_more(), "so nobody looks who could be asked");
+    let silent = NOW + HEDGE_MS;
+    assert_eq!(sending.next(silent, &[]), doubt(1));
+    assert_eq!(sending.next(silent, &[]), doubt(2));
+
+    // One that came back and is asked again has another connection by then.
+    let mut sending = Sending::new(1, 1, false, DEADLINE);
+    asked(&mut sending, NOW, &[free(1)]);
+    sending.answered(NOW, peer(1), end(End::Reset));
+    let back = Candidate { conn: 7, ..free(1) };
+    let again = NOW + ROUND_MS;
+    assert_eq!(sending.next(again, &[back]), Step::Ask(back));
+    let Step::Doubt { conn, .. } = sending.next(again + HEDGE_MS, &[]) else {
+        panic!("it is silent");
+    };
+    assert_eq!(conn, 7);
 }
 
 #[test]
@@ -122,7 +153,7 @@ fn the_pace_of_a_server_is_waited_for_and_another_is_taken_meanwhile() {
     let mut sending = Sending::new(1, 1, false, DEADLINE);
     let all = [at(1, NOW + 2_000), at(2, NOW + 700)];
     assert_eq!(sending.next(NOW, &all), Step::Wait(NOW + 700));
-    assert_eq!(sending.next(NOW + 700, &all), Step::Ask(peer(2)));
+    assert_eq!(sending.next(NOW + 700, &all), Step::Ask(all[1]));
 }
 
 #[test]
@@ -133,12 +164,12 @@ fn when_all_refuse_they_are_asked_again_and_then_it_is_over() {
     let mut rounds = Vec::new();
     loop {
         match sending.next(now, &two) {
-            Step::Ask(peer) => {
+            Step::Ask(one) => {
                 rounds.push(now - NOW);
-                sending.answered(now, peer, status(429, ""));
+                sending.answered(now, one.peer, status(429, ""));
             }
             Step::Wait(until) => now = until,
-            Step::Doubt(_) | Step::Late(_) => unreachable!("all answer"),
+            Step::Doubt { .. } | Step::Late(_) => unreachable!("all answer"),
             Step::Over(over) => {
                 assert_eq!(over, Over::Exhausted);
                 break;
@@ -192,7 +223,7 @@ fn what_was_seen_elsewhere_was_taken_by_who_did_not_say_so() {
     asked(&mut sending, NOW, &two);
     sending.answered(NOW, peer(2), status(505, ""));
     assert!(!sending.is_unsure(), "the other may still answer");
-    assert_eq!(sending.next(NOW + HEDGE_MS, &two), Step::Doubt(peer(1)));
+    assert_eq!(sending.next(NOW + HEDGE_MS, &two), doubt(1));
     assert!(sending.is_unsure());
     sending.seen();
     assert_eq!(
