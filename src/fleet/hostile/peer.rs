@@ -1,18 +1,14 @@
 //! A running hostile peer: its swarm, and the tasks that do as the script says.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     io,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use futures::StreamExt;
-use libp2p::{
-    Multiaddr, PeerId, StreamProtocol, Swarm, TransportError,
-    identity::Keypair,
-    swarm::{ConnectionId, SwarmEvent},
-};
+use libp2p::{Multiaddr, PeerId, StreamProtocol, Swarm, identity::Keypair, swarm::SwarmEvent};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::{
@@ -26,13 +22,12 @@ use super::{
 };
 use crate::{
     fleet::{
-        events::{EventKind, FleetEvent},
         fault::Fault,
         network::Published,
-        node::{PushQueue, StreamOrder, StreamReply, address_of, pump},
+        node::{Peers, StreamOrder, address_of, listen},
         services::{Protocol, Site},
     },
-    node::streams::{self, InboundProtocol, OpenError, StreamRequest},
+    node::streams::{self, InboundProtocol},
 };
 
 /// Streams of one protocol that a connection may have open: more than any client of ours opens.
@@ -44,15 +39,9 @@ const MAX_OUTBOUND: usize = 4096;
 /// How long a stream may take to be agreed on.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Requests for streams that wait for the loop.
-const STREAM_ORDERS: usize = 64;
-
-/// Somebody who is connected.
-struct Connected {
-    /// Oldest first. Never empty.
-    connections: Vec<ConnectionId>,
+/// What is noted of a peer while it is connected.
+struct Notes {
     remote: Multiaddr,
-    pushes: Option<PushQueue>,
     /// Messages that it wanted.
     wanted: u32,
     /// Whether the mischief for subscribers was begun.
@@ -66,10 +55,8 @@ pub(in crate::fleet) struct Peer {
     site: Arc<Site>,
     control: Arc<Control>,
     card: Card,
-    peers: BTreeMap<PeerId, Connected>,
-    opening: BTreeMap<StreamRequest, StreamReply>,
+    peers: Peers<Notes>,
     stream_orders: mpsc::Receiver<StreamOrder>,
-    stream_orderer: mpsc::Sender<StreamOrder>,
     orders: mpsc::UnboundedReceiver<Order>,
     gossip: broadcast::Receiver<Arc<Published>>,
 }
@@ -96,15 +83,9 @@ impl Peer {
         };
         let tasks = HeldTasks::new(control.freezer.clone());
         let mut swarm = swarm::build(key, config, Arc::clone(&control), tasks.clone())?;
-        let listens = address_of(port);
-        swarm
-            .listen_on(listens.clone())
-            .map_err(|error| match error {
-                TransportError::Other(error) => error,
-                TransportError::MultiaddrNotSupported(_) => io::ErrorKind::Unsupported.into(),
-            })?;
+        listen(&mut swarm, port)?;
         site.forget_subscriptions();
-        let (stream_orderer, stream_orders) = mpsc::channel(STREAM_ORDERS);
+        let (peers, stream_orders) = Peers::new(Arc::clone(&site));
         Ok(Self {
             swarm,
             tasks,
@@ -114,18 +95,16 @@ impl Peer {
             control,
             card: Card {
                 public_key: key.public().encode_protobuf(),
-                listens,
+                listens: address_of(port),
             },
-            peers: BTreeMap::new(),
-            opening: BTreeMap::new(),
+            peers,
             stream_orders,
-            stream_orderer,
         })
     }
 
     /// The number of open connections.
     pub(in crate::fleet) fn connections(&self) -> usize {
-        self.peers.values().map(|peer| peer.connections.len()).sum()
+        self.peers.connections()
     }
 
     /// Waits for one thing to happen and deals with it. Nothing is lost when the wait is given up.
@@ -137,7 +116,9 @@ impl Peer {
     async fn one_turn(&mut self) {
         tokio::select! {
             event = self.swarm.select_next_some() => self.on_swarm(event),
-            Some(order) = self.stream_orders.recv() => self.open_to_peer(order),
+            Some(order) = self.stream_orders.recv() => {
+                self.peers.open_to_peer(&mut self.swarm.behaviour_mut().streams, order);
+            }
             Some(order) = self.orders.recv() => self.on_order(order),
             published = self.gossip.recv() => {
                 // One that fell behind is as one that withholds.
@@ -154,22 +135,17 @@ impl Peer {
             swarm,
             tasks,
             peers,
-            site,
             control,
             ..
         } = self;
         drop(swarm);
         tasks.tasks.stop().await;
         control.set_connected(BTreeSet::new());
-        for peer in peers.keys() {
-            let event = FleetEvent::new(&site.name, EventKind::Disconnect).peer(peer);
-            site.events.emit(event.detail("stopped"));
-        }
+        peers.stopped();
     }
 
     fn tell_connected(&self) {
-        self.control
-            .set_connected(self.peers.keys().copied().collect());
+        self.control.set_connected(self.peers.ids().collect());
     }
 
     fn on_swarm(&mut self, event: SwarmEvent<streams::Event>) {
@@ -180,17 +156,12 @@ impl Peer {
                 endpoint,
                 ..
             } => {
-                let remote = endpoint.get_remote_address().clone();
-                let event = FleetEvent::new(&self.site.name, EventKind::Connect).peer(&peer_id);
-                self.site.events.emit(event.detail(remote.to_string()));
-                let connected = self.peers.entry(peer_id).or_insert_with(|| Connected {
-                    connections: Vec::new(),
-                    remote,
-                    pushes: None,
+                let notes = || Notes {
+                    remote: endpoint.get_remote_address().clone(),
                     wanted: 0,
                     haunted: false,
-                });
-                connected.connections.push(connection_id);
+                };
+                self.peers.opened(peer_id, connection_id, &endpoint, notes);
                 self.tell_connected();
                 for mischief in self.control.script(|script| script.on_connect.clone()) {
                     if let Some(target) = self.target(peer_id) {
@@ -204,16 +175,8 @@ impl Peer {
                 cause,
                 ..
             } => {
-                if let Some(peer) = self.peers.get_mut(&peer_id) {
-                    peer.connections.retain(|id| *id != connection_id);
-                    if peer.connections.is_empty() {
-                        self.peers.remove(&peer_id);
-                        self.tell_connected();
-                    }
-                }
-                let cause = cause.map_or_else(|| "closed".to_owned(), |cause| cause.to_string());
-                let event = FleetEvent::new(&self.site.name, EventKind::Disconnect).peer(&peer_id);
-                self.site.events.emit(event.detail(cause));
+                self.peers.closed(peer_id, connection_id, cause.as_ref());
+                self.tell_connected();
             }
             SwarmEvent::Behaviour(event) => self.on_streams(event),
             _ => {}
@@ -232,40 +195,19 @@ impl Peer {
                     let (site, control) = (Arc::clone(&self.site), Arc::clone(&self.control));
                     self.tasks
                         .spawn(answers::serve(site, control, peer, protocol, stream));
-                } else if let Some(connected) = self.peers.get(&peer) {
-                    let (control, remote) = (Arc::clone(&self.control), connected.remote.clone());
+                } else if let Some(remote) = self.remote_of(&peer) {
+                    let control = Arc::clone(&self.control);
                     self.tasks
                         .spawn(self.card.clone().answer(control, remote, stream));
                 }
             }
-            // Those who waited may have given up meanwhile.
             streams::Event::Opened {
                 request, stream, ..
-            } => {
-                if let Some(reply) = self.opening.remove(&request) {
-                    let _ = reply.send(Ok(stream));
-                }
-            }
+            } => self.peers.answered(request, Ok(stream)),
             streams::Event::OpenFailed { request, error, .. } => {
-                if let Some(reply) = self.opening.remove(&request) {
-                    let _ = reply.send(Err(error));
-                }
+                self.peers.answered(request, Err(error));
             }
             _ => {}
-        }
-    }
-
-    fn open_to_peer(&mut self, order: StreamOrder) {
-        let connected = self.peers.get(&order.peer);
-        match connected.and_then(|peer| peer.connections.last().copied()) {
-            Some(connection) => {
-                let streams = &mut self.swarm.behaviour_mut().streams;
-                let request = streams.open(order.peer, connection, vec![order.protocol]);
-                self.opening.insert(request, order.reply);
-            }
-            None => {
-                let _ = order.reply.send(Err(OpenError::ConnectionClosed));
-            }
         }
     }
 
@@ -283,7 +225,7 @@ impl Peer {
             Order::Subscribed(peer) => {
                 let target = self.target(peer);
                 if let (Some(target), Some(connected)) = (target, self.peers.get_mut(&peer))
-                    && !std::mem::replace(&mut connected.haunted, true)
+                    && !std::mem::replace(&mut connected.notes.haunted, true)
                 {
                     self.tasks.spawn(target.haunt());
                 }
@@ -291,14 +233,18 @@ impl Peer {
         }
     }
 
+    fn remote_of(&self, peer: &PeerId) -> Option<Multiaddr> {
+        Some(self.peers.get(peer)?.notes.remote.clone())
+    }
+
     fn target(&self, peer: PeerId) -> Option<Target> {
         Some(Target {
             peer,
-            remote: self.peers.get(&peer)?.remote.clone(),
+            remote: self.remote_of(&peer)?,
             card: self.card.clone(),
             cluster: self.site.network.cluster(),
             control: Arc::clone(&self.control),
-            streams: self.stream_orderer.clone(),
+            streams: self.peers.orderer(),
         })
     }
 
@@ -317,12 +263,14 @@ impl Peer {
             let (Some(target), Some(peer)) = (target, self.peers.get_mut(&id)) else {
                 continue;
             };
-            peer.wanted = peer.wanted.wrapping_add(1);
+            peer.notes.wanted = peer.notes.wanted.wrapping_add(1);
             let delay = match relay {
                 Relay::All => Duration::ZERO,
                 Relay::Late(delay) => delay,
                 Relay::Nothing => continue,
-                Relay::WithoutEach(each) if peer.wanted.is_multiple_of(each.max(1)) => continue,
+                Relay::WithoutEach(each) if peer.notes.wanted.is_multiple_of(each.max(1)) => {
+                    continue;
+                }
                 Relay::WithoutEach(_) => Duration::ZERO,
             };
             if stalled {
@@ -336,12 +284,9 @@ impl Peer {
                 });
                 continue;
             }
-            let queue = peer.pushes.get_or_insert_with(|| {
-                let site = Arc::clone(&self.site);
-                let (queue, pump) = pump(id, site, self.stream_orderer.clone());
-                self.tasks.spawn(pump);
-                queue
-            });
+            let Some(queue) = self.peers.pushes(id, |pump| self.tasks.spawn(pump)) else {
+                continue;
+            };
             if delay.is_zero() {
                 // A full queue drops, as every server's does.
                 let _ = queue.try_send(Arc::clone(published));

@@ -1,7 +1,6 @@
 //! A running node: its swarm, what peers ask of it, and what it pushes to them.
 
 use std::{
-    collections::BTreeMap,
     io,
     sync::Arc,
     time::{Duration, Instant},
@@ -9,7 +8,7 @@ use std::{
 
 use futures::StreamExt;
 use libp2p::{
-    PeerId, StreamProtocol, Swarm, TransportError, identify,
+    PeerId, StreamProtocol, Swarm, identify,
     identity::Keypair,
     swarm::{ConnectionId, SwarmEvent},
 };
@@ -20,9 +19,8 @@ use tokio::{
 };
 
 use super::{
-    address_of,
     metadata::{self, Asked},
-    push::{self, PushQueue},
+    peers::{Peers, StreamOrder, listen},
     swarm::{Behaviour, BehaviourEvent, Tasks},
 };
 use crate::{
@@ -33,7 +31,7 @@ use crate::{
         role::Service,
         services::{self, Protocol, Site},
     },
-    node::streams::{self, InboundProtocol, OpenError, Stream, StreamRequest},
+    node::streams::{self, InboundProtocol},
     protocols::ids,
 };
 
@@ -49,24 +47,9 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often subscriptions are cleaned up (filter.md, section 4).
 const CLEAN_UP_EVERY: Duration = Duration::from_secs(60);
 
-/// Requests for push streams that wait for the loop.
-const STREAM_ORDERS: usize = 64;
-
-/// Somebody wants a stream to a peer.
-pub(crate) struct StreamOrder {
-    pub(crate) peer: PeerId,
-    pub(crate) protocol: StreamProtocol,
-    pub(crate) reply: StreamReply,
-}
-
-pub(crate) type StreamReply = oneshot::Sender<Result<Stream, OpenError>>;
-
-/// A connected peer.
-struct Peer {
-    /// Its connections, oldest first. Never empty.
-    connections: Vec<ConnectionId>,
-    /// What waits to be pushed to it, once something was.
-    pushes: Option<PushQueue>,
+/// What is noted of a peer while it is connected.
+#[derive(Default)]
+struct Notes {
     /// Whether identify lists filter-push; unknown until identify has come.
     accepts_pushes: Option<bool>,
 }
@@ -76,10 +59,8 @@ pub(super) struct Instance {
     swarm: Swarm<Behaviour>,
     tasks: Tasks,
     site: Arc<Site>,
-    peers: BTreeMap<PeerId, Peer>,
-    opening: BTreeMap<StreamRequest, StreamReply>,
+    peers: Peers<Notes>,
     stream_orders: mpsc::Receiver<StreamOrder>,
-    stream_orderer: mpsc::Sender<StreamOrder>,
     asked: JoinSet<Asked>,
     gossip: broadcast::Receiver<Arc<Published>>,
     clean_up: Interval,
@@ -108,14 +89,9 @@ impl Instance {
         };
         let tasks = Tasks::default();
         let mut swarm = super::swarm::build(key, config, tasks.clone())?;
-        swarm
-            .listen_on(address_of(port))
-            .map_err(|error| match error {
-                TransportError::Other(error) => error,
-                TransportError::MultiaddrNotSupported(_) => io::ErrorKind::Unsupported.into(),
-            })?;
+        listen(&mut swarm, port)?;
         site.forget_subscriptions();
-        let (stream_orderer, stream_orders) = mpsc::channel(STREAM_ORDERS);
+        let (peers, stream_orders) = Peers::new(Arc::clone(&site));
         let mut clean_up = tokio::time::interval(CLEAN_UP_EVERY);
         clean_up.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Ok(Self {
@@ -123,10 +99,8 @@ impl Instance {
             tasks,
             gossip: site.network.listen(),
             site,
-            peers: BTreeMap::new(),
-            opening: BTreeMap::new(),
+            peers,
             stream_orders,
-            stream_orderer,
             asked: JoinSet::new(),
             clean_up,
         })
@@ -134,14 +108,16 @@ impl Instance {
 
     /// The number of open connections.
     pub(super) fn connections(&self) -> usize {
-        self.peers.values().map(|peer| peer.connections.len()).sum()
+        self.peers.connections()
     }
 
     /// Waits for one thing to happen and deals with it. Nothing is lost when the wait is given up.
     pub(super) async fn turn(&mut self) {
         tokio::select! {
             event = self.swarm.select_next_some() => self.on_swarm(event),
-            Some(order) = self.stream_orders.recv() => self.open_to_peer(order),
+            Some(order) = self.stream_orders.recv() => {
+                self.peers.open_to_peer(&mut self.swarm.behaviour_mut().streams, order);
+            }
             published = self.gossip.recv() => self.on_gossip(published),
             Some(asked) = self.asked.join_next() => self.on_asked(asked),
             _ = self.clean_up.tick() => self.clean_up(),
@@ -161,10 +137,7 @@ impl Instance {
         drop(swarm);
         asked.shutdown().await;
         tasks.stop().await;
-        for peer in peers.keys() {
-            let event = FleetEvent::new(&self.site.name, EventKind::Disconnect).peer(peer);
-            self.site.events.emit(event.detail("stopped"));
-        }
+        peers.stopped();
     }
 
     fn event(&self, kind: EventKind, peer: &PeerId) -> FleetEvent {
@@ -180,18 +153,7 @@ impl Instance {
                 ..
             } => {
                 self.peers
-                    .entry(peer_id)
-                    .or_insert_with(|| Peer {
-                        connections: Vec::new(),
-                        pushes: None,
-                        accepts_pushes: None,
-                    })
-                    .connections
-                    .push(connection_id);
-                let address = endpoint.get_remote_address().to_string();
-                self.site
-                    .events
-                    .emit(self.event(EventKind::Connect, &peer_id).detail(address));
+                    .opened(peer_id, connection_id, &endpoint, Notes::default);
                 self.ask_metadata(peer_id, connection_id);
             }
             SwarmEvent::ConnectionClosed {
@@ -199,18 +161,7 @@ impl Instance {
                 connection_id,
                 cause,
                 ..
-            } => {
-                if let Some(peer) = self.peers.get_mut(&peer_id) {
-                    peer.connections.retain(|id| *id != connection_id);
-                    if peer.connections.is_empty() {
-                        self.peers.remove(&peer_id);
-                    }
-                }
-                let cause = cause.map_or_else(|| "closed".to_owned(), |cause| cause.to_string());
-                self.site
-                    .events
-                    .emit(self.event(EventKind::Disconnect, &peer_id).detail(cause));
-            }
+            } => self.peers.closed(peer_id, connection_id, cause.as_ref()),
             SwarmEvent::Behaviour(BehaviourEvent::Streams(event)) => self.on_streams(event),
             SwarmEvent::Behaviour(BehaviourEvent::Identify(identify::Event::Received {
                 peer_id,
@@ -219,7 +170,7 @@ impl Instance {
             })) => {
                 if let Some(peer) = self.peers.get_mut(&peer_id) {
                     let is_push = |protocol: &StreamProtocol| protocol.as_ref() == ids::FILTER_PUSH;
-                    peer.accepts_pushes = Some(info.protocols.iter().any(is_push));
+                    peer.notes.accepts_pushes = Some(info.protocols.iter().any(is_push));
                 }
             }
             _ => {}
@@ -248,18 +199,11 @@ impl Instance {
                     .events
                     .emit(event.detail("refused: too many open streams"));
             }
-            // Those who waited may have given up meanwhile.
             streams::Event::Opened {
                 request, stream, ..
-            } => {
-                if let Some(reply) = self.opening.remove(&request) {
-                    let _ = reply.send(Ok(stream));
-                }
-            }
+            } => self.peers.answered(request, Ok(stream)),
             streams::Event::OpenFailed { request, error, .. } => {
-                if let Some(reply) = self.opening.remove(&request) {
-                    let _ = reply.send(Err(error));
-                }
+                self.peers.answered(request, Err(error));
             }
             _ => {}
         }
@@ -268,7 +212,13 @@ impl Instance {
     /// Asks a new connection for its metadata, as nwaku does at once (metadata.md, section 3).
     fn ask_metadata(&mut self, peer: PeerId, connection: ConnectionId) {
         let (reply, stream) = oneshot::channel();
-        self.open(peer, connection, StreamProtocol::new(ids::METADATA), reply);
+        let order = StreamOrder {
+            peer,
+            protocol: StreamProtocol::new(ids::METADATA),
+            reply,
+        };
+        let streams = &mut self.swarm.behaviour_mut().streams;
+        self.peers.open(streams, connection, order);
         self.asked.spawn(metadata::ask(
             peer,
             connection,
@@ -297,32 +247,6 @@ impl Instance {
         }
     }
 
-    fn open(
-        &mut self,
-        peer: PeerId,
-        connection: ConnectionId,
-        protocol: StreamProtocol,
-        reply: StreamReply,
-    ) {
-        let streams = &mut self.swarm.behaviour_mut().streams;
-        let request = streams.open(peer, connection, vec![protocol]);
-        self.opening.insert(request, reply);
-    }
-
-    fn open_to_peer(&mut self, order: StreamOrder) {
-        // The newest connection is the one that lives longest, if one of two is a leftover.
-        match self
-            .peers
-            .get(&order.peer)
-            .and_then(|peer| peer.connections.last().copied())
-        {
-            Some(connection) => self.open(order.peer, connection, order.protocol, order.reply),
-            None => {
-                let _ = order.reply.send(Err(OpenError::ConnectionClosed));
-            }
-        }
-    }
-
     /// Queues a message for the subscribers that are connected; the others miss it (filter.md, section 2).
     fn on_gossip(&mut self, published: Result<Arc<Published>, broadcast::error::RecvError>) {
         let published = match published {
@@ -339,15 +263,9 @@ impl Instance {
             return;
         }
         for id in self.site.subscribers_of(&published, Instant::now()) {
-            let Some(peer) = self.peers.get_mut(&id) else {
+            let Some(pushes) = self.peers.pushes(id, |pump| self.tasks.spawn(pump)) else {
                 continue;
             };
-            let pushes = peer.pushes.get_or_insert_with(|| {
-                let (queue, pump) =
-                    push::pump(id, Arc::clone(&self.site), self.stream_orderer.clone());
-                self.tasks.spawn(pump);
-                queue
-            });
             if pushes.try_send(Arc::clone(&published)).is_err() {
                 let event = FleetEvent::new(&self.site.name, EventKind::Push).peer(&id);
                 let event = event.protocol(ids::FILTER_PUSH);
@@ -363,7 +281,7 @@ impl Instance {
     fn clean_up(&mut self) {
         let peers = &self.peers;
         self.site.clean_up_subscriptions(Instant::now(), |id| {
-            peers.get(id).and_then(|peer| peer.accepts_pushes) != Some(false)
+            peers.get(id).and_then(|peer| peer.notes.accepts_pushes) != Some(false)
         });
     }
 }

@@ -2,6 +2,7 @@
 
 mod instance;
 mod metadata;
+mod peers;
 mod push;
 mod swarm;
 
@@ -16,8 +17,7 @@ use tokio::{
 
 use self::instance::Instance;
 pub(super) use self::{
-    instance::{StreamOrder, StreamReply},
-    push::{PushQueue, pump},
+    peers::{Peers, StreamOrder, listen},
     swarm::{Tasks, transport},
 };
 use super::{

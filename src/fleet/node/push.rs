@@ -6,7 +6,7 @@ use futures::{AsyncReadExt, FutureExt};
 use libp2p::{PeerId, StreamProtocol};
 use tokio::sync::{mpsc, oneshot};
 
-use super::instance::StreamOrder;
+use super::peers::StreamOrder;
 use crate::{
     fleet::{
         events::{EventKind, FleetEvent},
