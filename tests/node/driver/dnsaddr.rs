@@ -16,6 +16,7 @@ use lightkeeper::manager::Source;
 use lightkeeper::node::{LogLevel, NodeConfig, NodeEvent};
 
 use super::world::World;
+use crate::client::soon;
 
 type Names = Arc<BTreeMap<String, Vec<String>>>;
 
@@ -120,6 +121,36 @@ async fn a_dnsaddr_that_could_not_be_looked_up_is_looked_up_again() {
     listener.set_nonblocking(true).unwrap();
     serve(listener, get(answer).with_state(Arc::new(names)));
     world.connects(world.peer_of("all-1")).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_dnsaddr_is_looked_up_at_once_when_there_is_a_network_again() {
+    let (asked, mut look_ups) = tokio::sync::mpsc::unbounded_channel();
+    let world = knowing(|_| {
+        let (listener, url) = listener();
+        let failing = move |query| {
+            asked.send(()).unwrap();
+            servfail(query)
+        };
+        serve(listener, get(failing));
+        vec![url]
+    })
+    .await;
+    let mut mark = 0;
+    // By itself it would wait twice as long each time, and from the sixth on for a minute: nobody here has that patience.
+    for _ in 0..8 {
+        soon(look_ups.recv()).await.unwrap();
+        world
+            .event_since(mark, |event| match event {
+                NodeEvent::Log(LogLevel::Warn, "dns", _) => Some(()),
+                _ => None,
+            })
+            .await;
+        mark = world.mark();
+        world.node.set_online(false);
+        world.node.set_online(true);
+    }
     world.close().await;
 }
 

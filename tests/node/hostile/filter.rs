@@ -1,19 +1,16 @@
 //! What filter servers push and answer.
 
-use crate::driver::world::wanted;
-use lightkeeper::node::ReadyLevel;
-use lightkeeper::node::Wanted;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use lightkeeper::fleet::hostile::{Answer, Hostile, Mischief, Part, Relay};
-use lightkeeper::node::SubscriptionState;
+use lightkeeper::node::{ReadyLevel, SubscriptionState, Wanted};
 use lightkeeper::protocols::message::MAX_SIZE;
 use lightkeeper::protocols::{filter, ids};
 
 use super::stage::{Stage, serving};
 use crate::client::soon;
-use crate::driver::world::{PATIENCE, TOPIC};
+use crate::driver::world::{PATIENCE, TOPIC, wanted};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_with_an_empty_payload_charge_nobody() {

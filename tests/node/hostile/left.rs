@@ -2,18 +2,16 @@
 //! that forgets what it asked for forgets it after a minute, so all five ways into this wait for that together, and the
 //! first ping of a subscription, which comes after a minute as well, with them.
 
-use crate::driver::world::wanted;
-use lightkeeper::node::Wanted;
 use std::time::Duration;
 
 use lightkeeper::fleet::hostile::{Answer, Hostile, Mischief, Part};
-use lightkeeper::node::SubscriptionState;
+use lightkeeper::node::{SubscriptionState, Wanted};
 use lightkeeper::protocols::filter::MessagePush;
 use lightkeeper::protocols::{Network, WakuMessage};
 
 use super::stage::{Stage, serving};
 use crate::client::soon;
-use crate::driver::world::{PATIENCE, TOPIC};
+use crate::driver::world::{PATIENCE, TOPIC, wanted};
 
 /// Longer than any grace of a minute.
 const LATER: Duration = Duration::from_secs(62);

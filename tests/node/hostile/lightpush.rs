@@ -1,10 +1,9 @@
 //! What lightpush servers answer.
 
-use lightkeeper::node::SendOptions;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lightkeeper::fleet::hostile::{Answer, Hostile, Part};
-use lightkeeper::node::ErrorCode;
+use lightkeeper::node::{ErrorCode, SendOptions};
 use lightkeeper::protocols::ids;
 
 use super::stage::{Stage, serving};

@@ -1,5 +1,6 @@
 //! A peer that follows a script: first that it does what the script says, then what a node makes of it.
 
+mod exchange;
 mod filter;
 mod left;
 mod lightpush;

@@ -3,9 +3,9 @@
 use lightkeeper::fleet::hostile::{Hostile, Part, Script};
 use lightkeeper::fleet::{Fleet, FleetOptions, Service};
 use lightkeeper::manager::{Failed, Notice, Reason};
-use lightkeeper::node::Wanted;
 use lightkeeper::node::{
     GapCause, NodeConfig, NodeEvent, Received, Subscribed, SubscriptionId, SubscriptionState,
+    Wanted,
 };
 
 use crate::client::soon;
