@@ -21,6 +21,7 @@ import { setTimeout as sleep } from "node:timers/promises";
  * @property {number} disorderMs the longest time by which a message was published before another that had arrived before it
  * @property {number} longestGapMs between two arrivals
  * @property {number} stalledMs how long the page itself stood still at most: a busy machine's doing, not the node's
+ * @property {number} slowestPublishMs how long the fleet took at most to take a message of somebody else
  */
 
 /** How often a page looks whether it stands still. */
@@ -35,6 +36,7 @@ export class Traffic {
   #others = [];
   /** @type {string[]} */
   #refused = [];
+  #slowestPublishMs = 0;
   /** @type {Promise<void>} */
   #publishing = Promise.resolve();
 
@@ -84,11 +86,13 @@ export class Traffic {
     const began = Date.now();
     for (let number = 0; !this.#isOver; number++) {
       const text = `other ${number}`;
+      const asked = Date.now();
       // What a node would not take is not under way.
       await this.#publish(text).then(
         () => this.#others.push({ text, at: Date.now() }),
         (error) => this.#refused.push(String(error)),
       );
+      this.#slowestPublishMs = Math.max(this.#slowestPublishMs, Date.now() - asked);
       await sleep(Math.max(0, began + (number + 1) * everyMs - Date.now()));
     }
   }
@@ -121,6 +125,7 @@ export class Traffic {
       slowestMs: Math.max(0, ...sends.map(({ ms }) => ms)),
       ...tally(sent, await this.#page.received()),
       stalledMs,
+      slowestPublishMs: this.#slowestPublishMs,
     };
   }
 }
