@@ -134,8 +134,9 @@ export class LightNode extends EventTarget {
   /**
    * Adds an address that you know; it is kept before those that others claim. With or without `/p2p/…` at its end. Dials nobody.
    *
-   * @throws LightNodeError `invalid-options`: not the multiaddr of a WebSocket, or of another peer; `denied`: this page may
-   *   not dial it (`not-allowed`), or the peer is unknown and cannot be taken in
+   * @throws LightNodeError `invalid-options`: not the multiaddr of a WebSocket, of another peer, or one that this page may
+   *   not dial; `denied`, with the {@link Reason} as `cause`: you have named enough of this peer (`limit-reached`), or the peer is
+   *   unknown and cannot be taken in
    */
   addRoute(id: string, address: string): void;
   /** Drops an address. An open connection stays. */
@@ -145,8 +146,8 @@ export class LightNode extends EventTarget {
   /**
    * Keeps the peer's connection, while there is one, as long as this tag stands. Dials nobody. Idempotent for each tag.
    *
-   * @throws LightNodeError `denied`, with the {@link Reason} as `cause`: too many peers are held (`pin-limit`), or nobody is
-   *   known by that id
+   * @throws LightNodeError `denied`, with the {@link Reason} as `cause`: too many peers are held (`pin-limit`), the peer has 16
+   *   tags (`limit-reached`), or is banned
    */
   protect(id: string, tag: string): void;
   /** Takes a tag of {@link protect} back. */
@@ -156,6 +157,7 @@ export class LightNode extends EventTarget {
    *
    * @param name a second hint of the same name replaces the first
    * @param hint `value`: −1000 to 1000; `ttlMs`: gone after that, by default never
+   * @throws LightNodeError `denied`, with the {@link Reason} as `cause`: the peer has 16 of them (`limit-reached`)
    */
   tag(id: string, name: string, hint: { readonly value: number; readonly ttlMs?: number }): void;
   /**
@@ -171,7 +173,8 @@ export class LightNode extends EventTarget {
    *
    * @param target a multiaddr that ends in `/p2p/…`, a node record, or the id of a known peer. An address that is given is
    *   dialed before those known.
-   * @throws LightNodeError `dial-failed`, with the {@link DialFailure} as `cause`; `denied`, with the {@link Reason}
+   * @throws LightNodeError `dial-failed`, with the {@link DialFailure} as `cause`; `denied` at once, with the {@link Reason}: the
+   *   peer is banned, too many are held, or it cannot be dialed now
    */
   dial(target: string, options?: CallOptions): Promise<PeerInfo>;
   /** Closes the connection and bars the peer until it is dialed, its priority is set, or the node restarts. */

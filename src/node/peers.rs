@@ -62,11 +62,15 @@ impl Node {
                 },
             };
             driver.dial_failures.remove(&peer);
-            driver.input(Event::ConnectNow {
+            let refused = driver.wish(Event::ConnectNow {
                 peer,
                 routes,
                 permanent: false,
             });
+            if let Some(reason) = refused {
+                driver.input(Event::GaveUp { peer });
+                return Err(denied(peer, "dialed", reason));
+            }
             peer
         };
         let mut undo = GiveUp(Some((self.clone(), peer)));
@@ -75,13 +79,11 @@ impl Node {
                 return None;
             }
             let view = driver.manager().peer(&peer);
-            // Refused, or hung up meanwhile: connected or not, it is not held as a dialed peer is.
+            // Hung up, banned or forgotten meanwhile: connected or not, it is not held as a dialed peer is.
             let Some(view) = view.clone().filter(|view| view.pinned) else {
-                let reason = view
-                    .and_then(|view| view.last_reason)
-                    .unwrap_or(Reason::NoRoute);
-                let what = format!("{peer} is not dialed");
-                return Some(Err(NodeError::denied(what, reason.as_str()).about(peer)));
+                let reason = view.and_then(|view| view.last_reason);
+                let reason = reason.unwrap_or(Reason::Forgotten);
+                return Some(Err(denied(peer, "held any more", reason)));
             };
             match view.state {
                 PeerState::Connected => Some(Ok(view)),
@@ -125,25 +127,27 @@ impl Node {
     /// Changes how much the user cares for a peer.
     ///
     /// # Errors
-    /// `closed`.
+    /// `denied` with the manager's reason, for our own id or beyond the number of bans; `closed`.
     pub fn set_priority(&self, peer: PeerId, priority: Priority) -> Result<(), NodeError> {
-        self.open_driver()?
-            .input(Event::SetPriority { peer, priority });
-        Ok(())
+        let what = match priority {
+            Priority::Banned => "banned",
+            _ => "given that priority",
+        };
+        self.wish(peer, what, Event::SetPriority { peer, priority })
     }
 
     /// The user knows an address of a peer: kept before those that others claim. It may end in `/p2p/…` of that peer.
     ///
     /// # Errors
-    /// `invalid-options` for what is no address of that peer, or none that this page can dial; `closed`.
+    /// `invalid-options` for what is no address of that peer, or none that this page can dial; `denied` with the manager's
+    /// reason when it has enough of the user's already; `closed`.
     pub fn add_route(&self, peer: PeerId, address: &str) -> Result<(), NodeError> {
-        let mut driver = self.open_driver()?;
+        let page = self.open_driver()?.page;
         let route = route_of(peer, address)?;
-        if !dialable(&route, driver.page) {
+        if !dialable(&route, page) {
             return Err(NodeError::option("address", NOT_DIALABLE));
         }
-        driver.input(Event::AddRoute { peer, route });
-        Ok(())
+        self.wish(peer, "given that address", Event::AddRoute { peer, route })
     }
 
     /// The user knows that an address of a peer is wrong. An open connection stays.
@@ -166,23 +170,17 @@ impl Node {
     /// Leaves a peer's connection alone as long as this tag stands, within the pin budget. Dials nobody.
     ///
     /// # Errors
-    /// `invalid-options` for a tag that is empty or longer than 64 bytes; `denied` beyond the budget; `closed`.
+    /// `invalid-options` for a tag that is empty or longer than 64 bytes; `denied` with the manager's reason, for a peer that
+    /// is banned, beyond the budget or beyond the number of tags; `closed`.
     pub fn protect(&self, peer: PeerId, tag: &str) -> Result<(), NodeError> {
         let tag = label("tag", tag)?;
-        self.input(Event::Protect { peer, tag })?;
-        let view = self.now_known(peer)?;
-        let refused = view.is_some_and(|view| view.last_reason == Some(Reason::PinLimit));
-        if refused {
-            let what = format!("{peer} is not protected");
-            return Err(NodeError::denied(what, Reason::PinLimit.as_str()).about(peer));
-        }
-        Ok(())
+        self.wish(peer, "protected", Event::Protect { peer, tag })
     }
 
     /// Takes one tag back.
     ///
     /// # Errors
-    /// As [`Self::protect`].
+    /// `invalid-options` for a tag that can't be one; `closed`.
     pub fn unprotect(&self, peer: PeerId, tag: &str) -> Result<(), NodeError> {
         let tag = label("tag", tag)?;
         self.input(Event::Unprotect { peer, tag })
@@ -192,7 +190,8 @@ impl Node {
     /// same name replaces the first.
     ///
     /// # Errors
-    /// `invalid-options` for a name that is empty or longer than 64 bytes, or a value out of range; `closed`.
+    /// `invalid-options` for a name that is empty or longer than 64 bytes, or a value out of range; `denied` with the
+    /// manager's reason, for our own id or beyond the number of hints; `closed`.
     pub fn hint(
         &self,
         peer: PeerId,
@@ -204,12 +203,13 @@ impl Node {
         if !HINT.contains(&value) {
             return Err(NodeError::option("value", "should be from -1000 to 1000"));
         }
-        self.input(Event::Hint {
+        let hint = Event::Hint {
             peer,
             tag,
             value,
             ttl_ms,
-        })
+        };
+        self.wish(peer, "given that worth", hint)
     }
 
     /// Connects to a peer now and holds it for good, within the pin budget: also when it can't be dialed at this moment.
@@ -217,28 +217,23 @@ impl Node {
     /// # Errors
     /// `denied` with the manager's reason, for a peer that is banned or beyond the budget; `closed`.
     pub fn keep(&self, peer: PeerId) -> Result<(), NodeError> {
-        self.input(Event::ConnectNow {
+        let wish = Event::ConnectNow {
             peer,
             routes: Vec::new(),
             permanent: true,
-        })?;
-        let view = self.now_known(peer)?;
-        if view.as_ref().is_some_and(|view| view.pinned) {
-            return Ok(());
-        }
-        let reason = view.and_then(|view| view.last_reason);
-        let what = format!("{peer} is not held");
-        let cause = reason.unwrap_or(Reason::LimitReached).as_str();
-        Err(NodeError::denied(what, cause).about(peer))
+        };
+        self.wish(peer, "held", wish)
     }
 
-    /// What is known of a peer once the manager has seen everything.
-    fn now_known(&self, peer: PeerId) -> Result<Option<PeerView>, NodeError> {
-        let mut driver = self.open_driver()?;
-        driver.catch_up();
-        let view = driver.manager().peer(&peer);
-        Ok(view)
+    /// Tells the manager what the user wants of a peer. `what` the peer is not, when that is refused.
+    fn wish(&self, peer: PeerId, what: &str, wish: Event) -> Result<(), NodeError> {
+        let refused = self.open_driver()?.wish(wish);
+        refused.map_or(Ok(()), |reason| Err(denied(peer, what, reason)))
     }
+}
+
+fn denied(peer: PeerId, what: &str, reason: Reason) -> NodeError {
+    NodeError::denied(format!("{peer} is not {what}"), reason.as_str()).about(peer)
 }
 
 /// Takes back a dial that came to nothing.

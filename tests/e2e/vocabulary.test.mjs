@@ -145,6 +145,33 @@ pageTest("priorities, tags and protection show in the explanation", async ({ cre
   return { protectedBy: protectedBy.sort(), notClosed, hints: parts.hints, priority: info.priority, cause: detail.cause, state };
 }, (result) => assert.deepEqual(result, { protectedBy: ["chat", "game"], notClosed: "protected", hints: 200, priority: "high", cause: "banned", state: "banned" }));
 
+pageTest("a wish that is refused is an error with its reason, and changes nothing", async ({ createLightNode }, { options, all: [peer, other] }) => {
+  const node = await createLightNode({ ...options, bootstrap: [], require: { lightPush: 0, filter: 0, store: 0 } });
+  const refused = (/** @type {() => void} */ wish) => {
+    try {
+      wish();
+    } catch (/** @type {any} */ { code, cause, peer }) {
+      return [code, cause, peer === node.peerId || peer];
+    }
+  };
+  const ourselves = [() => node.setPriority(node.peerId, "banned"), () => node.protect(node.peerId, "me"), () => node.tag(node.peerId, "me", { value: 1 }), () => node.keep(node.peerId)].map(refused);
+  node.setPriority(peer.peerId, "banned");
+  const banned = [() => node.protect(peer.peerId, "mine"), () => node.keep(peer.peerId)].map(refused);
+  const { code, cause } = await codeOf(node.dial(peer.address));
+  let tag = 0;
+  while (refused(() => node.protect(other.peerId, `tag ${tag}`)) === undefined) tag++;
+  const tags = [refused(() => node.protect(other.peerId, "one more")), node.explain(other.peerId).protectedBy.length === tag];
+  const state = node.peer(peer.peerId).state;
+  await node.close();
+  return { ourselves, banned: banned.map((each) => each?.slice(0, 2)), dial: [code, cause], tags: [tags[0]?.slice(0, 2), tags[1]], state };
+}, (result) => assert.deepEqual(result, {
+  ourselves: Array(4).fill(["denied", "our-own-id", true]),
+  banned: Array(2).fill(["denied", "banned-by-user"]),
+  dial: ["denied", "banned-by-user"],
+  tags: [["denied", "limit-reached"], true],
+  state: "banned",
+}));
+
 pageTest("errors() has a dial that failed, watchPeers() the peers as they are", async ({ createLightNode }, { options, all: [peer] }) => {
   const node = await createLightNode({ ...options, bootstrap: [], require: { lightPush: 0, filter: 0, store: 0 } });
   const seen = [];

@@ -121,11 +121,20 @@ test("orders are carried out at once, resolved, and what the wasm has against on
     ["keep", () => node.keep(PEER)],
     ["protect", () => node.protect(PEER, "game")],
     ["setPriority", () => node.setPriority(PEER, "high")],
+    ["setPriority", () => node.setPriority(PEER, "banned")],
+    ["tag", () => node.tag(PEER, "friend", { value: 1 })],
   ]) {
     wasm.refusals[method] = { code: "denied", message: `no ${method}`, cause: "pin-limit", peer: PEER };
     assert.throws(order, (error) => code("denied")(error) && error.cause === "pin-limit" && error.peer === PEER && error.message === `no ${method}`, method);
   }
   assert.equal(wasm.methods().at(-1), "setRequirement");
+});
+
+test("a dial that is refused rejects with the reason as its cause", async () => {
+  const { wasm, node } = await running();
+  const dialing = node.dial(PEER);
+  wasm.refuse(await wasm.posted("dial"), { code: "denied", message: "it is not dialed", cause: "banned-by-user", peer: PEER });
+  await assert.rejects(dialing, (error) => code("denied")(error) && error.cause === "banned-by-user" && error.peer === PEER);
 });
 
 test("a crash in an order is that order's error, and is told", async () => {

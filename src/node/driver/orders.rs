@@ -73,7 +73,7 @@ impl Driver {
             }
             Command::Lock { lock, answer } => self.answered(lock.0, Answer::Lock(answer)),
             Command::Burst { burst, answer } => self.answered(burst.0, Answer::Burst(answer)),
-            // The calls read it from the peer's record.
+            // The call that wished for it takes its answer (`Driver::wish`).
             Command::Wish { .. } => {}
             Command::RequestScores {
                 round,

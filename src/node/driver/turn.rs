@@ -7,7 +7,7 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 
 use super::{Done, Driver};
-use crate::manager::{Event, Time};
+use crate::manager::{Command, Event, Reason, Time, WishAnswer};
 use crate::node::platform;
 
 /// After so long at work the page has its turn: whatever comes in, it answers.
@@ -78,17 +78,43 @@ impl Driver {
             self.carry_out(command);
         }
         if busy {
-            self.subscriptions.stale = true;
-            self.end_asks();
-            self.notify_waiting();
+            self.settle();
         }
         busy
     }
 
-    /// Has the manager see everything now, for a call that needs its answer at once.
-    pub(in crate::node) fn catch_up(&mut self) {
-        self.feed(platform::now());
+    /// The manager has seen everything, and who serves may be others by now.
+    fn settle(&mut self) {
+        self.subscriptions.stale = true;
+        self.end_asks();
+        self.notify_waiting();
+    }
+
+    /// Tells the manager at once what the user wants of a peer, behind all that it has not been told yet. Why it is refused,
+    /// if it is.
+    pub(in crate::node) fn wish(&mut self, wish: Event) -> Option<Reason> {
+        let now = platform::now();
+        self.feed(now);
+        self.manager().handle(now, wish);
+        let mut refused = None;
+        loop {
+            let Some(command) = self.manager().poll() else {
+                break;
+            };
+            match command {
+                Command::Wish { answer, .. } => {
+                    if let WishAnswer::Refused(reason) = answer {
+                        refused = Some(reason);
+                    }
+                }
+                command => self.carry_out(command),
+            }
+        }
+        // Carrying out may have left more to be told.
+        self.feed(now);
+        self.settle();
         self.wake();
+        refused
     }
 
     /// Keeps one timer for the hub's earliest deadline.

@@ -1,5 +1,6 @@
 //! What the user wants of peers and connections.
 
+use libp2p::PeerId;
 use libp2p::identity::Keypair;
 use lightkeeper::fleet::FleetOptions;
 use lightkeeper::manager::{Config, HealthReason, PeerState, Priority, Reason, Transport};
@@ -122,6 +123,74 @@ async fn a_route_that_is_none_is_refused() {
     let error = world.node.hint(one, "worth", 1_001, None).unwrap_err();
     assert_eq!(error.option.as_deref(), Some("value"));
     world.close().await;
+}
+
+/// What is refused is an error of that call, with the manager's reason.
+fn assert_denied(result: Result<(), NodeError>, reason: Reason) {
+    let error = result.unwrap_err();
+    assert_eq!(error.code, ErrorCode::Denied, "{error}");
+    assert_eq!(error.cause, Some(reason.as_str()), "{error}");
+    assert!(error.peer.is_some(), "{error}");
+}
+
+#[tokio::test]
+async fn each_wish_that_is_refused_says_why() {
+    let node = alone(|_| {}).unwrap();
+    let address = "/ip4/127.0.0.1/tcp/1/ws";
+    let us = node.peer_id();
+    for wish in [
+        node.set_priority(us, Priority::Low),
+        node.set_priority(us, Priority::Banned),
+        node.add_route(us, address),
+        node.protect(us, "mine"),
+        node.hint(us, "worth", 1, None),
+        node.keep(us),
+    ] {
+        assert_denied(wish, Reason::OurOwnId);
+    }
+
+    let banned = PeerId::random();
+    node.set_priority(banned, Priority::Banned).unwrap();
+    // What holds already is no error.
+    node.set_priority(banned, Priority::Banned).unwrap();
+    assert_denied(node.protect(banned, "mine"), Reason::BannedByUser);
+    assert_denied(node.keep(banned), Reason::BannedByUser);
+
+    let peer = PeerId::random();
+    let mut tags = (0..).map(|number| node.protect(peer, &format!("tag {number}")));
+    assert_denied(tags.find(Result::is_err).unwrap(), Reason::LimitReached);
+    let mut hints = (0..).map(|number| node.hint(peer, &format!("hint {number}"), 1, None));
+    assert_denied(hints.find(Result::is_err).unwrap(), Reason::LimitReached);
+    let mut ports =
+        (1..).map(|port| node.add_route(peer, &format!("/ip4/127.0.0.1/tcp/{port}/ws")));
+    assert_denied(ports.find(Result::is_err).unwrap(), Reason::LimitReached);
+    node.protect(peer, "tag 0").unwrap();
+}
+
+#[tokio::test]
+async fn a_dial_that_is_refused_is_not_waited_for_and_holds_nobody() {
+    let node = alone(|_| {}).unwrap();
+    node.start().unwrap();
+    let denied = |result: Result<_, NodeError>| {
+        let result: Result<lightkeeper::manager::PeerView, _> = result;
+        result.unwrap_err()
+    };
+    // Nobody runs the node: what is waited for never comes.
+    let peer = PeerId::random();
+    let error = denied(soon(node.dial(&peer.to_string())).await);
+    assert_denied(Err(error), Reason::NoRoute);
+    let address = format!("/ip4/127.0.0.1/tcp/1/ws/p2p/{peer}");
+    node.set_online(false);
+    assert_denied(
+        Err(denied(soon(node.dial(&address)).await)),
+        Reason::Offline,
+    );
+    node.set_priority(peer, Priority::Banned).unwrap();
+    assert_denied(
+        Err(denied(soon(node.dial(&address)).await)),
+        Reason::BannedByUser,
+    );
+    assert!(!node.peer(&peer).unwrap().pinned);
 }
 
 #[tokio::test]
