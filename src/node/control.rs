@@ -14,7 +14,7 @@ impl Node {
     /// `not-started` when the whole node is stopped; `closed`.
     pub fn start_connections(&self) -> Result<(), NodeError> {
         let mut driver = self.open_driver()?;
-        if !driver.started {
+        if !driver.is_started() {
             return Err(NodeError::not_started());
         }
         driver.input(Event::Start);

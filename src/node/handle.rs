@@ -93,7 +93,7 @@ impl Node {
 
     /// Ends when nothing is connected or being dialed.
     pub(super) async fn disconnected(&self) -> Result<(), NodeError> {
-        self.until(|driver| (driver.connections.is_empty() && driver.is_idle()).then_some(Ok(())))
+        self.until(|driver| driver.is_disconnected().then_some(Ok(())))
             .await
     }
 
@@ -104,7 +104,7 @@ impl Node {
 
     /// Our own id.
     pub fn peer_id(&self) -> PeerId {
-        self.lock().local
+        self.lock().setup().local
     }
 
     /// Every known peer.
@@ -207,7 +207,7 @@ impl Node {
             names.map(places).transpose()?
         };
         self.until(|driver| {
-            if !driver.started {
+            if !driver.is_started() {
                 return Some(Err(NodeError::not_started()));
             }
             if driver.has_inputs() {
@@ -278,7 +278,7 @@ impl Node {
         let found = within(
             timeout,
             self.until(|driver| {
-                if !driver.started {
+                if !driver.is_started() {
                     return Some(Err(NodeError::not_started()));
                 }
                 driver

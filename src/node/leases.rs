@@ -7,6 +7,7 @@ use super::driver::Answer;
 use super::error::{ErrorCode, NodeError};
 use super::handle::Node;
 use super::platform;
+use super::undo::Undo;
 use crate::manager::{BurstAnswer, BurstId, EnrollmentId, Event, LockAnswer, LockId};
 
 /// A lock that holds.
@@ -125,33 +126,15 @@ impl Node {
         undo: impl FnOnce(u64) -> Event,
     ) -> Result<(u64, oneshot::Receiver<Answer>, Undo), NodeError> {
         let mut driver = self.open_driver()?;
-        let id = driver.asks.name();
+        let id = driver.name_ask();
         let asked = driver.ask_manager(id, request(id));
         drop(driver);
-        let undo = Undo(Some((self.clone(), id, undo(id))));
+        let undo = undo(id);
+        let undo = Undo::new(self, move |driver| {
+            driver.drop_interest(id);
+            driver.input(undo);
+        });
         Ok((id, asked, undo))
-    }
-}
-
-/// Gives back what a call asked for when the caller did not wait for the answer.
-pub(super) struct Undo(Option<(Node, u64, Event)>);
-
-impl Undo {
-    /// The caller has it now, or there is nothing.
-    pub(super) fn disarm(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Undo {
-    fn drop(&mut self) {
-        if let Some((node, id, event)) = self.0.take() {
-            let mut driver = node.lock();
-            if !driver.is_closed() {
-                driver.asks.drop_interest(id);
-                driver.input(event);
-            }
-        }
     }
 }
 

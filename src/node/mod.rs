@@ -25,6 +25,7 @@ mod platform;
 mod request;
 mod store;
 pub mod streams;
+mod undo;
 mod verdicts;
 
 pub use config::{

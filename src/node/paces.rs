@@ -3,7 +3,6 @@
 use libp2p::PeerId;
 use litemap::LiteMap;
 
-use super::driver::Driver;
 use super::platform;
 use crate::manager::RequirementId;
 use crate::protocols::pace::{Pace, Pacer};
@@ -15,15 +14,14 @@ const MAX: usize = 256;
 #[derive(Debug, Default)]
 pub(super) struct Paces(LiteMap<(PeerId, RequirementId), Pacer>);
 
-impl Driver {
-    /// The pace of one server. A server that was not asked yet has nothing to wait for.
-    pub(super) fn pace(&mut self, peer: PeerId, requirement: RequirementId) -> &mut Pacer {
-        let paces = &mut self.paces.0;
-        if paces.len() >= MAX {
+impl Paces {
+    /// The pace of one server at one service.
+    pub(super) fn of(&mut self, peer: PeerId, requirement: RequirementId) -> &mut Pacer {
+        if self.0.len() >= MAX {
             let now = platform::now().mono_ms;
-            paces.retain(|_, pacer| !pacer.is_idle(now));
+            self.0.retain(|_, pacer| !pacer.is_idle(now));
         }
-        paces
+        self.0
             .entry((peer, requirement))
             .or_insert_with(|| Pacer::new(Pace::UNTOLD))
     }

@@ -6,6 +6,7 @@ use libp2p::multiaddr::Multiaddr;
 use super::config::Bootstrap;
 use super::error::{ErrorCode, NodeError};
 use super::handle::Node;
+use super::undo::Undo;
 use crate::discovery::address;
 use crate::discovery::dialable::{dialable, split_peer};
 use crate::manager::{Event, PeerState, PeerView, Priority, Reason};
@@ -25,7 +26,7 @@ impl Node {
     pub async fn dial(&self, target: &str) -> Result<PeerView, NodeError> {
         let peer = {
             let mut driver = self.open_driver()?;
-            if !driver.started {
+            if !driver.is_started() {
                 return Err(NodeError::not_started());
             }
             let (peer, routes) = match target.parse::<PeerId>() {
@@ -34,7 +35,7 @@ impl Node {
                     .map_err(|message| NodeError::option("target", message))?
                 {
                     Bootstrap::Address(peer, route) => {
-                        if !dialable(&route, driver.page) {
+                        if !dialable(&route, driver.setup().page) {
                             return Err(not_dialable(target));
                         }
                         (peer, vec![route])
@@ -43,7 +44,7 @@ impl Node {
                         let routes: Vec<_> = enr
                             .multiaddrs()
                             .into_iter()
-                            .filter(|address| dialable(address, driver.page))
+                            .filter(|address| dialable(address, driver.setup().page))
                             .map(|address| split_peer(address).0)
                             .collect();
                         if routes.is_empty() {
@@ -61,19 +62,13 @@ impl Node {
                     }
                 },
             };
-            driver.dial_failures.remove(&peer);
-            let refused = driver.wish(Event::ConnectNow {
-                peer,
-                routes,
-                permanent: false,
-            });
-            if let Some(reason) = refused {
+            if let Some(reason) = driver.dial_for_user(peer, routes) {
                 driver.input(Event::GaveUp { peer });
                 return Err(denied(peer, "dialed", reason));
             }
             peer
         };
-        let mut undo = GiveUp(Some((self.clone(), peer)));
+        let undo = Undo::new(self, move |driver| driver.input(Event::GaveUp { peer }));
         let dialed = self.until(|driver| {
             if driver.has_inputs() {
                 return None;
@@ -90,16 +85,16 @@ impl Node {
                 // Another address may be tried after the one that failed.
                 PeerState::Dialing => None,
                 // Without a failure its turn is still to come.
-                _ => driver.dial_failures.get(&peer).map(|(address, failure)| {
+                _ => driver.dial_failure(&peer).map(|(address, failure)| {
                     let message = format!("could not connect to {peer}: {failure}");
                     let error = NodeError::new(ErrorCode::DialFailed, message);
-                    let error = error.about(peer).at(address.clone());
+                    let error = error.about(peer).at(address.to_string());
                     Err(error.because(failure.as_str()))
                 }),
             }
         });
         let view = dialed.await?;
-        undo.0 = None;
+        undo.disarm();
         Ok(view)
     }
 
@@ -142,7 +137,7 @@ impl Node {
     /// `invalid-options` for what is no address of that peer, or none that this page can dial; `denied` with the manager's
     /// reason when it has enough of the user's already; `closed`.
     pub fn add_route(&self, peer: PeerId, address: &str) -> Result<(), NodeError> {
-        let page = self.open_driver()?.page;
+        let page = self.open_driver()?.setup().page;
         let route = route_of(peer, address)?;
         if !dialable(&route, page) {
             return Err(NodeError::option("address", NOT_DIALABLE));
@@ -234,20 +229,6 @@ impl Node {
 
 fn denied(peer: PeerId, what: &str, reason: Reason) -> NodeError {
     NodeError::denied(format!("{peer} is not {what}"), reason.as_str()).about(peer)
-}
-
-/// Takes back a dial that came to nothing.
-struct GiveUp(Option<(Node, PeerId)>);
-
-impl Drop for GiveUp {
-    fn drop(&mut self) {
-        if let Some((node, peer)) = self.0.take() {
-            let mut driver = node.lock();
-            if !driver.is_closed() {
-                driver.input(Event::GaveUp { peer });
-            }
-        }
-    }
 }
 
 /// An address of a peer, without its id at the end.

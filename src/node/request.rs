@@ -195,13 +195,6 @@ impl Driver {
         };
         self.report(asked.peer, asked.requirement, outcome, charged);
     }
-
-    /// Whether a connection is gone, or we are closing it.
-    fn is_leaving(&self, conn: ConnId) -> bool {
-        self.connections
-            .get(conn)
-            .is_none_or(|connection| connection.leaving)
-    }
 }
 
 /// A question of a call; taken back when nobody waits for it any more.

@@ -230,7 +230,7 @@ impl Node {
         hashes: &[MessageHash],
         timeout: Duration,
     ) -> Result<Vec<MessageHash>, NodeError> {
-        let shard = self.open_driver()?.network.shards()[0];
+        let shard = self.open_driver()?.setup().network.shards()[0];
         let mut missing: Vec<MessageHash> = Vec::new();
         for hash in hashes {
             if !missing.contains(hash) {
@@ -370,7 +370,7 @@ impl Node {
 
     /// The first page's request, and the shard that servers should have.
     fn store_request(&self, query: &Query) -> Result<(Request, u16), NodeError> {
-        let network = self.open_driver()?.network.clone();
+        let network = self.open_driver()?.setup().network.clone();
         let mut plan = plan(&network, &query.content_topics, query.shard)?;
         if plan.len() > 1 {
             return Err(NodeError::option(
@@ -410,7 +410,7 @@ impl Node {
         content_topics: &[String],
         shard: Option<u16>,
     ) -> Result<Vec<Vec<String>>, NodeError> {
-        let network = self.open_driver()?.network.clone();
+        let network = self.open_driver()?.setup().network.clone();
         let plan = plan(&network, content_topics, shard)?.into_iter();
         Ok(plan.map(|(_, topics)| topics).collect())
     }

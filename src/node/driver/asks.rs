@@ -46,7 +46,7 @@ impl Answer {
 
 /// See the module's documentation. One counter names all three kinds.
 #[derive(Debug, Default)]
-pub(in crate::node) struct Asks {
+pub(super) struct Asks {
     next: u64,
     /// Calls whose answer has not come. Empty after each turn: the manager answers in the input that asks.
     waiting: Vec<(u64, oneshot::Sender<Answer>)>,
@@ -56,14 +56,14 @@ pub(in crate::node) struct Asks {
 
 impl Asks {
     /// A fresh id.
-    pub(in crate::node) fn name(&mut self) -> u64 {
+    fn name(&mut self) -> u64 {
         self.next += 1;
         self.next
     }
 
-    /// Nobody wants to hear of it any more.
-    pub(in crate::node) fn drop_interest(&mut self, id: u64) {
-        self.granted.remove(&id);
+    /// The manager has seen everything: who has no answer gets none.
+    pub(super) fn end(&mut self) {
+        self.waiting.clear();
     }
 
     /// Hands an answer to the call that waits for it; what is no answer to a call is an event.
@@ -90,6 +90,16 @@ impl Asks {
 }
 
 impl Driver {
+    /// A fresh name for something that the manager is asked for.
+    pub(in crate::node) fn name_ask(&mut self) -> u64 {
+        self.asks.name()
+    }
+
+    /// Nobody wants to hear of it any more.
+    pub(in crate::node) fn drop_interest(&mut self, id: u64) {
+        self.asks.granted.remove(&id);
+    }
+
     /// Asks the manager. The channel closes without an answer when the node is closed, or when there is none.
     pub(in crate::node) fn ask_manager(
         &mut self,
@@ -106,11 +116,6 @@ impl Driver {
         if let Some(event) = self.asks.take(id, answer) {
             self.emit(event);
         }
-    }
-
-    /// The manager has seen everything: who has no answer gets none.
-    pub(super) fn end_asks(&mut self) {
-        self.asks.waiting.clear();
     }
 
     pub(super) fn request_scores(

@@ -2,25 +2,24 @@
 
 use libp2p::{Multiaddr, PeerId};
 
-use super::{Done, Driver, dns};
+use super::Driver;
 use crate::discovery::dialable::{dialable, split_peer};
 use crate::discovery::enr::Enr;
 use crate::manager::{Event, RequirementId, Sighting, Source};
 use crate::node::config::{FILTER, LIGHT_PUSH, STORE};
-use crate::node::event::LogLevel;
 
 impl Driver {
     /// What a record says, if it is of our cluster and this page can dial it.
     pub(super) fn sighting(&self, enr: &Enr) -> Option<Sighting> {
         if let Some(shards) = enr.relay_shards()
-            && shards.cluster != self.network.cluster()
+            && shards.cluster != self.setup.network.cluster()
         {
             return None;
         }
         let routes: Vec<_> = enr
             .multiaddrs()
             .into_iter()
-            .filter(|address| dialable(address, self.page))
+            .filter(|address| dialable(address, self.setup.page))
             .map(|address| split_peer(address).0)
             .collect();
         if routes.is_empty() {
@@ -78,41 +77,5 @@ impl Driver {
             source: Source::Static,
             introducer: None,
         });
-    }
-
-    /// Looks up the addresses behind a `/dnsaddr`.
-    pub(super) fn resolve(&mut self, of: dns::DnsAddr) {
-        let task = self.dns.resolve(of);
-        self.tasks
-            .push(Box::pin(async { Done::DnsAddr(task.await) }));
-        self.wake();
-    }
-
-    pub(super) fn on_resolved(&mut self, resolved: dns::Resolved) {
-        let dns::Resolved {
-            of,
-            addresses,
-            failed,
-        } = resolved;
-        let routes: Vec<_> = addresses
-            .into_iter()
-            .map(split_peer)
-            .filter(|(route, peer)| *peer == Some(of.wanted) && dialable(route, self.page))
-            .map(|(route, _)| route)
-            .collect();
-        if routes.is_empty() {
-            let domain = &of.domain;
-            let problem = if failed {
-                format!("/dnsaddr/{domain} could not be looked up")
-            } else {
-                format!("no dialable address behind /dnsaddr/{domain}")
-            };
-            self.log(LogLevel::Warn, "dns", format_args!("{problem}"));
-        } else {
-            self.found(of.wanted, routes, Vec::new());
-        }
-        if failed {
-            self.look_again_later(of);
-        }
     }
 }

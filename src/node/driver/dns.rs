@@ -4,14 +4,15 @@ use std::future::Future;
 use std::task::Context;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
 use litemap::LiteMap;
 
+use super::alarm::Alarm;
 use super::exchange::within;
 use super::{Done, Driver};
 use crate::discovery::address;
+use crate::discovery::dialable::{dialable, split_peer};
 use crate::discovery::dns::{self, DnsAnswer, RCODE_NO_ERROR, RCODE_NXDOMAIN};
 use crate::discovery::enrtree::EnrTreeUrl;
 use crate::discovery::walk::{Answer, QueryId, ResolverFailure, Walk, WalkConfig, WalkEvent};
@@ -38,13 +39,21 @@ pub(in crate::node) struct Look(QueryId, Answer);
 /// A `/dnsaddr` that is looked up.
 #[derive(Clone)]
 pub(in crate::node) struct DnsAddr {
-    pub(super) wanted: PeerId,
-    pub(super) domain: String,
+    wanted: PeerId,
+    domain: String,
     /// How often it failed so far.
-    pub(super) failures: u32,
+    failures: u32,
 }
 
 impl DnsAddr {
+    pub(super) fn new(wanted: PeerId, domain: String) -> Self {
+        Self {
+            wanted,
+            domain,
+            failures: 0,
+        }
+    }
+
     /// How long to wait after the failures so far.
     fn pause(&self) -> Duration {
         let doubled = RETRY * (1 << self.failures.saturating_sub(1).min(5));
@@ -54,18 +63,18 @@ impl DnsAddr {
 
 /// What a `/dnsaddr` came to.
 pub(in crate::node) struct Resolved {
-    pub(super) of: DnsAddr,
-    pub(super) addresses: Vec<Multiaddr>,
+    of: DnsAddr,
+    addresses: Vec<Multiaddr>,
     /// Whether a part of it could not be looked up: there may be more.
-    pub(super) failed: bool,
+    failed: bool,
 }
 
 /// The walk and its resolvers.
 pub(super) struct Dns {
     walk: Option<Walk>,
     resolvers: Vec<String>,
-    /// When the walk wants to be asked again, and the timer for it.
-    timer: Option<(u64, BoxFuture<'static, ()>)>,
+    /// Rings when the walk wants to be asked again.
+    alarm: Alarm,
     /// Look-ups of `/dnsaddr` that failed and wait for their time, by number. No more than there are static peers.
     failed: LiteMap<u32, DnsAddr>,
     next: u32,
@@ -83,7 +92,7 @@ impl Dns {
         Self {
             walk,
             resolvers,
-            timer: None,
+            alarm: Alarm::default(),
             failed: LiteMap::new(),
             next: 0,
         }
@@ -99,13 +108,13 @@ impl Dns {
         if let Some(walk) = &mut self.walk {
             walk.stop();
         }
-        self.timer = None;
+        self.alarm = Alarm::default();
         // A start looks all of them up.
         self.failed.clear();
     }
 
     /// Looks up all addresses behind a domain, through every level.
-    pub(super) fn resolve(&self, of: DnsAddr) -> impl Future<Output = Resolved> + Send + 'static {
+    fn resolve(&self, of: DnsAddr) -> impl Future<Output = Resolved> + Send + 'static {
         let resolvers = self.resolvers.clone();
         async move {
             let mut addresses = Vec::new();
@@ -178,7 +187,7 @@ impl Driver {
             busy = true;
             let resolver = self.dns.resolvers[query.resolver].clone();
             let timeout = Duration::from_millis(query.timeout_ms.into());
-            self.tasks.push(Box::pin(async move {
+            self.spawn(async move {
                 let answer = match within(timeout, lookup(&resolver, &query.name)).await {
                     None => Answer::Failed(ResolverFailure::Timeout),
                     Some(Err(failure)) => Answer::Failed(failure),
@@ -193,33 +202,14 @@ impl Driver {
                     },
                 };
                 Done::Look(Look(query.id, answer))
-            }));
+            });
         }
         while let Some(event) = self.dns.walk.as_mut().and_then(Walk::poll_event) {
             busy = true;
             self.on_walk(event);
         }
-        busy | self.poll_dns_timer(cx)
-    }
-
-    fn poll_dns_timer(&mut self, cx: &mut Context<'_>) -> bool {
         let deadline = self.dns.walk.as_ref().and_then(Walk::next_deadline);
-        match (deadline, &self.dns.timer) {
-            (None, _) => self.dns.timer = None,
-            (Some(at), Some((set_for, _))) if at == *set_for => {}
-            (Some(at), _) => {
-                let wait = at.saturating_sub(platform::now().mono_ms);
-                self.dns.timer = Some((at, platform::sleep(Duration::from_millis(wait))));
-            }
-        }
-        let due = match &mut self.dns.timer {
-            Some((_, timer)) => timer.as_mut().poll(cx).is_ready(),
-            None => false,
-        };
-        if due {
-            self.dns.timer = None;
-        }
-        due
+        busy | self.dns.alarm.poll(cx, deadline, u64::MAX)
     }
 
     pub(super) fn on_look(&mut self, Look(id, answer): Look) {
@@ -228,9 +218,43 @@ impl Driver {
         }
     }
 
+    /// Looks up the addresses behind a `/dnsaddr`.
+    pub(super) fn resolve(&mut self, of: DnsAddr) {
+        let task = self.dns.resolve(of);
+        self.spawn(async { Done::DnsAddr(task.await) });
+    }
+
+    pub(super) fn on_resolved(&mut self, resolved: Resolved) {
+        let Resolved {
+            of,
+            addresses,
+            failed,
+        } = resolved;
+        let routes: Vec<_> = addresses
+            .into_iter()
+            .map(split_peer)
+            .filter(|(route, peer)| *peer == Some(of.wanted) && dialable(route, self.setup.page))
+            .map(|(route, _)| route)
+            .collect();
+        if routes.is_empty() {
+            let domain = &of.domain;
+            let problem = if failed {
+                format!("/dnsaddr/{domain} could not be looked up")
+            } else {
+                format!("no dialable address behind /dnsaddr/{domain}")
+            };
+            self.log(LogLevel::Warn, "dns", format_args!("{problem}"));
+        } else {
+            self.found(of.wanted, routes, Vec::new());
+        }
+        if failed {
+            self.look_again_later(of);
+        }
+    }
+
     /// Looks a `/dnsaddr` up again after a while, for as long as the node is started.
-    pub(super) fn look_again_later(&mut self, mut of: DnsAddr) {
-        if !self.started {
+    fn look_again_later(&mut self, mut of: DnsAddr) {
+        if !self.is_started() {
             return;
         }
         of.failures += 1;

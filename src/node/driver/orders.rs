@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Answer, Done, Driver, MAX_DIAL_FAILURES, Purpose};
+use super::{Answer, Done, Driver};
 use crate::manager::{Command, ConnId, Failed, NetworkState, Notice, Reason};
 use crate::node::event::{LogLevel, NodeEvent};
 use crate::node::platform;
-use crate::protocols::ids;
 
 impl Driver {
     pub(super) fn carry_out(&mut self, command: Command) {
@@ -28,11 +27,11 @@ impl Driver {
             }
             Command::CancelDial { dial } => self.abort_dial(dial),
             Command::Close { conn, reason } => {
-                if let Some(connection) = self.connections.get(conn) {
+                if let Some(peer) = self.connections.peer(conn) {
                     self.log(
                         LogLevel::Debug,
                         "connection",
-                        format_args!("closing {}: {reason}", connection.peer),
+                        format_args!("closing {peer}: {reason}"),
                     );
                 }
                 self.close_connection(conn);
@@ -42,27 +41,21 @@ impl Driver {
                 ping,
                 timeout_ms,
             } => {
-                if let (Some(connection), Some(swarm)) =
-                    (self.connections.get_mut(conn), &mut self.swarm)
+                if let (Some((peer, connection)), Some(swarm)) =
+                    (self.connections.target(conn), &mut self.swarm)
                 {
-                    connection.pinged_at = platform::mono_ms();
-                    swarm.behaviour_mut().streams.ping(
-                        connection.peer,
-                        connection.swarm_id,
-                        ping,
-                        Duration::from_millis(timeout_ms.into()),
-                    );
+                    let timeout = Duration::from_millis(timeout_ms.into());
+                    let streams = &mut swarm.behaviour_mut().streams;
+                    streams.ping(peer, connection, ping, timeout);
+                    self.connections.pinged(conn, platform::mono_ms());
                 }
             }
             Command::Discover => {
-                if self.started {
+                if self.is_started() {
                     self.dns.start();
                 }
             }
-            Command::QueryPeers { conn, peer, count } => {
-                let purpose = Purpose::PeerExchange(peer, count);
-                self.open_for(conn, &[ids::PEER_EXCHANGE], purpose);
-            }
+            Command::QueryPeers { conn, peer, count } => self.ask_peers(conn, peer, count),
             Command::Drain {
                 conn,
                 reason,
@@ -87,10 +80,7 @@ impl Driver {
 
     /// The requests that are under way on a connection may end, until the deadline; then it is closed.
     fn drain(&mut self, conn: ConnId, reason: Reason, deadline_ms: u32) {
-        let target = self
-            .connections
-            .get(conn)
-            .map(|connection| (connection.peer, connection.swarm_id));
+        let target = self.connections.target(conn);
         let (Some((peer, connection)), Some(swarm)) = (target, &mut self.swarm) else {
             return;
         };
@@ -111,11 +101,7 @@ impl Driver {
             ..
         } = &notice
         {
-            if self.dial_failures.len() >= MAX_DIAL_FAILURES {
-                self.dial_failures.clear();
-            }
-            self.dial_failures
-                .insert(*peer, (route.to_string(), *failure));
+            self.dials.note_failure(*peer, route.clone(), *failure);
         }
         if let Notice::RequirementChanged {
             requirement,
@@ -141,18 +127,13 @@ impl Driver {
         self.emit(NodeEvent::Manager(notice));
     }
 
-    /// What servers acknowledged before we were away says nothing about the time since.
     fn away_or_back(&mut self, state: NetworkState) {
-        let before = self.last_turn;
-        match state {
-            NetworkState::Offline | NetworkState::Suspended => {
-                self.away_since.get_or_insert(before);
-            }
-            NetworkState::Online | NetworkState::Resumed => {
-                let since = self.away_since.take().unwrap_or(before);
-                let now = platform::now().into();
-                self.subscriptions.hub.disturbed(now, since.into());
-            }
+        let away = match state {
+            NetworkState::Offline | NetworkState::Suspended => true,
+            NetworkState::Online | NetworkState::Resumed => false,
+        };
+        if let Some(since) = self.turns.away(away) {
+            self.filter.disturbed(since);
         }
     }
 }

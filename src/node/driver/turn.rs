@@ -1,17 +1,67 @@
 //! One turn of the loop: everything that came in, until nothing is left to do or the page wants its turn.
 
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::task::{Context, Poll, Waker};
 
 use futures::StreamExt;
 use futures::future::BoxFuture;
 
+use super::alarm::Alarm;
 use super::{Done, Driver};
 use crate::manager::{Command, Event, Reason, Time, WishAnswer};
 use crate::node::platform;
 
 /// After so long at work the page has its turn: whatever comes in, it answers.
 const SLICE_MS: u64 = 8;
+
+/// When the loop works, and when it rests.
+pub(super) struct Turns {
+    /// Rings when the manager has something to do, or the clocks are to be looked at.
+    alarm: Alarm,
+    /// A breath for the page, when there was much to do at once.
+    pause: Option<BoxFuture<'static, ()>>,
+    waker: Option<Waker>,
+    /// When the loop last came to rest, and since when we are offline or asleep, if we are.
+    rested_at: Time,
+    away_since: Option<Time>,
+}
+
+impl Turns {
+    pub(super) fn new(now: Time) -> Self {
+        Self {
+            alarm: Alarm::default(),
+            pause: None,
+            waker: None,
+            rested_at: now,
+            away_since: None,
+        }
+    }
+
+    /// The loop is to turn again.
+    pub(super) fn wake(&mut self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    /// Nothing is waited for any more but the end.
+    pub(super) fn close(&mut self) {
+        self.alarm = Alarm::default();
+        self.pause = None;
+    }
+
+    /// We have no network, or slept: from when the loop last rested. When it is over, since when that was.
+    pub(super) fn away(&mut self, away: bool) -> Option<Time> {
+        if away {
+            self.away_since.get_or_insert(self.rested_at);
+            return None;
+        }
+        Some(self.away_since.take().unwrap_or(self.rested_at))
+    }
+
+    fn rest(&mut self, cx: &Context<'_>) {
+        self.waker = Some(cx.waker().clone());
+    }
+}
 
 impl Driver {
     /// Works until nothing is left to do. Ready once the node is closed.
@@ -25,11 +75,11 @@ impl Driver {
         if due.is_some_and(|due| due <= now.mono_ms) || self.manager().has_slept(now) {
             self.inputs.push_front(Event::Tick);
         }
-        if let Some(pause) = &mut self.pause {
+        if let Some(pause) = &mut self.turns.pause {
             if pause.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
-            self.pause = None;
+            self.turns.pause = None;
         }
         loop {
             let mut busy = self.feed(platform::now());
@@ -45,18 +95,18 @@ impl Driver {
             }
             busy |= self.poll_dns(cx);
             busy |= self.poll_filter();
-            busy |= self.poll_filter_timer(cx);
-            busy |= self.poll_timer(cx);
+            busy |= self.filter.poll_alarm(cx);
+            busy |= self.poll_alarm(cx);
             if !busy {
-                self.last_turn = platform::now();
-                self.waker = Some(cx.waker().clone());
+                self.turns.rested_at = platform::now();
+                self.turns.rest(cx);
                 return Poll::Pending;
             }
             if platform::mono_ms().saturating_sub(now.mono_ms) >= SLICE_MS {
-                self.waker = Some(cx.waker().clone());
+                self.turns.rest(cx);
                 let mut pause: BoxFuture<'static, ()> = Box::pin(platform::breath());
                 if pause.as_mut().poll(cx).is_pending() {
-                    self.pause = Some(pause);
+                    self.turns.pause = Some(pause);
                     return Poll::Pending;
                 }
             }
@@ -85,9 +135,9 @@ impl Driver {
 
     /// The manager has seen everything, and who serves may be others by now.
     fn settle(&mut self) {
-        self.subscriptions.stale = true;
-        self.end_asks();
-        self.notify_waiting();
+        self.filter.look_who_serves();
+        self.asks.end();
+        self.outlet.notify();
     }
 
     /// Tells the manager at once what the user wants of a peer, behind all that it has not been told yet. Why it is refused,
@@ -117,53 +167,20 @@ impl Driver {
         refused
     }
 
-    /// Keeps one timer for the hub's earliest deadline.
-    fn poll_filter_timer(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(due) = self.subscriptions.hub.next_deadline() else {
-            self.filter_timer = None;
-            return false;
+    /// Whether the manager's earliest deadline has come, or it is time to look at the clocks.
+    fn poll_alarm(&mut self, cx: &mut Context<'_>) -> bool {
+        let (due, look) = {
+            let manager = self.manager();
+            (manager.next_deadline(), manager.clock_look_ms())
         };
-        if self.filter_timer.as_ref().is_none_or(|(at, _)| *at != due) {
-            let wait = due.saturating_sub(platform::now().mono_ms);
-            let timer = platform::sleep(Duration::from_millis(wait));
-            self.filter_timer = Some((due, timer));
-        }
-        let fired = self
-            .filter_timer
-            .as_mut()
-            .is_some_and(|(_, timer)| timer.as_mut().poll(cx).is_ready());
-        if fired {
-            self.filter_timer = None;
-        }
-        fired
-    }
-
-    /// Keeps exactly one timer, for the manager's earliest deadline or the next look at the clocks.
-    fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
-        let look = self.manager().clock_look_ms().unwrap_or(u64::MAX);
-        let deadline = self.manager().next_deadline();
-        match (deadline, &self.timer) {
-            (None, _) => self.timer = None,
-            (Some(at), Some((set_for, _))) if at == *set_for => {}
-            (Some(at), _) => {
-                let wait = at.saturating_sub(platform::now().mono_ms).min(look);
-                self.timer = Some((at, platform::sleep(Duration::from_millis(wait))));
+        let rings = self.turns.alarm.poll(cx, due, look.unwrap_or(u64::MAX));
+        if rings {
+            let now = platform::now();
+            if due.is_some_and(|due| due <= now.mono_ms) || self.manager().has_slept(now) {
+                self.inputs.push_back(Event::Tick);
             }
         }
-        let Some((at, timer)) = &mut self.timer else {
-            return false;
-        };
-        if timer.as_mut().poll(cx).is_pending() {
-            return false;
-        }
-        // A timer may fire a little early, have been clamped, or be there to look at the clocks: then it is set again.
-        let at = *at;
-        self.timer = None;
-        let now = platform::now();
-        if now.mono_ms >= at || self.manager().has_slept(now) {
-            self.inputs.push_back(Event::Tick);
-        }
-        true
+        rings
     }
 
     fn on_done(&mut self, done: Done) {
@@ -177,11 +194,7 @@ impl Driver {
             Done::Push(frame) => self.on_push(frame),
             Done::Filter(asking) => self.on_filter_answer(*asking),
             Done::Judge(asked, verdict, how) => self.judge_late(asked, &verdict, how),
-            Done::StopDue(stop) => {
-                if stop == self.stopping {
-                    self.input(Event::Stop);
-                }
-            }
+            Done::StopDue(turn) => self.on_stop_due(turn),
             // Gone by now, as a rule: then there is nothing to close.
             Done::DrainOver(conn) => self.close_connection(conn),
             Done::DialOver(dial) => self.on_dial_over(dial),

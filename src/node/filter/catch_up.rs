@@ -85,7 +85,7 @@ pub(in crate::node) async fn who_knows(
     not: Vec<PeerId>,
 ) -> Vec<MessageHash> {
     let shard = match node.open_driver() {
-        Ok(driver) => driver.network.shards()[0],
+        Ok(driver) => driver.setup().network.shards()[0],
         Err(_) => return Vec::new(),
     };
     let mut stores = node.lock().serving(STORE, shard);

@@ -14,6 +14,7 @@ use super::error::{ErrorCode, NodeError};
 use super::event::SubscriptionId;
 use super::handle::Node;
 use super::light_push::shard_option;
+use super::undo::Undo;
 use super::verdicts::error;
 use crate::manager::Reason;
 use crate::protocols::filter::hub::Group;
@@ -66,15 +67,19 @@ impl Node {
         }
         let (id, made) = {
             let mut driver = self.open_driver()?;
-            if !driver.started {
+            if !driver.is_started() {
                 return Err(NodeError::not_started());
             }
-            let groups = Group::all(&driver.network, &wanted.content_topics, wanted.shard)
-                .map_err(|error| NodeError::option(shard_option(&error), error.to_string()))?;
+            let groups = Group::all(
+                &driver.setup().network,
+                &wanted.content_topics,
+                wanted.shard,
+            )
+            .map_err(|error| NodeError::option(shard_option(&error), error.to_string()))?;
             driver.want(groups, wanted.peers, !wanted.no_catch_up)
         };
         // A caller that gives up leaves nothing behind.
-        let mut undo = Undo(Some((self.clone(), id)));
+        let undo = Undo::new(self, move |driver| driver.unwant(id, None));
         let failed = match within(timeout, made).await {
             // It was stopped or closed meanwhile.
             Some(Err(_)) => {
@@ -86,7 +91,7 @@ impl Node {
                 });
             }
             Some(Ok(Ok(peers))) => {
-                undo.0 = None;
+                undo.disarm();
                 self.lock().open_subscription(id);
                 return Ok(Subscribed { id, peers });
             }
@@ -123,19 +128,5 @@ impl Node {
             return NodeError::new(ErrorCode::NoPeer, message);
         }
         self.exhausted(FILTER, tried)
-    }
-}
-
-/// Forgets a subscription whose making was given up.
-struct Undo(Option<(Node, SubscriptionId)>);
-
-impl Drop for Undo {
-    fn drop(&mut self) {
-        if let Some((node, id)) = self.0.take() {
-            let mut driver = node.lock();
-            if !driver.is_closed() {
-                driver.unwant(id, None);
-            }
-        }
     }
 }

@@ -81,7 +81,7 @@ enum Next {
 
 /// See the module's documentation.
 pub(super) async fn carry(node: Node, mail: Mail, sending: Sending, tell: Told) {
-    node.lock().echoes.listen(mail.hash);
+    node.lock().sends().echoes.listen(mail.hash);
     let mut carrier = Carrier {
         confirming: mail.confirm.then(|| Confirming::new(mail.key())),
         node,
@@ -97,8 +97,8 @@ pub(super) async fn carry(node: Node, mail: Mail, sending: Sending, tell: Told) 
     carrier.run().await;
     let Carrier { node, mail, .. } = carrier;
     let mut driver = node.lock();
-    driver.echoes.forget(&mail.hash);
-    driver.sent.end(mail.key());
+    driver.sends().echoes.forget(&mail.hash);
+    driver.sends().sent.end(mail.key());
     driver.notify_waiting();
 }
 
@@ -141,7 +141,8 @@ impl Carrier {
             match self.wait(changed, wake.saturating_sub(now)).await {
                 Next::Said(said) => self.on_said(said),
                 Next::Known(Some(peer)) => {
-                    self.node.lock().echoes.heard(&self.mail.hash, peer);
+                    let mut driver = self.node.lock();
+                    driver.sends().echoes.heard(&self.mail.hash, peer);
                 }
                 Next::Known(None) | Next::Look => {}
                 Next::Closed => return,
@@ -157,7 +158,7 @@ impl Carrier {
     /// The servers by now, and when to look again; nothing once the node is closed. A stop ends the call.
     fn look_around(&mut self) -> Option<Around> {
         let mut driver = self.node.open_driver().ok()?;
-        if !driver.started
+        if !driver.is_started()
             && let Some(tell) = self.tell.take()
         {
             let _ = tell.send(Err(NodeError::not_started()));
@@ -219,8 +220,8 @@ impl Carrier {
 
     /// Nobody took the message, and somebody may have without a word: has anybody else seen it?
     fn look_whether_it_is_out(&mut self, now: u64, until: u64) -> Option<u64> {
-        let driver = self.node.lock();
-        if driver.echoes.witness(&self.mail.hash).is_some() {
+        let mut driver = self.node.lock();
+        if driver.sends().echoes.witness(&self.mail.hash).is_some() {
             self.sending.seen();
             return None;
         }
@@ -239,7 +240,7 @@ impl Carrier {
         let confirming = self.confirming.as_mut()?;
         let takers: Vec<_> = self.sending.accepted().collect();
         let mut driver = self.node.lock();
-        let look = confirming.look(&driver, &takers, self.mail.shard, now);
+        let look = confirming.look(&mut driver, &takers, self.mail.shard, now);
         match look {
             Look::Confirmed(witness) => {
                 confirming.blame(&mut driver);
@@ -274,7 +275,7 @@ impl Carrier {
         let now = platform::now().mono_ms;
         let took = self.sending.answered(now, asked.peer, answer.clone());
         if took {
-            self.node.lock().sent.accepted(self.mail.key(), now);
+            self.node.lock().sends().sent.accepted(self.mail.key(), now);
             if let Some(confirming) = &mut self.confirming {
                 confirming.taken(now);
             }

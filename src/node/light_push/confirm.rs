@@ -25,7 +25,7 @@ const MAX_WITNESSES: usize = 8;
 
 /// Who sent us the messages that wait to be confirmed.
 #[derive(Debug, Default)]
-pub(in crate::node) struct Echoes(LiteMap<MessageHash, Vec<PeerId>>);
+pub(super) struct Echoes(LiteMap<MessageHash, Vec<PeerId>>);
 
 impl Echoes {
     /// Somebody waits to see this message.
@@ -44,12 +44,12 @@ impl Echoes {
     }
 
     /// Whether anybody waits for one.
-    pub(in crate::node) fn wait(&self) -> bool {
+    pub(super) fn wait(&self) -> bool {
         !self.0.is_empty()
     }
 
     /// A server pushed this message. Whether somebody waits for that.
-    pub(in crate::node) fn heard(&mut self, hash: &MessageHash, from: PeerId) -> bool {
+    pub(super) fn heard(&mut self, hash: &MessageHash, from: PeerId) -> bool {
         let Some(witnesses) = self.0.get_mut(hash) else {
             return false;
         };
@@ -100,12 +100,12 @@ impl Confirming {
 
     pub(super) fn look(
         &mut self,
-        driver: &Driver,
+        driver: &mut Driver,
         takers: &[PeerId],
         shard: u16,
         now: u64,
     ) -> Look {
-        let witnesses = driver.echoes.0.get(&self.hash);
+        let witnesses = driver.sends().echoes.0.get(&self.hash);
         let other = witnesses.and_then(|seen| seen.iter().find(|peer| !takers.contains(peer)));
         if let Some(other) = other {
             return Look::Confirmed(*other);

@@ -3,6 +3,7 @@
 
 mod carry;
 mod confirm;
+mod sends;
 mod sent;
 
 use std::time::Duration;
@@ -20,8 +21,7 @@ use crate::protocols::topic::PubsubTopic;
 use crate::protocols::verdict::FailureClass;
 
 use carry::Mail;
-pub(super) use confirm::Echoes;
-pub(super) use sent::Sent;
+pub(super) use sends::Sends;
 
 /// What to send.
 #[derive(Debug, Clone)]
@@ -95,10 +95,11 @@ impl Node {
         let deadline = begun.saturating_add(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX));
         let (topic, message, max) = {
             let mut driver = self.open_driver()?;
-            if !driver.started {
+            if !driver.is_started() {
                 return Err(NodeError::not_started());
             }
             let topic = driver
+                .setup()
                 .network
                 .shard_of(&outgoing.content_topic, outgoing.shard)
                 .map_err(|error| NodeError::option(shard_option(&error), error.to_string()))?;
@@ -107,10 +108,10 @@ impl Node {
                 Some(ms) => i64::try_from(ms)
                     .unwrap_or(i64::MAX)
                     .saturating_mul(1_000_000),
-                None => stamp(&mut driver.last_stamp, platform::now_ns()),
+                None => driver.sends().stamp(platform::now_ns()),
             };
             let message = WakuMessage::new(outgoing.content_topic, outgoing.payload, stamp);
-            (topic, message, driver.max_message_bytes)
+            (topic, message, driver.setup().max_message_bytes)
         };
         let mut message = message;
         message.ephemeral = outgoing.ephemeral.then_some(true);
@@ -122,10 +123,10 @@ impl Node {
         // Two calls with the same bytes at once are one message: the second waits, and finds that it is known.
         let key = mail.key();
         let turn = self.until(|driver| {
-            if !driver.started {
+            if !driver.is_started() {
                 return Some(Err(NodeError::not_started()));
             }
-            driver.sent.begin(key).then_some(Ok(()))
+            driver.sends().sent.begin(key).then_some(Ok(()))
         });
         let Some(turn) = super::driver::within(timeout, turn).await else {
             return Err(NodeError::new(
@@ -134,7 +135,8 @@ impl Node {
             ));
         };
         turn?;
-        let known = self.lock().sent.is_known(key, platform::now().mono_ms);
+        let now = platform::now().mono_ms;
+        let known = self.lock().sends().sent.is_known(key, now);
         let peers = options.peers.unwrap_or(if options.confirm { 1 } else { 2 });
         let sending = Sending::new(peers, options.min, known, deadline);
         let (tell, told) = oneshot::channel();
@@ -165,36 +167,5 @@ pub(super) fn shard_option(error: &crate::protocols::network::ShardError) -> &'s
     match error {
         ShardError::ContentTopic(_) => "contentTopic",
         ShardError::Ambiguous | ShardError::Unknown(_) | ShardError::Mismatch { .. } => "shard",
-    }
-}
-
-/// A clock that was set back by more than this was wrong before. By less, it was read twice.
-const SET_BACK_NS: i64 = 1_000_000_000;
-
-/// A time in nanoseconds that no other message of this node has: equal messages with equal times would be one message to
-/// the network (message.md, section 8). It follows a clock that is set back, because servers refuse what is 20 seconds off.
-fn stamp(last: &mut i64, now: i64) -> i64 {
-    *last = if now > *last || now < last.saturating_sub(SET_BACK_NS) {
-        now
-    } else {
-        *last + 1
-    };
-    *last
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn stamps_differ_and_follow_a_clock_that_is_set_back() {
-        let mut last = 0;
-        let hour = 3_600 * SET_BACK_NS;
-        assert_eq!(stamp(&mut last, hour), hour);
-        assert_eq!(stamp(&mut last, hour), hour + 1);
-        assert_eq!(stamp(&mut last, hour - 5), hour + 2, "read again");
-        let back = hour - 60 * SET_BACK_NS;
-        assert_eq!(stamp(&mut last, back), back, "it was a minute ahead");
-        assert_eq!(stamp(&mut last, back), back + 1);
     }
 }

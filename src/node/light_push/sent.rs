@@ -10,11 +10,11 @@ const KEEP_MS: u64 = 5 * 60 * 1_000;
 const MAX: usize = 1_024;
 
 /// A message's bytes: what its hash leaves out and we may set is its second half.
-pub(in crate::node) type Key = (MessageHash, bool);
+pub(super) type Key = (MessageHash, bool);
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
-pub(in crate::node) struct Sent {
+pub(super) struct Sent {
     accepted: VecDeque<(u64, Key)>,
     /// On their way now.
     under_way: Vec<Key>,

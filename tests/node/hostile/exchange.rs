@@ -35,13 +35,13 @@ async fn told_of(answer: Answer) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn l10_an_answer_that_cannot_be_read_is_told_as_a_fault() {
+async fn an_answer_that_cannot_be_read_is_told_as_a_fault() {
     let line = told_of(Answer::Garbage).await;
     assert!(line.contains("undecodable"), "{line}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn l10_an_answer_that_is_too_long_is_told_before_it_has_come() {
+async fn an_answer_that_is_too_long_is_told_before_it_has_come() {
     // Only the length comes: whoever waited for the rest would hear of no fault.
     let line = told_of(Answer::Announced(peer_exchange::MAX_RESPONSE + 1)).await;
     assert!(line.contains("limit"), "{line}");

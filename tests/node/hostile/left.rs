@@ -122,7 +122,7 @@ async fn what_takes_a_minute_to_show() {
         ("stop and start", tokio::spawn(after_stop_and_start())),
         (
             "a ping refused for a moment",
-            tokio::spawn(m15_a_429_to_a_ping()),
+            tokio::spawn(a_429_to_a_ping()),
         ),
     ];
     let mut failed = Vec::new();

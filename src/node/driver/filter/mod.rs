@@ -1,11 +1,16 @@
 //! Carries out what the filter hub decides: its requests, its news, its questions to stores.
 
+mod push;
+
+use std::task::Context;
 use std::time::Duration;
 
 use futures::channel::oneshot;
 use libp2p::PeerId;
 use litemap::LiteMap;
 
+use super::alarm::Alarm;
+use super::setup::Setup;
 use super::{Done, Driver};
 use crate::manager::{ConnId, Outcome, Reason, Time};
 use crate::node::config::FILTER;
@@ -20,25 +25,58 @@ use crate::protocols::filter::hub::{
 use crate::protocols::filter::{self, MAX_RESPONSE, Request};
 use crate::protocols::ids;
 use crate::protocols::message::MessageHash;
-use crate::protocols::network::Network;
 use crate::protocols::verdict::{End, Protocol, Verdict};
 
+pub(in crate::node) use push::Frame;
+pub(super) use push::Pushing;
+
 /// The hub, and who waits for what it makes.
-pub(in crate::node) struct Subscriptions {
-    pub(super) hub: Hub,
+pub(super) struct Filter {
+    hub: Hub,
     /// Those that the user has or is waiting for.
     open: LiteMap<SubscriptionId, Option<oneshot::Sender<Made>>>,
     /// Who serves may be others by now.
-    pub(super) stale: bool,
+    stale: bool,
+    /// Rings when the hub has something to do.
+    alarm: Alarm,
 }
 
-impl Subscriptions {
-    pub(super) fn new(network: Network, max_message_bytes: usize) -> Self {
+impl Filter {
+    pub(super) fn new(setup: &Setup) -> Self {
+        let limits = Limits {
+            max_message_bytes: setup.max_message_bytes,
+        };
         Self {
-            hub: Hub::new(network, Limits { max_message_bytes }),
+            hub: Hub::new(setup.network.clone(), limits),
             open: LiteMap::new(),
             stale: true,
+            alarm: Alarm::default(),
         }
+    }
+
+    pub(super) fn start(&mut self) {
+        self.hub.start(now());
+        self.stale = true;
+    }
+
+    /// Nothing is left of it; who still waits hears so by a closed channel.
+    pub(super) fn close(&mut self, setup: &Setup) {
+        *self = Self::new(setup);
+    }
+
+    /// Who serves may be others by now.
+    pub(super) fn look_who_serves(&mut self) {
+        self.stale = true;
+    }
+
+    /// We were asleep or offline from then until now: what servers acknowledged before says nothing about that time.
+    pub(super) fn disturbed(&mut self, since: Time) {
+        self.hub.disturbed(now(), since.into());
+    }
+
+    /// Whether the hub has something to do.
+    pub(super) fn poll_alarm(&mut self, cx: &mut Context<'_>) -> bool {
+        self.alarm.poll(cx, self.hub.next_deadline(), u64::MAX)
     }
 }
 
@@ -70,18 +108,18 @@ impl Driver {
             let filter = views.into_iter().find(|view| view.id == FILTER);
             filter.map_or(1, |view| view.target.max(1))
         });
-        let WishId(id) = self.subscriptions.hub.want(now(), groups, peers, catch_up);
+        let WishId(id) = self.filter.hub.want(now(), groups, peers, catch_up);
         let (tell, made) = oneshot::channel();
         let id = SubscriptionId(id);
-        self.subscriptions.open.insert(id, Some(tell));
+        self.filter.open.insert(id, Some(tell));
         self.wake();
         (id, made)
     }
 
     /// Wants a subscription no more. `reason` is what its user is told.
     pub(in crate::node) fn unwant(&mut self, id: SubscriptionId, reason: Option<Reason>) {
-        self.subscriptions.hub.unwant(now(), WishId(id.0));
-        if self.subscriptions.open.remove(&id).is_some() && reason.is_some() {
+        self.filter.hub.unwant(now(), WishId(id.0));
+        if self.filter.open.remove(&id).is_some() && reason.is_some() {
             self.emit(NodeEvent::Subscription {
                 id,
                 state: SubscriptionState::Closed,
@@ -94,7 +132,7 @@ impl Driver {
 
     /// The user has it: what came before follows, and everything from now on.
     pub(in crate::node) fn open_subscription(&mut self, id: SubscriptionId) {
-        let held = self.subscriptions.hub.open(now(), WishId(id.0));
+        let held = self.filter.hub.open(now(), WishId(id.0));
         self.deliver(held);
         self.wake();
     }
@@ -104,7 +142,7 @@ impl Driver {
         &self,
         id: SubscriptionId,
     ) -> (Vec<(PeerId, Verdict)>, Vec<u16>) {
-        self.subscriptions.hub.why(WishId(id.0))
+        self.filter.hub.why(WishId(id.0))
     }
 
     // --- the hub -----------------------------------------------------------------------------------------------------
@@ -114,14 +152,14 @@ impl Driver {
         if self.is_closed() {
             return false;
         }
-        if std::mem::take(&mut self.subscriptions.stale) && self.started {
+        if std::mem::take(&mut self.filter.stale) && self.is_started() {
             let servers = self.filter_servers();
-            self.subscriptions.hub.serving(now(), &servers);
+            self.filter.hub.serving(now(), &servers);
         }
-        let due = self.subscriptions.hub.next_deadline();
+        let due = self.filter.hub.next_deadline();
         let now = now();
         if due.is_some_and(|due| due <= now.mono_ms) {
-            self.subscriptions.hub.tick(now);
+            self.filter.hub.tick(now);
         }
         self.carry_out_filter()
     }
@@ -129,7 +167,7 @@ impl Driver {
     /// The actions that wait.
     pub(super) fn carry_out_filter(&mut self) -> bool {
         let mut busy = false;
-        while let Some(action) = self.subscriptions.hub.poll() {
+        while let Some(action) = self.filter.hub.poll() {
             busy = true;
             self.on_filter_action(action);
         }
@@ -238,13 +276,13 @@ impl Driver {
     fn made(&mut self, WishId(id): WishId, made: Made) {
         let failed = made.is_err();
         let id = SubscriptionId(id);
-        let waiting = self.subscriptions.open.get_mut(&id).and_then(Option::take);
+        let waiting = self.filter.open.get_mut(&id).and_then(Option::take);
         // Who gave up has taken it back.
         if let Some(waiting) = waiting {
             let _ = waiting.send(made);
         }
         if failed {
-            self.subscriptions.open.remove(&id);
+            self.filter.open.remove(&id);
         }
     }
 
@@ -290,7 +328,7 @@ impl Driver {
             exchange, mut how, ..
         }) = answer
         else {
-            return self.subscriptions.hub.cancelled(now(), ask);
+            return self.filter.hub.cancelled(now(), ask);
         };
         self.conclude(asked.conn, begun, &mut how);
         let result = answer_of(asked.protocol, exchange).and_then(|bytes| {
@@ -304,15 +342,15 @@ impl Driver {
         };
         self.judge(asked, judged, how);
         if how.ours {
-            self.subscriptions.hub.cancelled(now(), ask);
+            self.filter.hub.cancelled(now(), ask);
         } else {
-            self.subscriptions.hub.answered(now(), ask, result);
+            self.filter.hub.answered(now(), ask, result);
         }
     }
 
     /// Which messages a store knows that this peer did not push.
     fn on_known(&mut self, suspect: &PeerId, known: &[MessageHash]) {
-        self.subscriptions.hub.confirmed(now(), suspect, known);
+        self.filter.hub.confirmed(now(), suspect, known);
         self.wake();
     }
 
@@ -321,16 +359,15 @@ impl Driver {
         id: hub::CatchUpId,
         (messages, complete): (Vec<(PeerId, filter::push::Received)>, bool),
     ) {
-        let found = self.subscriptions.hub.stored(now(), id, messages, complete);
+        let found = self.filter.hub.stored(now(), id, messages, complete);
         self.deliver(found);
         self.wake();
     }
 
     /// Somebody showed a sign of life: a server that lives and does not push withholds.
     pub(super) fn filter_server_lives(&mut self, conn: ConnId) {
-        if let Some(connection) = self.connections.get(conn) {
-            let peer = connection.peer;
-            self.subscriptions.hub.alive(now(), &peer);
+        if let Some(peer) = self.connections.peer(conn) {
+            self.filter.hub.alive(now(), &peer);
         }
     }
 
@@ -359,8 +396,8 @@ impl Driver {
 
     /// The node stops: subscriptions end, and servers are told as far as there is time.
     pub(super) fn stop_filter(&mut self) {
-        self.subscriptions.hub.stop(now());
-        for (id, waiting) in std::mem::take(&mut self.subscriptions.open).into_tuple_vec() {
+        self.filter.hub.stop(now());
+        for (id, waiting) in std::mem::take(&mut self.filter.open).into_tuple_vec() {
             // Who still waits hears it by the closed channel.
             if waiting.is_none() {
                 self.emit(NodeEvent::Subscription {

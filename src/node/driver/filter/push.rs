@@ -8,12 +8,12 @@ use std::time::Duration;
 use futures::AsyncWriteExt;
 use libp2p::PeerId;
 
-use super::{Done, Driver};
+use super::now;
 use crate::manager::{ConnId, Outcome};
 use crate::node::config::FILTER;
+use crate::node::driver::{Done, Driver};
 use crate::node::event::LogLevel;
 use crate::node::framed::read_frame_within;
-use crate::node::platform;
 use crate::node::streams::Stream;
 use crate::protocols::filter::hub::{Admission, Push};
 use crate::protocols::filter::push::MessagePush;
@@ -29,11 +29,19 @@ const MAX_STRANGE: u8 = 10;
 
 /// The push streams of one connection.
 #[derive(Debug, Default)]
-pub(super) struct Pushing {
+pub(in crate::node::driver) struct Pushing {
     /// Bytes of frames that are not whole.
     unfinished: Arc<AtomicUsize>,
     /// Streams that were refused because nothing was ever asked for there.
     strange: u8,
+}
+
+impl Pushing {
+    /// One more stream of somebody whom we never asked. Whether it answers for that now.
+    fn is_stranger(&mut self) -> bool {
+        self.strange = self.strange.saturating_add(1);
+        self.strange == MAX_STRANGE
+    }
 }
 
 /// A frame, and the stream for the next one.
@@ -46,18 +54,19 @@ pub(in crate::node) struct Frame {
 
 impl Driver {
     /// Takes a push stream of a server that was asked for something, and resets any other.
-    pub(super) fn accept_push(&mut self, conn: ConnId, stream: Stream) {
-        let now = platform::now().into();
-        let Some(connection) = self.connections.get_mut(conn) else {
+    pub(in crate::node::driver) fn accept_push(&mut self, conn: ConnId, stream: Stream) {
+        let Some(peer) = self.connections.peer(conn) else {
             return;
         };
-        let peer = connection.peer;
-        match self.subscriptions.hub.may_push(now, &peer) {
+        match self.filter.hub.may_push(now(), &peer) {
             Admission::Welcome => self.read_push(conn, peer, stream),
             Admission::Refused => {}
             Admission::Stranger => {
-                connection.pushing.strange = connection.pushing.strange.saturating_add(1);
-                if connection.pushing.strange == MAX_STRANGE {
+                if self
+                    .connections
+                    .pushing(conn)
+                    .is_some_and(Pushing::is_stranger)
+                {
                     self.report(peer, FILTER, Outcome::Fault, true);
                 }
             }
@@ -67,11 +76,11 @@ impl Driver {
     /// Reads one frame. At the end of the stream it closes our side too: nwaku keeps one stream open for all messages,
     /// go-waku opens one for each, and a stream that we never close counts against our bound (filter.md, section 2).
     fn read_push(&mut self, conn: ConnId, peer: PeerId, mut stream: Stream) {
-        let Some(connection) = self.connections.get(conn) else {
+        let Some(pushing) = self.connections.pushing(conn) else {
             return;
         };
-        let unfinished = connection.pushing.unfinished.clone();
-        let limit = self.max_message_bytes + OVERHEAD;
+        let unfinished = pushing.unfinished.clone();
+        let limit = self.setup.max_message_bytes + OVERHEAD;
         self.spawn(async move {
             let held = Held::new(unfinished, limit);
             let grow = |bytes| held.grow(bytes);
@@ -90,14 +99,14 @@ impl Driver {
         });
     }
 
-    pub(super) fn on_push(&mut self, push: Frame) {
+    pub(in crate::node::driver) fn on_push(&mut self, push: Frame) {
         let Frame {
             conn,
             peer,
             frame,
             stream,
         } = push;
-        let now = platform::now().into();
+        let now = now();
         let bytes = match frame {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return,
@@ -107,7 +116,7 @@ impl Driver {
                     io::ErrorKind::InvalidData => self.report(peer, FILTER, Outcome::Fault, true),
                     // Our bounds in bytes and time.
                     io::ErrorKind::QuotaExceeded | io::ErrorKind::TimedOut => {
-                        self.subscriptions.hub.lost_bytes(now, &peer);
+                        self.filter.hub.lost_bytes(now, &peer);
                     }
                     _ => {}
                 }
@@ -118,15 +127,10 @@ impl Driver {
             self.report(peer, FILTER, Outcome::Fault, true);
             return;
         };
-        if self.echoes.wait()
-            && let Some(message) = &push.waku_message
-        {
-            let hash = message.hash(push.pubsub_topic());
-            if self.echoes.heard(&hash, peer) {
-                self.notify_waiting();
-            }
+        if self.sends.has_echo(&push, peer) {
+            self.outlet.notify();
         }
-        match self.subscriptions.hub.pushed(now, &peer, push, bytes.len()) {
+        match self.filter.hub.pushed(now, &peer, push, bytes.len()) {
             Push::Deliver(delivery) => self.deliver(vec![*delivery]),
             Push::Held | Push::Dropped | Push::Unrequested => {}
             Push::Stranger | Push::OverBudget => {
@@ -142,9 +146,8 @@ impl Driver {
     }
 
     /// More push streams at once than the bound allows: what they held is lost, and the user is told, once for all.
-    pub(super) fn push_overflowed(&mut self, peer: PeerId) {
-        let now = platform::now().into();
-        self.subscriptions.hub.lost_bytes(now, &peer);
+    pub(in crate::node::driver) fn push_overflowed(&mut self, peer: PeerId) {
+        self.filter.hub.lost_bytes(now(), &peer);
     }
 }
 
