@@ -2,7 +2,9 @@
 
 mod answers;
 mod bounds;
+mod edges;
 mod fake;
+mod forgetting;
 mod gaps;
 mod pace;
 mod pushes;
