@@ -25,6 +25,12 @@ mod shards;
 
 #[cfg(all(feature = "node", target_arch = "wasm32"))]
 pub mod browser;
+// Natively only what crosses is there, to be compared with the package's declarations.
+#[cfg(all(test, feature = "node", not(target_arch = "wasm32")))]
+#[allow(dead_code, unused_imports)]
+mod browser {
+    mod data;
+}
 #[cfg(all(feature = "fleet", not(target_arch = "wasm32")))]
 pub mod fleet;
 #[cfg(all(feature = "node", target_arch = "wasm32"))]

@@ -177,8 +177,8 @@ export interface Explanation {
 
 /** What a score is made of. */
 export interface ScoreParts {
-  /** How well it served each requirement that was tried, −1000 to 1000. */
-  readonly quality: Readonly<Record<RequirementName, number>>;
+  /** How well it served each requirement that was tried, by its name, −1000 to 1000. */
+  readonly quality: Readonly<Record<string, number>>;
   /** How well it behaved, −1000 to 0. */
   readonly behaviour: number;
   /** The sum of the hints, −200 to 200. */

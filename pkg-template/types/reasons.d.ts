@@ -356,6 +356,8 @@ export type DialWhy =
   | "swap"
   /** To take over from a connection that is old. */
   | "rotation"
+  /** So that not everything depends on one peer or one network. */
+  | "variety"
   /** For a burst. */
   | "burst"
   /** For the initial sync. */

@@ -8,15 +8,14 @@
 
 mod calls;
 mod crash;
-mod decisions;
-mod enrolling;
+mod crossing;
+mod data;
 mod environment;
-mod events;
-mod manage;
-mod object;
 mod options;
+mod orders;
+mod outbox;
 mod shell;
-mod values;
+mod snapshots;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -45,7 +44,7 @@ thread_local! {
 /// A plain object `{ code, message, option? }` for options that can't be right.
 #[wasm_bindgen]
 pub fn create(options: JsValue, sink: Function) -> Result<u32, JsValue> {
-    let shell = Shell::new(options, sink).map_err(|error| values::error(&error))?;
+    let shell = Shell::new(options, sink).map_err(|error| crossing::give_error(&error))?;
     Ok(NODES.with_borrow_mut(|nodes| {
         let handle = nodes.next;
         nodes.next += 1;
@@ -60,7 +59,7 @@ pub fn create(options: JsValue, sink: Function) -> Result<u32, JsValue> {
 /// For a handle that is not open, or a message that is none.
 #[wasm_bindgen]
 pub fn post(handle: u32, message: JsValue) -> Result<(), JsValue> {
-    shell(handle)?.post(message)
+    shell(handle)?.post(&message)
 }
 
 /// Carries out at once what needs no waiting: `setPriority`, `addRoute`, `keep`, `setLimits` and their like.

@@ -341,6 +341,89 @@ async fn errors_are_plain_and_typed() {
 }
 
 #[wasm_bindgen_test]
+async fn what_is_missing_or_of_the_wrong_kind_is_named() {
+    let mut client = Client::new().await;
+    for (method, params, option) in [
+        ("send", r#"{ "contentTopic": "/a/1/b/proto" }"#, "payload"),
+        ("send", r#"{ "payload": [1] }"#, "contentTopic"),
+        (
+            "subscribe",
+            r#"{ "contentTopics": ["/a/1/b/proto", 5] }"#,
+            "contentTopics",
+        ),
+        ("dial", r#"{ "target": 5 }"#, "target"),
+        ("hangUp", r#"{ "peer": "nobody" }"#, "peer"),
+        ("ready", r#"{ "level": "somewhat" }"#, "level"),
+        ("unsubscribe", r#"{ "subscription": 1.5 }"#, "subscription"),
+        ("unsubscribe", r#"{ "subscription": -1 }"#, "subscription"),
+        (
+            "setRequirement",
+            r#"{ "name": "store", "need": { "min": 0, "target": 300, "max": 400 } }"#,
+            "target",
+        ),
+        (
+            "setMaxByTransport",
+            r#"{ "limits": { "ws": "many" } }"#,
+            "limits",
+        ),
+        (
+            "enroll",
+            r#"{ "name": "mine", "protocols": ["/a/1"], "min": true }"#,
+            "min",
+        ),
+        (
+            "enroll",
+            r#"{ "name": "mine", "protocols": ["/a/1"], "max": "110%" }"#,
+            "max",
+        ),
+    ] {
+        let error = client.call(method, json(params)).await.unwrap_err();
+        assert_eq!(text(&error, "code"), "invalid-options", "{method} {params}");
+        assert_eq!(text(&error, "option"), option, "{method} {params}");
+    }
+    let options = options().await;
+    set(&options, "resolvers", "none");
+    let error = create(options, Function::new_no_args("")).unwrap_err();
+    assert_eq!(text(&error, "option"), "resolvers");
+    assert!(post(client.handle, json("{}")).is_err());
+}
+
+/// Fields that are there with nothing in them, by their paths.
+fn empty_fields(path: &str, value: &JsValue) -> Vec<String> {
+    if value.is_undefined() || value.is_null() {
+        return vec![path.to_owned()];
+    }
+    let fields = value.dyn_ref::<Object>().map(Object::entries);
+    let fields = fields
+        .into_iter()
+        .flat_map(|fields| fields.iter().collect::<Vec<_>>());
+    fields
+        .flat_map(|field| {
+            let field = js_sys::Array::from(&field);
+            let name = field.get(0).as_string().unwrap_or_default();
+            empty_fields(&format!("{path}.{name}"), &field.get(1))
+        })
+        .collect()
+}
+
+#[wasm_bindgen_test]
+async fn what_is_not_known_has_no_field() {
+    let mut client = Client::new().await;
+    client.start().await;
+    let peer = client.provider("filter");
+    for what in ["peers", "health", "stats", "protocols", "decisions"] {
+        assert_eq!(empty_fields(what, &client.ask(what)), [""; 0]);
+    }
+    assert_eq!(
+        empty_fields("explain", &client.ask_of("explain", &peer)),
+        [""; 0]
+    );
+    for message in client.kept.drain(..) {
+        assert_eq!(empty_fields(&text(&message, "kind"), &message), [""; 0]);
+    }
+}
+
+#[wasm_bindgen_test]
 async fn the_log_of_a_page_repeats_what_the_manager_did_there() {
     let mut client = Client::new().await;
     client.start().await;
