@@ -7,7 +7,7 @@ use crate::manager::book::peer::{Bar, Link};
 use crate::manager::boundary::command::{Command, DialWhy, Wish, WishAnswer};
 use crate::manager::boundary::event::{Priority, Source};
 use crate::manager::boundary::reason::{NetworkCause, NetworkState, Reason};
-use crate::manager::dialing::admission::Purpose;
+use crate::manager::dialing::purpose::Purpose;
 use crate::manager::tools::deadlines::Timer;
 use crate::manager::tools::slot::Ix;
 use crate::manager::{Manager, Run};

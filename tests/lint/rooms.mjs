@@ -24,12 +24,7 @@ export const TOP = ["mod", "orders", "timers"];
  * @type {{ from: string, to: string, why: string }[]}
  */
 export const EXCEPTIONS = [
-  { from: "book/records", to: "dialing/candidates", why: "a record that changes is placed anew among the candidates" },
-  { from: "demand/bursts", to: "dialing/attempt", why: "a burst makes its own dials" },
-  { from: "demand/requirements", to: "connected/connections", why: "a new requirement is looked for on what is open" },
   { from: "dialing/transport_caps", to: "pruning/guards", why: "a cap that is lowered closes connections" },
-  { from: "machine/environment", to: "dialing/dials", why: "the pace of dials" },
-  { from: "machine/modes", to: "dialing/attempt", why: "an initial sync makes its own dial" },
   { from: "machine/network", to: "connected/connections", why: "after sleep connections are pinged" },
   { from: "book/peer", to: "book/history", why: "the two are one record" },
   { from: "pruning/lean", to: "pruning/relief", why: "a swap and who is dialed for it" },

@@ -11,8 +11,8 @@ use crate::manager::boundary::reason::{NetworkCause, NetworkState, Outcome, Reas
 use crate::manager::connected::connections::{Conn, HandOff, Network, Phase, Pinging};
 use crate::manager::demand::needs::Provider;
 use crate::manager::demand::requirements;
-use crate::manager::dialing::admission::Purpose;
 use crate::manager::dialing::dials::Dial;
+use crate::manager::dialing::purpose::Purpose;
 use crate::manager::tools::deadlines::Timer;
 use crate::manager::tools::services::{Cover, Services};
 use crate::manager::tools::slot::Ix;
@@ -280,6 +280,33 @@ impl Manager {
                 self.close(conn, Reason::OtherNetwork);
             }
             Metadata::NotYet => return,
+        }
+        self.reassess(conn);
+    }
+
+    /// Looks for a new requirement among what identify listed.
+    pub(in crate::manager) fn look_again(
+        &mut self,
+        conn: ConnId,
+        id: RequirementId,
+        protocols: &[String],
+    ) {
+        let Some(open) = self.connections.get(conn) else {
+            return;
+        };
+        if open.offers.is_some() {
+            let listed = protocols.iter().any(|id| open.protocols.contains(id));
+            let elsewhere = open.network == Network::OtherShards;
+            let ix = open.ix;
+            if listed && !elsewhere {
+                self.connections.offers_also(conn, id);
+            }
+            if let Some(peer) = self.table.get_mut(ix) {
+                peer.look_again(id, listed);
+            }
+            if elsewhere {
+                self.of_other_shards(ix);
+            }
         }
         self.reassess(conn);
     }

@@ -13,10 +13,9 @@ use crate::manager::boundary::command::{BurstAnswer, Command, DialWhy};
 use crate::manager::boundary::event::{BurstId, ConnId, EnrollmentId, RequirementId};
 use crate::manager::boundary::reason::{Reason, Trigger};
 use crate::manager::boundary::view::What;
-use crate::manager::dialing::admission::Purpose;
 use crate::manager::machine::modes::Mode;
 use crate::manager::tools::changed::Changed;
-use crate::manager::tools::deadlines::{Timer, Wake};
+use crate::manager::tools::deadlines::Timer;
 use crate::manager::tools::services::WHOLE;
 
 /// Bursts that are remembered, those that ended lately among them.
@@ -63,6 +62,13 @@ impl Bursts {
                 Stage::Open { slots } => Some((*id, burst, slots)),
                 Stage::Closed { .. } => None,
             })
+    }
+
+    /// What is dialed for: each open burst, what it requires, and how many connections it may have.
+    pub(in crate::manager) fn wanted(&self) -> Vec<(BurstId, RequirementId, u8)> {
+        let open = self.open();
+        open.map(|(id, burst, slots)| (id, burst.requirement, slots))
+            .collect()
     }
 
     fn is_open(&self, burst: BurstId) -> bool {
@@ -182,7 +188,7 @@ impl Manager {
     }
 
     /// Connections and dials of a burst.
-    fn burst_size(&self, burst: BurstId) -> usize {
+    pub(in crate::manager) fn burst_size(&self, burst: BurstId) -> usize {
         let members = self.bursts.members.values().filter(|id| **id == burst);
         let dials = self.dials.iter();
         let dials = dials.filter(|(_, job)| job.why == DialWhy::Burst(burst));
@@ -263,34 +269,6 @@ impl Manager {
 
     fn answer_burst(&mut self, burst: BurstId, answer: BurstAnswer) {
         self.out.order(Command::Burst { burst, answer });
-    }
-
-    /// Dials for open bursts; called by the plan after the needs.
-    pub(in crate::manager) fn dial_bursts(&mut self, wake: &mut Wake) {
-        let open: Vec<(BurstId, RequirementId, u8)> = self
-            .bursts
-            .open()
-            .map(|(id, burst, slots)| (id, burst.requirement, slots))
-            .collect();
-        for (burst, requirement, slots) in open {
-            while self.burst_size(burst) < usize::from(slots) {
-                if self.room_or_wait(Purpose::Relief, wake).is_err() {
-                    return;
-                }
-                let wants = |id: RequirementId| if id == requirement { WHOLE } else { 0 };
-                let drawn = self.seed.drawn();
-                let Some(choice) = self.choose(&wants) else {
-                    break;
-                };
-                if self
-                    .dial(choice.candidate.ix, DialWhy::Burst(burst))
-                    .is_err()
-                {
-                    self.seed.undraw(drawn);
-                    break;
-                }
-            }
-        }
     }
 
     /// Whether a connection was made for a burst and nobody else uses it by now: no requirement, no lock, no wish of the

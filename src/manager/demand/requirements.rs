@@ -7,8 +7,7 @@
 
 use crate::manager::Manager;
 use crate::manager::RequirementSpec;
-use crate::manager::boundary::event::{ConnId, Need, RequirementId};
-use crate::manager::connected::connections::Network;
+use crate::manager::boundary::event::{Need, RequirementId};
 use crate::manager::tools::deadlines::Timer;
 use crate::manager::tools::services::Services;
 use crate::manager::tools::slot::Ix;
@@ -129,28 +128,6 @@ impl Manager {
         if let Some(spec) = self.config.requirements.get_mut(usize::from(id.0)) {
             spec.protocols = Vec::new();
         }
-    }
-
-    /// Looks for a new requirement among what identify listed.
-    fn look_again(&mut self, conn: ConnId, id: RequirementId, protocols: &[String]) {
-        let Some(open) = self.connections.get(conn) else {
-            return;
-        };
-        if open.offers.is_some() {
-            let listed = protocols.iter().any(|id| open.protocols.contains(id));
-            let elsewhere = open.network == Network::OtherShards;
-            let ix = open.ix;
-            if listed && !elsewhere {
-                self.connections.offers_also(conn, id);
-            }
-            if let Some(peer) = self.table.get_mut(ix) {
-                peer.look_again(id, listed);
-            }
-            if elsewhere {
-                self.of_other_shards(ix);
-            }
-        }
-        self.reassess(conn);
     }
 
     /// Places the next few peers where they belong since a requirement was opened.

@@ -18,68 +18,11 @@ use multiaddr::Multiaddr;
 
 use crate::manager::book::peer::{Bar, Link, Peer, Role};
 use crate::manager::book::route::Route;
-use crate::manager::boundary::command::DialWhy;
 use crate::manager::boundary::reason::Reason;
 use crate::manager::dialing::diversity::{Census, Variety};
+use crate::manager::dialing::purpose::Purpose;
 use crate::manager::tools::slot::Ix;
 use crate::manager::{Manager, Run};
-
-/// What a dial is for, as far as a rule depends on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::manager) enum Purpose {
-    /// A requirement is below its target.
-    Need,
-    /// To take over from others, or for a burst: beyond the soft target, too.
-    Relief,
-    /// A bootstrap peer that the ladder released.
-    Ladder,
-    /// The last who could serve something was lost a moment ago: its backoff does not bind.
-    Redial,
-    /// Does our network work? Backoffs do not bind: what they wait out may be our own fault.
-    Probe,
-    /// The user holds it.
-    Held,
-    /// The user asks for it in this input, which ends every wait and takes back that it was hung up.
-    Asked,
-    /// The one connection of an initial sync.
-    Sync,
-    /// Somebody else dials. It may know an address that we do not.
-    Foreign,
-    /// Somebody else's connection comes to us, or came.
-    Inbound,
-}
-
-impl Purpose {
-    pub(in crate::manager) fn of(why: DialWhy) -> Self {
-        match why {
-            DialWhy::Need(_) => Self::Need,
-            DialWhy::HandOff
-            | DialWhy::Swap
-            | DialWhy::Rotation
-            | DialWhy::Variety
-            | DialWhy::Burst(_) => Self::Relief,
-            DialWhy::Bootstrap(_) => Self::Ladder,
-            DialWhy::Redial => Self::Redial,
-            DialWhy::Probe => Self::Probe,
-            DialWhy::Requested => Self::Held,
-            DialWhy::Sync => Self::Sync,
-        }
-    }
-
-    /// Whether a wait for this reason binds it.
-    fn waits_out(self, why: Reason) -> bool {
-        match self {
-            Self::Asked => false,
-            Self::Redial | Self::Probe | Self::Inbound => why != Reason::BackingOff,
-            _ => true,
-        }
-    }
-
-    /// Whether it makes a connection of somebody else's choice: at an address that we need not know.
-    fn is_foreign(self) -> bool {
-        matches!(self, Self::Foreign | Self::Inbound)
-    }
-}
 
 /// Where a peer may be dialed.
 #[derive(Debug, Clone, Copy)]

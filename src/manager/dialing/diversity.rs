@@ -14,7 +14,7 @@ use crate::manager::book::peer::{Peer, Role};
 use crate::manager::book::route::Route;
 use crate::manager::boundary::event::{ConnId, RequirementId};
 use crate::manager::boundary::view::What;
-use crate::manager::dialing::admission::Purpose;
+use crate::manager::dialing::purpose::Purpose;
 use crate::manager::tools::services::{Services, WHOLE};
 use crate::manager::tools::slot::Ix;
 

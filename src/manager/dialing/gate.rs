@@ -4,7 +4,8 @@ use libp2p_identity::PeerId;
 
 use crate::manager::Manager;
 use crate::manager::boundary::reason::Reason;
-use crate::manager::dialing::admission::{self, Purpose};
+use crate::manager::dialing::admission;
+use crate::manager::dialing::purpose::Purpose;
 use crate::manager::tools::deadlines::Timer;
 
 impl Manager {

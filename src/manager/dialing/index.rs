@@ -3,8 +3,9 @@
 use crate::manager::Manager;
 use crate::manager::book::peer::{Peer, Role};
 use crate::manager::boundary::reason::Reason;
-use crate::manager::dialing::admission::{self, Purpose};
+use crate::manager::dialing::admission;
 use crate::manager::dialing::candidates::Entry;
+use crate::manager::dialing::purpose::Purpose;
 use crate::manager::tools::slot::Ix;
 
 impl Manager {

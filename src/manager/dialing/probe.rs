@@ -3,7 +3,7 @@
 use crate::manager::Manager;
 use crate::manager::boundary::command::DialWhy;
 use crate::manager::boundary::reason::Reason;
-use crate::manager::dialing::admission::Purpose;
+use crate::manager::dialing::purpose::Purpose;
 use crate::manager::tools::deadlines::Wake;
 use crate::manager::tools::slot::Ix;
 

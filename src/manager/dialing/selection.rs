@@ -5,9 +5,9 @@
 use crate::manager::Manager;
 use crate::manager::boundary::command::Health;
 use crate::manager::boundary::event::{ConnId, Priority, RequirementId};
-use crate::manager::dialing::admission::Purpose;
 use crate::manager::dialing::candidates::Candidate;
 use crate::manager::dialing::diversity::Census;
+use crate::manager::dialing::purpose::Purpose;
 use crate::manager::tools::seed::Domain;
 use crate::manager::tools::services::{Services, WHOLE};
 use crate::manager::tools::slot::Ix;

@@ -15,9 +15,6 @@ use crate::manager::boundary::command::DialWhy;
 use crate::manager::boundary::event::ConnId;
 use crate::manager::boundary::reason::{LimitCause, Reason, Revocation};
 use crate::manager::boundary::view::What;
-use crate::manager::dialing::admission::Purpose;
-use crate::manager::tools::deadlines::Wake;
-use crate::manager::tools::services::WHOLE;
 use crate::manager::{Manager, Run};
 
 /// The shortest time that connections may be told to live, in milliseconds: below it, all would be replaced all the
@@ -168,39 +165,6 @@ impl Manager {
             (primary && wanted).then_some((key, id))
         });
         candidates.max().map(|(_, id)| id)
-    }
-
-    /// Dials for an initial sync that has no connection.
-    pub(in crate::manager) fn dial_sync(&mut self, wake: &mut Wake) {
-        let Mode::Sync { peer, kept: None } = self.mode else {
-            return;
-        };
-        if !self.dials.is_empty() {
-            // Its end is an input.
-            return;
-        }
-        let now = self.now.mono_ms;
-        if let Some(at) = self.outage.probe_at().filter(|at| now < *at) {
-            wake.by(at);
-            return;
-        }
-        if self.room_or_wait(Purpose::Sync, wake).is_err() {
-            return;
-        }
-        let whom = match peer {
-            Some(peer) => self.table.find(&peer),
-            None => self
-                .choose(&|_| WHOLE)
-                .map(|choice| choice.candidate.ix)
-                .or_else(|| self.ladder.next(1).next()),
-        };
-        // Whoever can't be dialed is no probe.
-        if let Some(ix) = whom
-            && self.dial(ix, DialWhy::Sync).is_ok()
-        {
-            // Its end is an input.
-            self.outage.probed(&self.config, &mut self.seed, now, false);
-        }
     }
 
     /// Whether the mode is what it must be.

@@ -7,7 +7,7 @@ use crate::manager::book::peer::{Link, Peer};
 use crate::manager::boundary::event::RequirementId;
 use crate::manager::boundary::reason::{Outcome, Reason};
 use crate::manager::boundary::view::{Decision, Explanation, ScoreParts};
-use crate::manager::dialing::admission::Purpose;
+use crate::manager::dialing::purpose::Purpose;
 use crate::manager::pruning::guards::Pressure;
 
 /// Decisions about one peer that an explanation shows.

@@ -12,7 +12,7 @@ use crate::manager::book::peer::Role;
 use crate::manager::boundary::event::{ConnId, Priority, RequirementId};
 use crate::manager::boundary::reason::Reason;
 use crate::manager::connected::connections::Conn;
-use crate::manager::dialing::admission::Purpose;
+use crate::manager::dialing::purpose::Purpose;
 use crate::manager::machine::modes::Mode;
 use crate::manager::pruning::guards::Pressure;
 use crate::manager::pruning::relief::Relief;

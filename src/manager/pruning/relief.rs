@@ -8,7 +8,7 @@ use crate::manager::book::peer::Link;
 use crate::manager::boundary::command::DialWhy;
 use crate::manager::boundary::event::ConnId;
 use crate::manager::boundary::reason::Reason;
-use crate::manager::dialing::admission::Purpose;
+use crate::manager::dialing::purpose::Purpose;
 use crate::manager::pruning::lean::Swapped;
 use crate::manager::tools::backoff;
 use crate::manager::tools::deadlines::Wake;
