@@ -93,9 +93,9 @@ use machine::environment::Environment;
 use machine::limits::Limits;
 use machine::modes::Mode;
 use machine::outage::Outage;
-use pruning::lean::Lean;
 use pruning::leaving::Leaving;
 use pruning::regulation::Regulation;
+use pruning::releases::Releases;
 use tools::deadlines::Deadlines;
 use tools::decision_log::Ring;
 use tools::gauges::Gauges;
@@ -157,7 +157,7 @@ pub struct Manager {
     mode: Mode,
     leaving: Leaving,
     selection: Selection,
-    lean: Lean,
+    releases: Releases,
     environment: Environment,
     enrollments: Enrollments,
     locks: Locks,
@@ -166,8 +166,6 @@ pub struct Manager {
     quarantine: Quarantine,
     memory: Memory,
     regulation: Regulation,
-    /// A bootstrap connection whose successor is due to be dialed.
-    succession: Option<ConnId>,
 }
 
 impl Manager {
@@ -199,7 +197,7 @@ impl Manager {
             mode: Mode::default(),
             leaving: Leaving::default(),
             selection: Selection::default(),
-            lean: Lean::default(),
+            releases: Releases::default(),
             environment: Environment::default(),
             enrollments: Enrollments::new(&config),
             locks: Locks::default(),
@@ -208,7 +206,6 @@ impl Manager {
             quarantine: Quarantine::default(),
             memory: Memory::default(),
             regulation: Regulation::default(),
-            succession: None,
             config,
         };
         manager.reallocate();

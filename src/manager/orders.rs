@@ -42,14 +42,13 @@ impl Manager {
         self.normal();
         self.forget_evictions();
         self.stop_bursts();
-        self.forget_relief();
+        self.releases.clear();
         self.cancel_all_dials();
         for conn in self.connections.ids() {
             self.close(conn, Reason::Stopped);
         }
         self.asking.stop();
         self.needs.forget_vacancies();
-        self.lean.over_since.clear();
         self.pins.urgent.clear();
         if self.outage.reached(self.now.mono_ms) {
             self.tell_network(NetworkState::Online, NetworkCause::Told);

@@ -81,7 +81,7 @@ impl Manager {
             Timer::Quarantine => self.quarantine_over(),
             // These only say that it is time to decide again, as every input does.
             Timer::Plan | Timer::Regulate => {}
-            Timer::Tidy => self.lean.due.mark(),
+            Timer::Tidy => self.releases.look_again(),
             Timer::Quota => self.enrollments.changed.mark(),
             Timer::Evict => self.finish_evictions(),
             Timer::Hidden => self.hidden_for_long(),

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use libp2p_identity::PeerId;
 use lightkeeper::manager::{
-    CloseCause, Command, Config, ConnId, Direction, Event, Manager, Metadata, Need, RequirementId,
-    RequirementSpec, Source, Time,
+    CloseCause, Command, Config, ConnId, DialWhy, Direction, Event, Manager, Metadata, Need,
+    RequirementId, RequirementSpec, Source, Time,
 };
 use multiaddr::Multiaddr;
 
@@ -18,7 +18,8 @@ use crate::report::say;
 /// What is wanted of each requirement.
 const DEMAND: [u8; 6] = [2, 2, 1, 1, 2, 3];
 const CANDIDATES: usize = 200;
-pub(crate) const INSTANCES: u64 = 150;
+/// Few enough instances swap for ever that 150 show hardly any.
+pub(crate) const INSTANCES: u64 = 400;
 const HOUR_MS: u64 = 3_600_000;
 const WALL: u64 = 1_700_000_000_000;
 
@@ -86,6 +87,8 @@ struct World {
     named: u64,
     open: BTreeMap<ConnId, usize>,
     answers: Vec<Event>,
+    /// Dials of one that can do the work of two.
+    swaps: usize,
 }
 
 impl World {
@@ -126,8 +129,13 @@ impl World {
     fn carry_out(&mut self, command: Command) {
         match command {
             Command::Dial {
-                dial, peer, route, ..
+                dial,
+                peer,
+                route,
+                why,
+                ..
             } => {
+                self.swaps += usize::from(why == DialWhy::Swap);
                 let place = self.candidates.iter().position(|c| c.id == peer);
                 let place = place.expect("only candidates are dialed");
                 self.named += 1;
@@ -175,6 +183,10 @@ pub(crate) struct Settled {
     pub(crate) optimum: usize,
     /// Whether every target holds.
     pub(crate) met: bool,
+    /// Dials of one that can do the work of two, in the hour.
+    pub(crate) swaps: usize,
+    /// Of these, in its second half: who goes on swapping does so for ever.
+    pub(crate) late_swaps: usize,
 }
 
 /// One instance; `None` when not even all candidates together could meet the demand.
@@ -207,6 +219,7 @@ pub(crate) fn settle(instance: u64) -> Option<Settled> {
         named: 0,
         open: BTreeMap::new(),
         answers: Vec::new(),
+        swaps: 0,
     };
     world.tell(Event::Start);
     for place in 0..world.candidates.len() {
@@ -246,7 +259,9 @@ pub(crate) fn settle(instance: u64) -> Option<Settled> {
             need: need(target),
         });
     }
-    world.run(world.now + HOUR_MS);
+    world.run(world.now + HOUR_MS / 2);
+    let early_swaps = world.swaps;
+    world.run(world.now + HOUR_MS / 2);
     let met = world
         .manager
         .requirements()
@@ -256,6 +271,8 @@ pub(crate) fn settle(instance: u64) -> Option<Settled> {
         open: world.open.len(),
         optimum,
         met,
+        swaps: world.swaps,
+        late_swaps: world.swaps - early_swaps,
     })
 }
 
@@ -272,6 +289,16 @@ pub(crate) fn print() {
     println!(
         "{count} instances, {unmet} with a target that does not hold, {over} above the optimum"
     );
+    let swaps = settled.iter().map(|each| each.swaps);
+    let most = swaps.clone().max().unwrap_or(0);
+    let restless = settled.iter().filter(|each| each.late_swaps > 0).count();
     say("economy_excess_mean", mean, "connections");
     say("economy_excess_worst", worst, "connections");
+    say(
+        "economy_swaps_mean",
+        swaps.sum::<usize>() as f64 / count,
+        "swaps",
+    );
+    say("economy_swaps_worst", most as f64, "swaps");
+    say("economy_still_swapping", restless as f64, "instances");
 }

@@ -24,10 +24,8 @@ export const TOP = ["mod", "orders", "timers"];
  * @type {{ from: string, to: string, why: string }[]}
  */
 export const EXCEPTIONS = [
-  { from: "dialing/transport_caps", to: "pruning/guards", why: "a cap that is lowered closes connections" },
   { from: "machine/network", to: "connected/connections", why: "after sleep connections are pinged" },
   { from: "book/peer", to: "book/history", why: "the two are one record" },
-  { from: "pruning/lean", to: "pruning/relief", why: "a swap and who is dialed for it" },
 ];
 
 const inRoom = (/** @type {string} */ file) => (file.includes("/") ? file.split("/")[0] : file);

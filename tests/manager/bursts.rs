@@ -1,12 +1,12 @@
 //! Many connections for a short time (4.10).
 
 use lightkeeper::manager::{
-    Bound, BurstAnswer, BurstId, Command, DialWhy, EnrollmentId, Event, Health, ProtocolSpec,
-    Quota, Reason,
+    Bound, BurstAnswer, BurstId, Command, DialWhy, EnrollmentId, Event, Health, Priority,
+    ProtocolSpec, Quota, Reason,
 };
 
 use crate::enrollment::spec;
-use crate::world::{ALL, World, need};
+use crate::world::{ALL, STORE, World, need};
 
 const CHAT: EnrollmentId = EnrollmentId(1);
 const GAME: EnrollmentId = EnrollmentId(2);
@@ -202,4 +202,30 @@ fn leaving_and_stopping_end_bursts_once() {
             (1, BurstAnswer::Closed)
         ]
     );
+}
+
+#[test]
+fn what_a_burst_leaves_behind_goes_ten_seconds_after_it_however_new_it_is_s12() {
+    let mut world = settled();
+    let fresh = world.node(&[STORE]);
+    world.nodes[fresh].identifies = false;
+    world.nodes[fresh].claims = vec![STORE];
+    world.set_priority(fresh, Priority::High);
+    world.named(fresh);
+    let (mark, before) = (world.mark(), world.open());
+    world.open_burst(1, CHAT, 1, 30_000);
+    world.run(100);
+    assert_eq!(world.open(), before + 1);
+    world.close_burst(1);
+    world.run(8_000);
+    // It comes to be known so late that it would be new for some seconds more.
+    let conn = world.conns_of(fresh)[0];
+    world.tell(Event::Identified {
+        conn,
+        protocols: vec!["/store/3".to_owned()],
+        agent: String::new(),
+    });
+    world.run(2_100);
+    assert_eq!(world.closes_since(mark), [Reason::BurstOver]);
+    assert_eq!(world.open(), before);
 }

@@ -2,7 +2,7 @@
 
 use lightkeeper::manager::{
     CloseCause, Config, Crossed, DialFailure, DialWhy, Event, Health, Outcome, Priority, Reason,
-    RequirementId, Source,
+    RequirementId, RequirementSpec, Source,
 };
 
 use crate::world::{ALL, FILTER, LIGHT_PUSH, Reachable, STORE, World, config, need};
@@ -335,4 +335,118 @@ fn a_lifetime_can_be_lifted() {
     let mark = world.mark();
     world.run(60 * MINUTE);
     assert_eq!(world.closes_since(mark), []);
+}
+
+#[test]
+fn without_a_spare_who_stands_in_for_the_one_peer_stays() {
+    let mut world = World::with(without_spare(), 1);
+    for id in [LIGHT_PUSH, FILTER] {
+        world.set_need(id, need(1, 1, 4));
+    }
+    world.set_need(STORE, need(0, 0, 0));
+    for _ in 0..3 {
+        let place = world.node(&ALL);
+        world.discovered(place, Source::PeerExchange);
+    }
+    world.start();
+    world.run(60 * MINUTE);
+    assert_eq!(connected(&world).len(), 2);
+    assert_eq!(world.dialed().len(), 2);
+    assert_eq!(world.closes_since(0), []);
+}
+
+/// Six services, one provider of each; what nodes serve is told by letters.
+struct Six {
+    world: World,
+}
+
+impl Six {
+    fn new() -> Self {
+        let requirement = |name: char| RequirementSpec {
+            name: name.to_string(),
+            protocols: vec![format!("/{name}")],
+            need: need(0, 0, 8),
+        };
+        let requirements = "abcdef".chars().map(requirement).collect();
+        let local = crate::world::id(9_999);
+        let mut config = Config::light_node(local, requirements, "", false);
+        config.spare_connections = 0;
+        let mut world = World::with(config, 1);
+        world.start();
+        Self { world }
+    }
+
+    fn node(&mut self, serves: &str) -> usize {
+        let place = self.world.node(&[]);
+        let speaks = serves.chars().map(|name| format!("/{name}"));
+        self.world.nodes[place].speaks = speaks.collect();
+        place
+    }
+
+    fn connected(&mut self, serves: &str) -> usize {
+        let place = self.node(serves);
+        self.world.connects_by_itself(place);
+        place
+    }
+
+    fn want_all(&mut self) {
+        for place in 0..6 {
+            self.world.set_need(RequirementId(place), need(0, 1, 8));
+        }
+    }
+
+    /// It was verified once, and may be dialed.
+    fn known(&mut self, serves: &str) -> usize {
+        let place = self.connected(serves);
+        self.world.run(1_000);
+        self.world.lose(place, CloseCause::Broken);
+        place
+    }
+}
+
+#[test]
+fn a_swap_is_not_undone_by_the_next_one() {
+    let mut six = Six::new();
+    let first = six.known("ab");
+    let other = six.known("ab");
+    for serves in ["acd", "bcd", "ce", "df"] {
+        six.connected(serves);
+    }
+    six.want_all();
+    // One does what the first two do that nobody else does.
+    six.world.run(30_000);
+    assert_eq!(swaps(&six.world).len(), 1);
+    // Those are still there when another could do what the last two do.
+    let second = six.known("cdef");
+    let mark = six.world.mark();
+    six.world.run(60 * MINUTE);
+    let by = swaps(&six.world);
+    assert!([first, other].contains(&by[0]), "{by:?}");
+    assert_eq!(by[1..], [second]);
+    let mut left = vec![by[0], second];
+    left.sort_unstable();
+    assert_eq!(connected(&six.world), left);
+    assert_eq!(six.world.closes_since(mark), [Reason::Surplus; 4]);
+}
+
+/// A pair that can't go for as long as somebody locks one of it: the swap has its time, and the next one waits for ever longer.
+#[test]
+fn a_swap_whose_pair_stays_comes_to_nothing_once() {
+    let mut six = Six::new();
+    six.known("ab");
+    let locked = six.connected("ac");
+    six.connected("bc");
+    six.connected("cdef");
+    six.want_all();
+    six.world.run(20_000);
+    assert_eq!(swaps(&six.world).len(), 1);
+    let peer = six.world.nodes[locked].id;
+    six.world.tell(Event::Protect {
+        peer,
+        tag: "mine".to_owned(),
+    });
+    six.world.run(60 * MINUTE);
+    assert_eq!(swaps(&six.world).len(), 1);
+    assert!(six.world.connected(locked));
+    assert_eq!(six.world.health(), Health::Met);
 }

@@ -42,30 +42,6 @@ pub(in crate::manager) enum Pinging {
     Waiting,
 }
 
-/// Where a bootstrap connection stands on its way out (4.11).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::manager) enum HandOff {
-    /// It is needed.
-    Needed,
-    /// It is needed, and nobody else is known who could serve what it does.
-    Retained,
-    /// Others do its work; it goes then.
-    Spare {
-        /// Monotonic milliseconds.
-        leaves_at: u64,
-    },
-    /// Others are known that could do its work; one of them is dialed then.
-    Wanted {
-        /// Monotonic milliseconds.
-        dial_at: u64,
-    },
-    /// That dial was made.
-    Dialed {
-        /// It may be made again then.
-        again_at: u64,
-    },
-}
-
 /// One connection.
 #[derive(Debug, Clone)]
 pub(in crate::manager) struct Conn {
@@ -110,11 +86,6 @@ pub(in crate::manager) struct Conn {
     pub(in crate::manager) on_trial: bool,
     pub(in crate::manager) pongs: u32,
     pub(in crate::manager) successes: u32,
-    /// Since when it serves nothing and nothing is missing.
-    pub(in crate::manager) useless_since: Option<u64>,
-    pub(in crate::manager) hand_off: HandOff,
-    /// It is surplus, and goes then (4.6).
-    pub(in crate::manager) leaves_at: Option<u64>,
 }
 
 impl Conn {

@@ -8,7 +8,7 @@ use crate::manager::book::route::Route;
 use crate::manager::boundary::command::{Command, DialWhy};
 use crate::manager::boundary::event::{ConnId, DialId, Direction, Metadata, RequirementId, Source};
 use crate::manager::boundary::reason::{NetworkCause, NetworkState, Outcome, Reason};
-use crate::manager::connected::connections::{Conn, HandOff, Network, Phase, Pinging};
+use crate::manager::connected::connections::{Conn, Network, Phase, Pinging};
 use crate::manager::demand::needs::Provider;
 use crate::manager::demand::requirements;
 use crate::manager::dialing::dials::Dial;
@@ -116,9 +116,6 @@ impl Manager {
                 on_trial: false,
                 pongs: 0,
                 successes: 0,
-                useless_since: None,
-                hand_off: HandOff::Needed,
-                leaves_at: None,
             },
         );
         let config = &self.config;

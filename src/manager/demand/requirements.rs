@@ -124,7 +124,6 @@ impl Manager {
         for ix in self.table.forget_requirement(id) {
             self.deadlines.clear(Timer::Rest(ix, id));
         }
-        self.lean.forget_requirement(id);
         if let Some(spec) = self.config.requirements.get_mut(usize::from(id.0)) {
             spec.protocols = Vec::new();
         }

@@ -266,16 +266,20 @@ impl Candidates {
         placed.map_or(Services::NONE, |placed| placed.services)
     }
 
-    /// Whether somebody can be dialed since [`Self::take_grown`] who could not; of whom something is proven, or anybody.
-    pub(in crate::manager) fn has_grown(&self, anybody: bool) -> bool {
-        self.proven_grown.is_set() || (anybody && self.grown.is_set())
+    /// Whether somebody can be dialed since [`Self::seen`] who could not.
+    pub(in crate::manager) fn has_grown(&self) -> bool {
+        self.grown.is_set()
     }
 
-    /// The same since the last call.
-    pub(in crate::manager) fn take_grown(&mut self, anybody: bool) -> bool {
-        let proven = self.proven_grown.take();
-        let any = self.grown.take();
-        proven || (anybody && any)
+    /// The same of those of whom something is proven.
+    pub(in crate::manager) fn has_proven_grown(&self) -> bool {
+        self.proven_grown.is_set()
+    }
+
+    /// Whoever can be dialed now was looked at.
+    pub(in crate::manager) fn seen(&mut self) {
+        self.grown.take();
+        self.proven_grown.take();
     }
 
     /// Who was verified once, the best first, and for what.

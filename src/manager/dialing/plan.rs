@@ -11,7 +11,7 @@ use crate::manager::dialing::peer_exchange::MayAsk;
 use crate::manager::dialing::purpose::Purpose;
 use crate::manager::machine::environment::MemoryLevel;
 use crate::manager::tools::deadlines::{Timer, Wake};
-use crate::manager::tools::services::{Services, WHOLE};
+use crate::manager::tools::services::WHOLE;
 use crate::manager::tools::slot::Ix;
 use crate::manager::{Manager, Run};
 
@@ -48,11 +48,9 @@ impl Manager {
                     self.make_room();
                 } else {
                     self.asking.satisfied();
-                    self.dial_alternative(&mut wake);
                 }
                 self.dial_bursts(&mut wake);
-                self.dial_successor(&mut wake);
-                self.dial_relief(&mut wake);
+                self.dial_reliefs(&mut wake);
             }
         }
         self.connections.forget_lost();
@@ -119,7 +117,9 @@ impl Manager {
             }
             if let Err(reason) = self.room_or_wait(Purpose::Need, wake) {
                 let known = || lacking.iter().any(|id| self.candidates.any(id));
-                self.regulation.room_is_short |= reason == Reason::LimitReached && known();
+                if reason == Reason::LimitReached && known() {
+                    self.regulation.lacks_room();
+                }
                 return;
             }
             if self.head_start_is_full(wake) {
@@ -162,22 +162,7 @@ impl Manager {
         let jobs = self.dials.iter().filter(|(_, job)| spare(job.why));
         let jobs: Vec<Ix> = jobs.map(|(ix, _)| ix).collect();
         for ix in jobs {
-            if self.selection.alternative != Some(ix) {
-                self.cancel_dial(ix);
-            }
-        }
-    }
-
-    /// Somebody else than the one peer, or the one netgroup, on whom everything depends, if anybody is known (4.3, 4.6).
-    fn dial_alternative(&mut self, wake: &mut Wake) {
-        if self.alternative_under_way() || self.filled() >= self.limits.soft() {
-            return;
-        }
-        let alternative = self.depends_on_one().or_else(|| self.lacks_spread());
-        let Some(ix) = alternative else { return };
-        if self.room_or_wait(Purpose::Need, wake).is_ok() && self.dial(ix, DialWhy::Variety).is_ok()
-        {
-            self.selection.alternative = Some(ix);
+            self.cancel_dial(ix);
         }
     }
 
@@ -363,7 +348,9 @@ impl Manager {
             };
             if let Err(reason) = self.room_or_wait(Purpose::Ladder, wake) {
                 let short = || !self.entitled().is_empty();
-                self.regulation.room_is_short |= reason == Reason::LimitReached && short();
+                if reason == Reason::LimitReached && short() {
+                    self.regulation.lacks_room();
+                }
                 return;
             }
             let Some(ix) = self.next_bootstrap(rung) else {
@@ -405,31 +392,5 @@ impl Manager {
             }
         }
         best.map(|(_, ix)| ix)
-    }
-
-    /// One dial to take over from a bootstrap connection.
-    fn dial_successor(&mut self, wake: &mut Wake) {
-        let Some(conn) = self.succession else { return };
-        let serves = match self.connections.get(conn) {
-            Some(open) if open.is_open() => open.serving,
-            _ => Services::NONE,
-        };
-        let wanted: Services = serves
-            .iter()
-            .filter(|id| !self.needs.met_without_one(*id))
-            .collect();
-        let room = self.room_or_wait(Purpose::Relief, wake);
-        if room == Err(Reason::OverBudget) && !wanted.is_empty() {
-            return;
-        }
-        self.succession = None;
-        if room.is_err() || wanted.is_empty() {
-            return;
-        }
-        let choice = self.choose(&|id| if wanted.contains(id) { WHOLE } else { 0 });
-        if let Some(choice) = choice {
-            // Nobody else could be dialed either: the hand-off tries again later.
-            let _ = self.dial(choice.candidate.ix, DialWhy::HandOff);
-        }
     }
 }

@@ -4,7 +4,7 @@
 
 use crate::manager::Manager;
 use crate::manager::boundary::command::Health;
-use crate::manager::boundary::event::{ConnId, Priority, RequirementId};
+use crate::manager::boundary::event::{Priority, RequirementId};
 use crate::manager::dialing::candidates::Candidate;
 use crate::manager::dialing::diversity::Census;
 use crate::manager::dialing::purpose::Purpose;
@@ -62,8 +62,6 @@ pub(in crate::manager) struct Selection {
     pub(in crate::manager) turn: u64,
     /// Who is tried although others are worth more: one at a time.
     explored: Option<Ix>,
-    /// Who is dialed so that not everything depends on one peer.
-    pub(in crate::manager) alternative: Option<Ix>,
     /// There are candidates for what is missing, and none may be dialed: the caps on variety or on transports refuse
     /// them.
     pub(in crate::manager) nobody_admitted: bool,
@@ -109,45 +107,9 @@ impl Manager {
         (missing + more).saturating_sub(expected)
     }
 
-    /// Whether somebody is on the way so that not everything depends on one peer.
-    pub(in crate::manager) fn alternative_under_way(&self) -> bool {
-        self.selection.alternative.is_some_and(|ix| {
-            let dialing = self.dials.of(ix).is_some();
-            dialing || self.connections.of(ix).any(|(_, conn)| conn.verifying())
-        })
-    }
-
-    /// What depends on one peer alone, together with every other requirement that has a minimum, and who else could serve
-    /// it. Whoever failed since it last worked is not asked: nothing is missing, and quiet is worth more (E1).
-    pub(in crate::manager) fn depends_on_one(&self) -> Option<Ix> {
-        let critical = self.needs.ids().filter(|id| {
-            let need = self.needs.need(*id);
-            need.is_some_and(|need| need.min > 0)
-        });
-        let critical: Services = critical.collect();
-        let mut sole: Option<ConnId> = None;
-        for id in critical.iter() {
-            let [provider] = self.needs.providers(id) else {
-                return None;
-            };
-            // A second one would be one too many, and let go again.
-            if self.needs.need(id).is_some_and(|need| need.max < 2) {
-                return None;
-            }
-            if sole.is_some_and(|sole| sole != provider.conn) {
-                return None;
-            }
-            sole = Some(provider.conn);
-        }
-        if critical.len() < 2 {
-            return None;
-        }
-        critical.iter().find_map(|id| self.somebody_else(id))
-    }
-
     /// Who could serve a requirement although nothing is missing of it, of another netgroup than those that have their
     /// share. Whoever failed since it last worked is not asked: quiet is worth more (E1).
-    fn somebody_else(&self, id: RequirementId) -> Option<Ix> {
+    pub(in crate::manager) fn somebody_else(&self, id: RequirementId) -> Option<Ix> {
         let census = self.census();
         let usable = |ix: Ix| {
             let peer = self.table.get(ix);
@@ -158,40 +120,6 @@ impl Manager {
         };
         let mut top = self.candidates.top(id, 1, usable);
         top.next().map(|candidate| candidate.ix)
-    }
-
-    /// Somebody of another netgroup, for a requirement of whose providers too many are of one (4.3, spread).
-    pub(in crate::manager) fn lacks_spread(&self) -> Option<Ix> {
-        self.needs.ids().find_map(|id| {
-            let target = self.needs.need(id)?.target;
-            let crowded = self.needs.met(id) && self.covered(id, None) < usize::from(target);
-            let awaited = self.needs.expected(id) > 0;
-            (crowded && !awaited).then(|| self.somebody_else(id))?
-        })
-    }
-
-    /// Whether without a connection everything that has a minimum would depend on one peer alone. Somebody else would be
-    /// dialed at once in its stead.
-    pub(in crate::manager) fn spreads(&self, conn: ConnId) -> bool {
-        let critical = self.needs.ids().filter(|id| {
-            let need = self.needs.need(*id);
-            need.is_some_and(|need| need.min > 0)
-        });
-        let mut sole: Option<ConnId> = None;
-        let mut count = 0;
-        for id in critical {
-            let providers = self.needs.providers(id).iter();
-            let mut others = providers.map(|p| p.conn).filter(|other| *other != conn);
-            let (Some(first), None) = (others.next(), others.next()) else {
-                return false;
-            };
-            if sole.is_some_and(|sole| sole != first) {
-                return false;
-            }
-            sole = Some(first);
-            count += 1;
-        }
-        count > 1
     }
 
     /// What is missing and may be dialed for. The last places are for those who are within their shares: whoever is

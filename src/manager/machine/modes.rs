@@ -97,8 +97,6 @@ impl Manager {
     pub(in crate::manager) fn on_set_lifetime(&mut self, ms: Option<u64>) {
         self.limits
             .set_lifetime(ms.map(|ms| ms.max(MIN_LIFETIME_MS)));
-        // Who was old may be young now.
-        self.lean.relief.reconsider();
     }
 
     /// Back to normal, from whatever mode.

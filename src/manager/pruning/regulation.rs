@@ -24,17 +24,15 @@ const CERTAIN: u32 = 1 << 16;
 pub(in crate::manager) struct Regulation {
     asked: Vec<Trigger>,
     /// The number of the last round.
-    pub(in crate::manager) round: u64,
+    round: u64,
     /// When the last round was.
-    pub(in crate::manager) last_at: Option<u64>,
+    last_at: Option<u64>,
     /// Since when there are more connections than the soft target.
     over_since: Option<u64>,
     /// The plan found no room for what is missing.
-    pub(in crate::manager) room_is_short: bool,
-    /// The next round makes room for something.
-    pub(in crate::manager) makes_room: bool,
+    room_is_short: bool,
     /// Guards left nothing to close: not again before then, unless something changes.
-    pub(in crate::manager) held_until: Option<u64>,
+    held_until: Option<u64>,
     connects: VecDeque<u64>,
     dials: VecDeque<(u64, bool)>,
     /// How often dials succeed of late, in parts of [`CERTAIN`].
@@ -49,7 +47,6 @@ impl Default for Regulation {
             last_at: None,
             over_since: None,
             room_is_short: false,
-            makes_room: false,
             held_until: None,
             connects: VecDeque::new(),
             dials: VecDeque::new(),
@@ -113,8 +110,26 @@ impl Regulation {
         (self.chance >> 8).clamp(86, 256)
     }
 
+    /// The plan finds no room for what is missing.
+    pub(in crate::manager) fn lacks_room(&mut self) {
+        self.room_is_short = true;
+    }
+
+    /// A round begins; its number.
+    pub(in crate::manager::pruning) fn begin_round(&mut self, now: u64) -> u64 {
+        self.round += 1;
+        self.last_at = Some(now);
+        self.held_until = None;
+        self.round
+    }
+
+    /// Guards left nothing to close: not again before then, unless something changes.
+    pub(in crate::manager::pruning) fn hold(&mut self, until: u64) {
+        self.held_until = Some(until);
+    }
+
     /// Whether guards left nothing to close.
-    pub(in crate::manager) fn is_held(&self, now: u64) -> bool {
+    fn is_held(&self, now: u64) -> bool {
         self.held_until.is_some_and(|until| now < until)
     }
 }
@@ -136,10 +151,10 @@ impl Manager {
             }
             for _ in 0..MAX_ROUNDS {
                 wake = Wake::default();
-                let Some(trigger) = self.due(&mut wake) else {
+                let Some((trigger, makes_room)) = self.due(&mut wake) else {
                     break;
                 };
-                self.run_round(trigger);
+                self.run_round(trigger, makes_room);
             }
         }
         self.deadlines.put(Timer::Regulate, wake.0);
@@ -166,8 +181,8 @@ impl Manager {
         }
     }
 
-    /// What begins a round now.
-    fn due(&mut self, wake: &mut Wake) -> Option<Trigger> {
+    /// What begins a round now, and whether that makes room for something.
+    fn due(&mut self, wake: &mut Wake) -> Option<(Trigger, bool)> {
         let now = self.now.mono_ms;
         let enabled = |trigger: Trigger| self.config.triggers_off & (1 << trigger as u16) == 0;
         let paused = self.mode == Mode::Paused;
@@ -185,7 +200,7 @@ impl Manager {
             _ => {}
         }
         if self.over_hard() > 0 && !held && enabled(Trigger::OverHard) {
-            return Some(self.repeated(Trigger::OverHard));
+            return Some((self.repeated(Trigger::OverHard), false));
         }
         let spaced = self
             .regulation
@@ -196,10 +211,10 @@ impl Manager {
                 trigger == Trigger::Pressure && self.environment.memory() >= MemoryLevel::Hard;
             if now >= spaced || urgent {
                 let asked = core::mem::take(&mut self.regulation.asked);
-                self.regulation.makes_room = asked
+                let makes_room = asked
                     .iter()
                     .any(|asked| matches!(asked, Trigger::DeficitAtLimit | Trigger::QuotaBreach));
-                return Some(trigger);
+                return Some((trigger, makes_room));
             }
             wake.by(spaced);
         }
@@ -213,7 +228,7 @@ impl Manager {
             .max(spaced)
             .max(self.regulation.held_until.unwrap_or(0));
         if now >= at {
-            return Some(self.repeated(Trigger::OverSoft));
+            return Some((self.repeated(Trigger::OverSoft), false));
         }
         wake.by(at);
         None

@@ -8,7 +8,7 @@
 //! | 4 | of the protocol that exceeds its share most, what is missed least, and again |
 //! | 5 | what all targets hold without, the least useful first |
 //! | 6 | above the hard cap, or when memory is very short: locks are revoked, then targets break |
-//! | 7 | when memory is all but used up: minima break |
+//! | 7 | when memory is all but used up: minima break, down to half of the soft target |
 //!
 //! Phase 2 leaves nothing behind; the others close no more than it takes to come down to the soft target, and phases 3
 //! to 5 at most a quarter of it in one round, so that nothing is torn down at once (F9). A phase closes only when those
@@ -26,6 +26,45 @@ use crate::manager::tools::services::{Services, WHOLE};
 /// Connections that one protocol is asked about in a round.
 const MAX_SCORED: usize = 32;
 
+/// What is closed, and in which order. See the module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Bursts,
+    Unused,
+    Shares,
+    Surplus,
+    Locks,
+    Targets,
+    Minima,
+}
+
+impl Phase {
+    const ALL: [Self; 7] = [
+        Self::Bursts,
+        Self::Unused,
+        Self::Shares,
+        Self::Surplus,
+        Self::Locks,
+        Self::Targets,
+        Self::Minima,
+    ];
+
+    /// Whether it closes a quarter of the soft target in one round at most.
+    fn is_gentle(self) -> bool {
+        matches!(self, Self::Unused | Self::Shares | Self::Surplus)
+    }
+
+    /// What it may break, if it revokes locks.
+    fn breaks(self) -> Option<Pressure> {
+        match self {
+            Self::Bursts | Self::Unused | Self::Shares | Self::Surplus => None,
+            Self::Locks => Some(Pressure::BreakLocks),
+            Self::Targets => Some(Pressure::BreakTargets),
+            Self::Minima => Some(Pressure::BreakMinima),
+        }
+    }
+}
+
 /// A round that runs.
 #[derive(Debug, Clone, Copy)]
 struct Round {
@@ -38,28 +77,15 @@ struct Round {
     reason: Reason,
 }
 
-impl Round {
-    fn closes(&mut self) {
-        self.closed = self.closed.saturating_add(1);
-    }
-
-    fn spends(&mut self) {
-        self.left = self.left.saturating_sub(1);
-        self.closes();
-    }
-}
-
 impl Manager {
     /// Runs one round.
-    pub(in crate::manager) fn run_round(&mut self, trigger: Trigger) {
-        self.regulation.round += 1;
-        self.regulation.last_at = Some(self.now.mono_ms);
-        self.regulation.held_until = None;
+    pub(in crate::manager::pruning) fn run_round(&mut self, trigger: Trigger, makes_room: bool) {
+        let number = self.regulation.begin_round(self.now.mono_ms);
         self.out.stats.rounds += 1;
-        self.request_scores();
+        self.request_scores(number);
         let memory = self.environment.memory();
         let mut round = Round {
-            makes_room: core::mem::take(&mut self.regulation.makes_room),
+            makes_room,
             left: self.limits.soft().div_ceil(4).max(1),
             closed: 0,
             reason: if memory >= MemoryLevel::Pressure {
@@ -68,21 +94,17 @@ impl Manager {
                 Reason::OverLimit
             },
         };
-        self.end_bursts(&mut round);
-        self.close_unused(&mut round);
-        self.arbitrate(&mut round);
-        self.close_surplus(&mut round);
-        // What the limit of this round left is for the next one.
-        let voluntary = || self.least_useful(Pressure::Voluntary, |_| true);
-        let owed = || self.next_payer(&mut Vec::new());
-        if round.left > 0 || voluntary().or_else(owed).is_none() {
-            self.break_targets(&mut round);
-        }
-        if memory == MemoryLevel::Critical {
-            self.break_minima(&mut round);
+        for phase in Phase::ALL {
+            while let Some(victim) = self.victim(phase, &round) {
+                self.close_in(phase, victim, &round);
+                round.closed = round.closed.saturating_add(1);
+                if phase.is_gentle() {
+                    round.left = round.left.saturating_sub(1);
+                }
+            }
         }
         let what = What::Regulated {
-            round: self.regulation.round,
+            round: number,
             trigger,
             closed: round.closed,
         };
@@ -90,6 +112,65 @@ impl Manager {
         if round.left > 0 && self.excess(&round) > 0 {
             self.overcommitted();
         }
+    }
+
+    /// Who goes next in a phase.
+    fn victim(&self, phase: Phase, round: &Round) -> Option<ConnId> {
+        let wanted = match phase {
+            Phase::Bursts => true,
+            Phase::Unused | Phase::Shares | Phase::Surplus => {
+                round.left > 0 && self.excess(round) > 0
+            }
+            // What the limit of this round left is for the next one.
+            Phase::Locks | Phase::Targets => {
+                self.pressing() > 0 && (round.left > 0 || !self.could_go_gently())
+            }
+            Phase::Minima => {
+                let keep = (self.limits.soft() / 2).max(1);
+                self.environment.memory() == MemoryLevel::Critical && self.counted() > keep
+            }
+        };
+        if !wanted {
+            return None;
+        }
+        let unused = |id| self.used_by(id).is_empty();
+        match phase {
+            Phase::Bursts => {
+                // What only a burst used has done its work: that it is new excuses it no more.
+                let mut left = self.burst_leftovers().into_iter();
+                left.find(|id| self.guard(*id, Pressure::Spent).is_none())
+            }
+            Phase::Unused => self
+                .longest_idle()
+                .or_else(|| self.least_useful(Pressure::Voluntary, unused)),
+            Phase::Shares => self.next_payer(),
+            Phase::Surplus => self.least_useful(Pressure::Voluntary, |_| true),
+            Phase::Locks | Phase::Targets => self.least_useful(phase.breaks()?, |_| true),
+            Phase::Minima => self.least_vital(),
+        }
+    }
+
+    fn close_in(&mut self, phase: Phase, victim: ConnId, round: &Round) {
+        if let Some(pressure) = phase.breaks() {
+            let why = if self.environment.memory() >= MemoryLevel::Hard {
+                Revocation::Memory
+            } else {
+                Revocation::HardLimit
+            };
+            self.evict(victim, why, round.reason, Some(pressure));
+            return;
+        }
+        let serves = self
+            .connections
+            .get(victim)
+            .is_some_and(|conn| !conn.serving.is_empty());
+        let reason = match phase {
+            Phase::Bursts => Reason::BurstOver,
+            Phase::Shares => Reason::OverQuota,
+            Phase::Unused if !serves => Reason::Idle,
+            _ => round.reason,
+        };
+        self.release(victim, reason);
     }
 
     /// How many connections a round wants to close still.
@@ -105,7 +186,7 @@ impl Manager {
 
     /// Asks protocols what their connections are worth to them. Nothing waits for the answers: this round goes by the
     /// last ones.
-    fn request_scores(&mut self) {
+    fn request_scores(&mut self, round: u64) {
         let scorers: Vec<_> = self.enrollments.scorers().map(|(_, id)| id).collect();
         for enrollment in scorers {
             let open = self.connections.open().take(MAX_SCORED);
@@ -114,7 +195,7 @@ impl Manager {
                 return;
             }
             self.out.order(Command::RequestScores {
-                round: self.regulation.round,
+                round,
                 enrollment,
                 peers,
                 deadline_ms: self.config.scores_ms,
@@ -122,56 +203,39 @@ impl Manager {
         }
     }
 
-    /// Phase 2.
-    fn end_bursts(&mut self, round: &mut Round) {
-        for conn in self.burst_leftovers() {
-            if self.guard(conn, Pressure::Voluntary).is_none() {
-                self.release(conn, Reason::BurstOver);
-                round.closes();
-            }
+    /// How many are too many for phase 6.
+    fn pressing(&self) -> usize {
+        if self.environment.memory() >= MemoryLevel::Hard {
+            self.over_soft()
+        } else {
+            self.over_hard()
         }
     }
 
-    /// Phase 3.
-    fn close_unused(&mut self, round: &mut Round) {
-        let unused = |manager: &Self, id| manager.used_by(id).is_empty();
-        while round.left > 0 && self.excess(round) > 0 {
-            let idle = self.connections.open().filter(|(id, conn)| {
-                conn.serving.is_empty()
-                    && unused(self, *id)
-                    && !self.leaving.awaits(*id)
-                    && self.guard(*id, Pressure::Voluntary).is_none()
-            });
-            let longest = idle.map(|(id, conn)| (conn.heard_at, id)).min();
-            if let Some((_, conn)) = longest {
-                self.release(conn, Reason::Idle);
-            } else if let Some(conn) = self.least_useful(Pressure::Voluntary, |id| unused(self, id))
-            {
-                self.release(conn, round.reason);
-            } else {
-                return;
-            }
-            round.spends();
-        }
+    /// Whether anything is left for phases 3 to 5.
+    fn could_go_gently(&self) -> bool {
+        let surplus = self.least_useful(Pressure::Voluntary, |_| true);
+        surplus.is_some() || self.next_payer().is_some()
     }
 
-    /// Phase 4. What the offender loses may be below its own target: it is above its share, and only others' needs are
-    /// held against it.
-    fn arbitrate(&mut self, round: &mut Round) {
+    /// Phase 3: of those that serve nothing and that nobody uses, the longest silent.
+    fn longest_idle(&self) -> Option<ConnId> {
+        let idle = self.connections.open().filter(|(id, conn)| {
+            conn.serving.is_empty()
+                && self.used_by(*id).is_empty()
+                && !self.leaving.awaits(*id)
+                && self.guard(*id, Pressure::Voluntary).is_none()
+        });
+        let longest = idle.map(|(id, conn)| (conn.heard_at, id)).min();
+        longest.map(|(_, id)| id)
+    }
+
+    /// Phase 4: what the worst offender who can pay would miss least. What the offender loses may be below its own target:
+    /// it is above its share, and only others' needs are held against it.
+    fn next_payer(&self) -> Option<ConnId> {
         let mut spared: Vec<usize> = Vec::new();
-        while round.left > 0 && self.excess(round) > 0 {
-            let Some(victim) = self.next_payer(&mut spared) else {
-                return;
-            };
-            self.release(victim, Reason::OverQuota);
-            round.spends();
-        }
-    }
-
-    /// What the worst offender who can pay would miss least. Who can't is spared from now on.
-    fn next_payer(&self, spared: &mut Vec<usize>) -> Option<ConnId> {
         loop {
-            let (offender, its_own) = self.offender(spared)?;
+            let (offender, its_own) = self.offender(&spared)?;
             let pressure = Pressure::Arbitration(its_own);
             let uses = |conn| self.used_by(conn).contains(&offender);
             if let Some(victim) = self.least_useful(pressure, uses) {
@@ -203,70 +267,20 @@ impl Manager {
         worst.map(|(_, _, place, requires)| (place, requires))
     }
 
-    /// Phase 5.
-    fn close_surplus(&mut self, round: &mut Round) {
-        while round.left > 0 && self.excess(round) > 0 {
-            let Some(victim) = self.least_useful(Pressure::Voluntary, |_| true) else {
-                return;
-            };
-            self.release(victim, round.reason);
-            round.spends();
-        }
-    }
-
-    /// Phase 6.
-    fn break_targets(&mut self, round: &mut Round) {
-        let hard_memory = self.environment.memory() >= MemoryLevel::Hard;
-        let why = if hard_memory {
-            Revocation::Memory
-        } else {
-            Revocation::HardLimit
-        };
-        for pressure in [Pressure::BreakLocks, Pressure::BreakTargets] {
-            loop {
-                let too_many = if hard_memory {
-                    self.over_soft()
-                } else {
-                    self.over_hard()
-                };
-                if too_many == 0 {
-                    return;
-                }
-                let Some(victim) = self.least_useful(pressure, |_| true) else {
-                    break;
-                };
-                self.evict(victim, why, round.reason, Some(pressure));
-                round.closes();
-            }
-        }
-    }
-
     /// Phase 7: down to half of the soft target, and never the last one. What breaks nothing goes first, then what
     /// matters least, and what the user holds last.
-    fn break_minima(&mut self, round: &mut Round) {
-        let keep = (self.limits.soft() / 2).max(1);
-        while self.counted() > keep {
-            let open = self.connections.open().filter(|(id, _)| {
-                !self.leaving.awaits(*id) && self.guard(*id, Pressure::BreakMinima).is_none()
-            });
-            let last_first = open.filter_map(|(id, conn)| {
-                let peer = self.table.get(conn.ix)?;
-                let breaks = [Pressure::BreakTargets, Pressure::Voluntary]
-                    .map(|pressure| self.guard(id, pressure).is_some());
-                let class = self.class_of_use(id);
-                Some((peer.held(), breaks, class, self.usefulness(id)?, id))
-            });
-            let Some((.., victim)) = last_first.min() else {
-                return;
-            };
-            self.evict(
-                victim,
-                Revocation::Memory,
-                Reason::MemoryPressure,
-                Some(Pressure::BreakMinima),
-            );
-            round.closes();
-        }
+    fn least_vital(&self) -> Option<ConnId> {
+        let open = self.connections.open().filter(|(id, _)| {
+            !self.leaving.awaits(*id) && self.guard(*id, Pressure::BreakMinima).is_none()
+        });
+        let last_first = open.filter_map(|(id, conn)| {
+            let peer = self.table.get(conn.ix)?;
+            let breaks = [Pressure::BreakTargets, Pressure::Voluntary]
+                .map(|pressure| self.guard(id, pressure).is_some());
+            let class = self.class_of_use(id);
+            Some((peer.held(), breaks, class, self.usefulness(id)?, id))
+        });
+        last_first.min().map(|(.., victim)| victim)
     }
 
     /// The most important protocol that uses a connection.
@@ -293,7 +307,7 @@ impl Manager {
                 None => held_by.push((guard, 1)),
             }
         }
-        self.regulation.held_until = Some(until);
+        self.regulation.hold(until);
         if self.over_soft() > 0 {
             self.ring.push(self.now, What::Overcommitted { held_by });
         }

@@ -9,6 +9,7 @@ use crate::manager::Manager;
 use crate::manager::boundary::event::{Class, ConnId, Priority};
 use crate::manager::connected::connections::Conn;
 use crate::manager::pruning::guards::Pressure;
+use crate::manager::tools::sort::sort_short_by_key;
 
 /// The most that a connection can be worth to a protocol.
 const BEST: u32 = 1_000;
@@ -65,21 +66,36 @@ pub(in crate::manager) fn utility(worths: impl Iterator<Item = Worth>, nature: N
 }
 
 impl Manager {
-    /// The connection that is missed least among those that no guard holds, as far as `among` admits them.
-    pub(in crate::manager) fn least_useful(
+    /// The connections that no guard holds, as far as `among` admits them: whoever is missed least first.
+    pub(in crate::manager::pruning) fn by_use(
+        &self,
+        pressure: Pressure,
+        among: &dyn Fn(ConnId) -> bool,
+    ) -> Vec<ConnId> {
+        let open = self.connections.open().filter(|(id, _)| {
+            !self.leaving.awaits(*id) && self.guard(*id, pressure).is_none() && among(*id)
+        });
+        let mut keyed: Vec<_> = open
+            .filter_map(|(id, _)| Some((self.usefulness(id)?, id)))
+            .collect();
+        sort_short_by_key(&mut keyed, |entry| *entry);
+        keyed.into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// The first of these.
+    pub(in crate::manager::pruning) fn least_useful(
         &self,
         pressure: Pressure,
         among: impl Fn(ConnId) -> bool,
     ) -> Option<ConnId> {
-        let open = self.connections.open().filter(|(id, _)| {
-            !self.leaving.awaits(*id) && self.guard(*id, pressure).is_none() && among(*id)
-        });
-        let keyed = open.filter_map(|(id, _)| Some((self.usefulness(id)?, id)));
-        keyed.min().map(|(_, id)| id)
+        self.by_use(pressure, &among).into_iter().next()
     }
 
     /// The order in which connections go: whom the user cares for least, then who is missed least, then by the seed.
-    pub(in crate::manager) fn usefulness(&self, id: ConnId) -> Option<(Priority, u32, u64)> {
+    pub(in crate::manager::pruning) fn usefulness(
+        &self,
+        id: ConnId,
+    ) -> Option<(Priority, u32, u64)> {
         let conn = self.connections.get(id)?;
         let peer = self.table.get(conn.ix)?;
         let nature = Nature {

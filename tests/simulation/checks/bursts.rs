@@ -9,7 +9,7 @@ use lightkeeper::manager::{
 
 use super::{Invariant, Scene, Verdict, ensure};
 use crate::ledger::ConnRecord;
-use crate::orders::{endpoint, parting};
+use crate::orders::parting;
 use crate::view::{Input, View};
 
 /// One connection, in the units of shares.
@@ -170,7 +170,7 @@ impl Passing {
     }
 
     /// What only a burst that is over used goes: it is looked at when it has been idle, and again and again as long as
-    /// the burst is known. The guards of 4.13 hold in its phase too.
+    /// the burst is known. That it is new, or the last of its netgroup, holds it no longer (4.10).
     fn leftovers(&mut self, scene: &Scene<'_>) -> Verdict {
         let (ledger, config, now) = (scene.ledger, scene.config, scene.now());
         let claims = &ledger.claims;
@@ -203,8 +203,7 @@ impl Passing {
                 continue;
             }
             self.pure.insert(*conn);
-            let new = now < record.opened_at + config.grace_connect_ms;
-            if self.still || !ledger.running || new || last_of_its_network(record, scene) {
+            if self.still || !ledger.running {
                 continue;
             }
             let until = if looked.contains(burst) && before.contains(conn) {
@@ -222,29 +221,6 @@ impl Passing {
         }
         Ok(())
     }
-}
-
-/// Whether without a connection some requirement that wants several has all its providers in one network, and with it
-/// has not (4.13, guards).
-fn last_of_its_network(record: &ConnRecord, scene: &Scene<'_>) -> bool {
-    let network = |peer: &PeerId| {
-        let peer = scene.ledger.peer(peer);
-        let hosts = peer.routes.iter().map(endpoint);
-        let all: BTreeSet<String> = hosts
-            .map(|host| host.splitn(3, '.').take(2).collect::<Vec<_>>().join("."))
-            .collect();
-        // Of whom has addresses in several nobody can say.
-        all.first().filter(|_| all.len() == 1).cloned()
-    };
-    let own = network(&record.peer);
-    scene.view.requirements.iter().any(|need| {
-        let others = need.peers.iter().filter(|peer| **peer != record.peer);
-        let others: BTreeSet<_> = others.map(network).collect();
-        let serves = need.peers.contains(&record.peer);
-        let unknown = own.is_none() || others.contains(&None);
-        let alone = others.len() == 1 && !others.contains(&own);
-        serves && need.target >= 2 && !others.is_empty() && (unknown || alone)
-    })
 }
 
 impl Invariant for Passing {
