@@ -236,6 +236,7 @@ impl Manager {
         if elsewhere {
             self.of_other_shards(ix);
         }
+        self.rest_the_poor(ix);
         self.out.tell(Notice::Identified {
             peer,
             route,

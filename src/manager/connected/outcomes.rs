@@ -27,6 +27,10 @@ const UNABLE_MEMORY_MS: u64 = 10 * 60_000;
 const LATE_REST_MS: u64 = 15_000;
 /// So many failures in a row tell of a peer, however seldom it is used (A3).
 const IN_A_ROW: u8 = 3;
+/// Whose quality is no better does not serve (4.3).
+const POOR: i16 = -250;
+/// How closely the moment is looked for at which a quality is better, in milliseconds.
+const POOR_STEP_MS: u64 = 10_000;
 
 impl Manager {
     pub(in crate::manager) fn on_report(
@@ -100,7 +104,7 @@ impl Manager {
         let recovered = service
             .rest
             .is_some_and(|rest| !matches!(rest.after, Outcome::Fault | Outcome::Absent));
-        if recovered {
+        if recovered && !self.is_poor(ix, requirement) {
             self.end_rest(ix, requirement);
         }
         if let Link::Connected(conn) = link {
@@ -182,11 +186,59 @@ impl Manager {
             }
             Outcome::Success | Outcome::Ours | Outcome::Lost | Outcome::Late => None,
         };
+        // Who withholds serves on as long as nobody else can, however often it does.
+        let poor_ms = if connected && (outcome != Outcome::Withheld || displaced) {
+            self.poor_for(ix, requirement)
+        } else {
+            0
+        };
+        let rest = match rest {
+            Some((wait, reason)) => Some((wait.max(poor_ms), reason)),
+            None if poor_ms > 0 => Some((poor_ms, Some(Reason::FailedService))),
+            None => None,
+        };
         let (wait, reason) = rest?;
+        let peer = self.table.get_mut(ix)?;
         if reason.is_some() {
             peer.last_reason = reason;
         }
         Some(wait)
+    }
+
+    fn is_poor(&self, ix: Ix, requirement: RequirementId) -> bool {
+        let peer = self.table.get(ix);
+        peer.is_some_and(|peer| peer.quality(requirement, self.now.mono_ms) <= POOR)
+    }
+
+    /// For how long a peer is too poor to serve a requirement, if nothing more is heard of it: two failures of three
+    /// requests never are two in a minute, nor three in a row. Never longer than the longest rest, so that whoever is the
+    /// only one is tried again (L5).
+    fn poor_for(&self, ix: Ix, requirement: RequirementId) -> u64 {
+        let Some(peer) = self.table.get(ix) else {
+            return 0;
+        };
+        let poor = |wait: &u64| {
+            let at = self.now.mono_ms.saturating_add(*wait);
+            peer.quality(requirement, at) <= POOR
+        };
+        let most = self.config.broken_rest_cap_ms;
+        let waits = (0..most).step_by(POOR_STEP_MS as usize);
+        waits.take_while(poor).count() as u64 * POOR_STEP_MS
+    }
+
+    /// Whoever is connected anew and served poorly before has the rest of that, unless nobody else could serve.
+    pub(in crate::manager::connected) fn rest_the_poor(&mut self, ix: Ix) {
+        let Some(peer) = self.table.get(ix) else {
+            return;
+        };
+        for id in peer.possible(self.all()).iter() {
+            let others = self.needs.have(id) > 0 || self.candidates.any(id);
+            let wait = self.poor_for(ix, id);
+            if others && wait > 0 {
+                let until = self.now.mono_ms.saturating_add(wait);
+                self.rest(ix, id, until, Outcome::Broken);
+            }
+        }
     }
 
     /// Whether a provider that withholds makes room for another: at most once in a while for each requirement, and only
