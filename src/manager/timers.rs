@@ -54,7 +54,7 @@ impl Manager {
             Timer::Closing(conn) => self.on_closed(conn, CloseCause::Ordered),
             Timer::Identify(conn) => self.close(conn, Reason::IdentifyFailed),
             Timer::Verify(conn) => self.unverified(conn),
-            Timer::Duplicate(conn) => self.close(conn, Reason::Duplicate),
+            Timer::Duplicate(conn) => self.duplicate_over(conn),
             Timer::Ping(conn) => self.silent(conn),
             Timer::Pong(conn) => {
                 if let Some(ping) = self.connections.get(conn).map(|open| open.ping) {

@@ -1,7 +1,8 @@
 //! Pacing, addresses, limits and lost callbacks (4.7).
 
 use lightkeeper::manager::{
-    Command, ConnId, DialFailure, DialId, Event, GateQuery, Health, PeerState, Reason, Source,
+    CloseCause, Command, ConnId, DialFailure, DialId, Event, GateQuery, Health, PeerState, Reason,
+    Source,
 };
 
 use crate::world::{ALL, FILTER, LIGHT_PUSH, Reachable, STORE, World, config, need};
@@ -123,7 +124,7 @@ fn the_address_that_worked_is_tried_first_the_next_time() {
         introducer: None,
     });
     let mark = world.mark();
-    world.lose(place, lightkeeper::manager::CloseCause::Broken);
+    world.lose(place, CloseCause::Broken);
     world.run(5_000);
     let first = world.orders[mark..]
         .iter()
@@ -143,7 +144,7 @@ fn an_address_that_worked_keeps_its_turn_whatever_others_claim() {
     world.run(1_000);
     let worked = world.nodes[place].address.clone();
     world.nodes[place].reachable = Reachable::No(DialFailure::Unreachable);
-    world.lose(place, lightkeeper::manager::CloseCause::Broken);
+    world.lose(place, CloseCause::Broken);
     let mut port = 7_000;
     let mut claim_and_wait = |world: &mut World| {
         let routes = (0..8).map(|_| {
@@ -220,7 +221,7 @@ fn ids_that_mean_nothing_are_ignored() {
     });
     world.tell(Event::Closed {
         conn,
-        cause: lightkeeper::manager::CloseCause::Broken,
+        cause: CloseCause::Broken,
     });
     world.tell(Event::Pong {
         conn,
@@ -257,6 +258,60 @@ fn a_connection_that_nobody_ordered_is_adopted_and_serves() {
     assert_eq!(world.dialed(), [0_usize; 0]);
 }
 
+/// A peer that is connected through a relay, and then without: or the other way round.
+fn relayed_and_direct(relayed_first: bool) -> (World, usize, [ConnId; 2]) {
+    let mut world = World::offline_trees();
+    let place = world.node(&ALL);
+    world.start();
+    let direct = world.nodes[place].address.clone();
+    let relay = crate::world::id(8_000);
+    let relayed = format!("/ip4/127.0.0.1/tcp/7000/ws/p2p/{relay}/p2p-circuit");
+    let relayed: multiaddr::Multiaddr = relayed.parse().expect("an address");
+    let routes = if relayed_first {
+        [relayed, direct]
+    } else {
+        [direct, relayed]
+    };
+    let conns = routes.map(|route| {
+        world.nodes[place].address = route;
+        let conn = world.connects_by_itself(place);
+        world.run(1_000);
+        conn
+    });
+    (world, place, conns)
+}
+
+#[test]
+fn a_direct_connection_beats_a_relayed_one_whichever_came_first() {
+    for relayed_first in [true, false] {
+        let (mut world, place, [first, second]) = relayed_and_direct(relayed_first);
+        world.report(place, STORE, lightkeeper::manager::Outcome::Success);
+        let mark = world.mark();
+        world.run(10_000);
+        assert_eq!(world.closes_since(mark), [Reason::Duplicate]);
+        let kept = if relayed_first { second } else { first };
+        assert_eq!(world.view(place).conn, Some(kept));
+        // It served all the time, and nobody took over from anybody.
+        assert_eq!(world.crossings_since(mark), []);
+        assert_eq!(world.takeovers_since(mark), []);
+        assert!(ALL.into_iter().all(|id| world.serves(place, id)));
+    }
+}
+
+#[test]
+fn a_direct_connection_that_is_not_verified_takes_nobodys_place() {
+    let (mut world, place, [first, second]) = relayed_and_direct(true);
+    world.tell(Event::Closed {
+        conn: second,
+        cause: CloseCause::Broken,
+    });
+    world.nodes[place].identifies = false;
+    world.connects_by_itself(place);
+    world.run(6_000);
+    assert_eq!(world.closes_since(0), [Reason::Duplicate]);
+    assert_eq!(world.view(place).conn, Some(first));
+}
+
 #[test]
 fn the_second_connection_to_a_peer_is_closed_after_five_seconds() {
     let mut world = World::offline_trees();
@@ -285,7 +340,7 @@ fn the_second_connection_takes_over_when_the_first_ends() {
     world.run(100);
     world.tell(Event::Closed {
         conn: first,
-        cause: lightkeeper::manager::CloseCause::Broken,
+        cause: CloseCause::Broken,
     });
     assert_eq!(world.view(place).conn, Some(second));
     assert!(world.serves(place, LIGHT_PUSH));

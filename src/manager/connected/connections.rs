@@ -180,6 +180,17 @@ impl Connections {
         }
     }
 
+    /// What one connection serves, another of the same peer serves in its stead.
+    pub(in crate::manager::connected) fn move_serving(&mut self, from: ConnId, to: ConnId) {
+        let serving = self
+            .list
+            .get_mut(&from)
+            .map(|conn| core::mem::take(&mut conn.serving));
+        if let Some(conn) = self.list.get_mut(&to) {
+            conn.serving = serving.unwrap_or_default();
+        }
+    }
+
     /// A peer said of which network it is.
     pub(in crate::manager::connected) fn is_of_ours(&mut self, ours: bool) {
         self.strangers = if ours {

@@ -5,6 +5,7 @@
 
 pub(in crate::manager) mod cause;
 pub(in crate::manager) mod connections;
+pub(in crate::manager) mod duplicate;
 pub(in crate::manager) mod ended;
 pub(in crate::manager) mod opened;
 pub(in crate::manager) mod outcomes;

@@ -307,6 +307,17 @@ impl Needs {
         core::mem::take(&mut self.takeovers)
     }
 
+    /// A peer serves on another connection of its own from now on: nobody takes over from it.
+    pub(in crate::manager) fn move_provider(&mut self, from: ConnId, to: ConnId) {
+        let all = self.list.iter_mut().flatten();
+        for provider in all.flat_map(|requirement| requirement.providers.iter_mut()) {
+            if provider.conn == from {
+                provider.conn = to;
+            }
+        }
+        self.dirty = true;
+    }
+
     /// A provider is to make room for having withheld something: whether the last one that did is long enough ago.
     pub(in crate::manager) fn displaces(
         &mut self,
