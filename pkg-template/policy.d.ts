@@ -218,16 +218,6 @@ export interface Policy {
   readonly roundTimerMs: number;
   /** More connections than the soft target are borne this long, in milliseconds: replacements overlap. Default: 2,000. */
   readonly overSoftMs: number;
-  /** That many new connections within `spikeWindowMs` begin a round; 0: never. 0 switches it off. Default: 5. */
-  readonly spikeConnects: number;
-  /** See `spikeConnects`, in milliseconds. Default: 1,000. */
-  readonly spikeWindowMs: number;
-  /** That many dials, of which `failingPercent` failed, begin a round; 0: never. 0 switches it off. Default: 8. */
-  readonly failingDials: number;
-  /** Percent of the dials. Default: 75. */
-  readonly failingPercent: number;
-  /** The dials of this long are looked at, in milliseconds. Default: 30,000. */
-  readonly failingWindowMs: number;
   /** How long a protocol may take to score its connections, in milliseconds. Nothing waits for it. Default: 250. */
   readonly scoresMs: number;
   /** Triggers that begin no round: bit n is the n-th of Trigger::ALL. Without `over-hard` the hard cap only keeps new connections away. 0 switches it off. Default: 0. */

@@ -37,13 +37,10 @@ export const GUARDS = {
 const TRIGGERS = {
   "over-hard": "more connections than may be",
   "over-soft": "more connections than wanted",
-  spike: "many new connections at once",
-  "dial-failures": "most calls failed",
   "quota-breach": "a protocol has more than its share",
   pressure: "this computer is short of something",
   "burst-closed": "a burst ended",
   "deficit-at-limit": "something is missing, and there is no room",
-  "lock-ended": "a lock ended",
   manual: "you changed something",
   timer: "it was time",
 };

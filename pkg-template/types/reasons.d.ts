@@ -282,10 +282,6 @@ export type Trigger =
   | "over-hard"
   /** More connections than wanted. */
   | "over-soft"
-  /** Many new connections at once. */
-  | "spike"
-  /** Most dials fail. */
-  | "dial-failures"
   /** A protocol has more than its share. */
   | "quota-breach"
   /** The machine is short of something. */
@@ -294,8 +290,6 @@ export type Trigger =
   | "burst-closed"
   /** Something is missing, and there is no room for it. */
   | "deficit-at-limit"
-  /** A lock ended. */
-  | "lock-ended"
   /** You changed something that it depends on. */
   | "manual"
   /** It was time. */

@@ -6,7 +6,7 @@ use lightkeeper::manager::{
 };
 
 use crate::enrollment::spec;
-use crate::world::{ALL, FILTER, LIGHT_PUSH, Reachable, STORE, World, config, need};
+use crate::world::{ALL, FILTER, LIGHT_PUSH, STORE, World, config, need};
 
 const CHAT: &str = "/chat/1";
 const FIRST: EnrollmentId = EnrollmentId(1);
@@ -18,7 +18,6 @@ fn few(soft: u16, hard: u16) -> Config {
     config.hard_connections = hard;
     // Rounds alone decide here.
     config.lean_after_ms = 0;
-    config.spike_connects = 0;
     config
 }
 
@@ -362,34 +361,6 @@ fn what_a_protocol_says_of_its_connections_decides_who_goes() {
     // The newcomer is new; of the others the one that nobody praises goes.
     let gone: Vec<usize> = (0..5).filter(|place| !world.connected(*place)).collect();
     assert_eq!(gone, [2]);
-}
-
-#[test]
-fn many_connections_at_once_begin_a_round() {
-    let mut config = few(16, 20);
-    config.spike_connects = 5;
-    let mut world = crowd(config, &[LIGHT_PUSH], 4);
-    world.run(60_000);
-    assert_eq!(world.rounds(), []);
-    for _ in 0..5 {
-        let place = world.node(&[LIGHT_PUSH]);
-        world.connects_by_itself(place);
-    }
-    world.run(100);
-    assert_eq!(world.rounds(), [(Trigger::Spike, 0)]);
-}
-
-#[test]
-fn many_failing_dials_begin_a_round() {
-    let mut world = crowd(few(16, 20), &[LIGHT_PUSH], 1);
-    for _ in 0..10 {
-        let place = world.node(&[LIGHT_PUSH]);
-        world.nodes[place].reachable =
-            Reachable::No(lightkeeper::manager::DialFailure::Unreachable);
-        world.discovered(place, Source::PeerExchange);
-    }
-    world.run(60_000);
-    assert!(world.rounds().contains(&(Trigger::DialFailures, 0)));
 }
 
 #[test]

@@ -277,16 +277,6 @@ pub struct Config {
     pub round_timer_ms: u64,
     /// More connections than the soft target are borne this long, in milliseconds: replacements overlap.
     pub over_soft_ms: u64,
-    /// That many new connections within [`Self::spike_window_ms`] begin a round; 0: never.
-    pub spike_connects: u8,
-    /// See [`Self::spike_connects`], in milliseconds.
-    pub spike_window_ms: u64,
-    /// That many dials, of which [`Self::failing_percent`] failed, begin a round; 0: never.
-    pub failing_dials: u8,
-    /// Percent of the dials.
-    pub failing_percent: u8,
-    /// The dials of this long are looked at, in milliseconds.
-    pub failing_window_ms: u64,
     /// How long a protocol may take to score its connections, in milliseconds. Nothing waits for it.
     pub scores_ms: u32,
     /// Triggers that begin no round: bit n is the n-th of [`Trigger::ALL`](crate::manager::Trigger::ALL). Without `over-hard`
@@ -444,11 +434,6 @@ impl Config {
             round_every_ms: SECOND,
             round_timer_ms: 30 * SECOND,
             over_soft_ms: 2 * SECOND,
-            spike_connects: 5,
-            spike_window_ms: SECOND,
-            failing_dials: 8,
-            failing_percent: 75,
-            failing_window_ms: 30 * SECOND,
             scores_ms: 250,
             triggers_off: 0,
 

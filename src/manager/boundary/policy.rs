@@ -6,11 +6,9 @@ use crate::manager::boundary::config::Config;
 const GREATEST: u64 = 1 << 42;
 
 /// Numbers that may be zero, which switches them off. With a zero anywhere else there would be no manager at all.
-const MAY_BE_ZERO: [usize; 8] = [
+const MAY_BE_ZERO: [usize; 6] = [
     Place::dial_overdraft as usize,
     Place::explore_one_in as usize,
-    Place::spike_connects as usize,
-    Place::failing_dials as usize,
     Place::triggers_off as usize,
     Place::lean_after_ms as usize,
     Place::spare_connections as usize,
@@ -181,11 +179,6 @@ numbers! {
     round_every_ms,
     round_timer_ms,
     over_soft_ms,
-    spike_connects,
-    spike_window_ms,
-    failing_dials,
-    failing_percent,
-    failing_window_ms,
     scores_ms,
     triggers_off,
     lean_after_ms,

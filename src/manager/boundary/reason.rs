@@ -318,10 +318,6 @@ closed_enum! {
         OverHard = "over-hard",
         /// More connections than the soft target.
         OverSoft = "over-soft",
-        /// Many new connections at once.
-        Spike = "spike",
-        /// Most dials fail.
-        DialFailures = "dial-failures",
         /// A protocol has more than its share.
         QuotaBreach = "quota-breach",
         /// The environment asks for less.
@@ -330,8 +326,6 @@ closed_enum! {
         BurstClosed = "burst-closed",
         /// Something is missing and there is no room for it.
         DeficitAtLimit = "deficit-at-limit",
-        /// A lock ended.
-        LockEnded = "lock-ended",
         /// The user asked for it.
         Manual = "manual",
         /// It is time.

@@ -43,7 +43,6 @@ impl Manager {
             return;
         };
         self.out.stats.connects += 1;
-        self.regulation.connected(&self.config, self.now.mono_ms);
         if self.outage.reached(self.now.mono_ms) {
             self.ring.push(self.now, What::Recovered);
             self.tell_network(NetworkState::Online, NetworkCause::Answer);
@@ -63,7 +62,7 @@ impl Manager {
         }
         if ordered {
             record.reach.record(true);
-            self.regulation.dialed(&self.config, self.now.mono_ms, true);
+            self.regulation.dialed(true);
         }
         let first = !matches!(record.link, Link::Connected(_));
         let lost = if first {

@@ -12,7 +12,7 @@ use crate::manager::Manager;
 use crate::manager::book::peer::Link;
 use crate::manager::boundary::command::{Command, LockAnswer};
 use crate::manager::boundary::event::{ConnId, EnrollmentId, LockId};
-use crate::manager::boundary::reason::{LockDenial, Reason, Revocation, Trigger};
+use crate::manager::boundary::reason::{LockDenial, Reason, Revocation};
 use crate::manager::boundary::view::What;
 use crate::manager::tools::changed::Changed;
 use crate::manager::tools::deadlines::Timer;
@@ -214,9 +214,6 @@ impl Manager {
         };
         if gone.holds() {
             self.answer_lock(lock, LockAnswer::Ended);
-        }
-        if !self.locked(gone.conn) {
-            self.regulation.ask(Trigger::LockEnded);
         }
         self.locks.changed.mark();
     }

@@ -243,8 +243,7 @@ impl Manager {
         // What the page may not dial is dialed ever less often, and says nothing of the peer.
         let ours = failure == DialFailure::NotAllowed;
         if !ours {
-            self.regulation
-                .dialed(&self.config, self.now.mono_ms, false);
+            self.regulation.dialed(false);
         }
         let peer = self.table.get_mut(ix)?;
         peer.level = peer.level.saturating_add(1);

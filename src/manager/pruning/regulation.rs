@@ -1,19 +1,15 @@
 //! When a round of regulation begins (4.13). What it does is in `rounds`.
 //!
-//! Owns what asked for a round since the last one, how long there has been too much, and the last connects and dials,
-//! as far as a trigger looks at them. Nothing is pending while there is nothing to do: no trigger polls.
+//! Owns what asked for a round since the last one, how long there has been too much, and how often dials succeed of late.
+//! Nothing is pending while there is nothing to do: no trigger polls. What only changes who may be closed (a lock that
+//! ends, say) is no trigger: what is too much begins a round by itself.
 
-use std::collections::VecDeque;
-
-use crate::manager::boundary::config::Config;
 use crate::manager::boundary::reason::Trigger;
 use crate::manager::machine::environment::MemoryLevel;
 use crate::manager::machine::modes::Mode;
 use crate::manager::tools::deadlines::{Timer, Wake};
 use crate::manager::{Manager, Run};
 
-/// Dials that the trigger for failures looks at, at most.
-const MAX_DIALS: usize = 32;
 /// Rounds in one input: each closes something, and there are few connections.
 const MAX_ROUNDS: usize = 64;
 /// A certain success, as the chance of a dial is kept.
@@ -33,8 +29,6 @@ pub(in crate::manager) struct Regulation {
     room_is_short: bool,
     /// Guards left nothing to close: not again before then, unless something changes.
     held_until: Option<u64>,
-    connects: VecDeque<u64>,
-    dials: VecDeque<(u64, bool)>,
     /// How often dials succeed of late, in parts of [`CERTAIN`].
     chance: u32,
 }
@@ -48,8 +42,6 @@ impl Default for Regulation {
             over_since: None,
             room_is_short: false,
             held_until: None,
-            connects: VecDeque::new(),
-            dials: VecDeque::new(),
             chance: CERTAIN,
         }
     }
@@ -63,44 +55,11 @@ impl Regulation {
         }
     }
 
-    /// A connection opened. Many at once ask for a round.
-    pub(in crate::manager) fn connected(&mut self, config: &Config, now: u64) {
-        if config.spike_connects == 0 {
-            return;
-        }
-        self.connects.push_back(now);
-        let fresh = |at: &u64| now.saturating_sub(*at) < config.spike_window_ms;
-        while self.connects.front().is_some_and(|at| !fresh(at)) {
-            self.connects.pop_front();
-        }
-        if self.connects.len() >= usize::from(config.spike_connects) {
-            self.connects.clear();
-            self.ask(Trigger::Spike);
-        }
-    }
-
-    /// A dial came to its end. Many failures ask for a round.
-    pub(in crate::manager) fn dialed(&mut self, config: &Config, now: u64, success: bool) {
+    /// A dial came to its end.
+    pub(in crate::manager) fn dialed(&mut self, success: bool) {
         self.chance -= self.chance / 8;
         if success {
             self.chance += CERTAIN / 8;
-        }
-        if config.failing_dials == 0 {
-            return;
-        }
-        if self.dials.len() >= MAX_DIALS {
-            self.dials.pop_front();
-        }
-        self.dials.push_back((now, success));
-        let fresh = |at: u64| now.saturating_sub(at) < config.failing_window_ms;
-        while self.dials.front().is_some_and(|(at, _)| !fresh(*at)) {
-            self.dials.pop_front();
-        }
-        let failed = self.dials.iter().filter(|(_, success)| !success).count();
-        let most = failed * 100 >= self.dials.len() * usize::from(config.failing_percent);
-        if self.dials.len() >= usize::from(config.failing_dials) && most {
-            self.dials.clear();
-            self.ask(Trigger::DialFailures);
         }
     }
 

@@ -403,7 +403,7 @@ export interface Tag {
 
 export type Transport = "ws" | "wss";
 
-export type Trigger = "over-hard" | "over-soft" | "spike" | "dial-failures" | "quota-breach" | "pressure" | "burst-closed" | "deficit-at-limit" | "lock-ended" | "manual" | "timer";
+export type Trigger = "over-hard" | "over-soft" | "quota-breach" | "pressure" | "burst-closed" | "deficit-at-limit" | "manual" | "timer";
 
 export interface Unlock {
   lock: number;
