@@ -324,8 +324,14 @@ impl Manager {
         self.deadlines.put(Timer::Bans, next);
     }
 
-    /// Copies into a peer's record what the table of bans says.
+    /// Copies into a peer's record what the table of bans says, and places it anew.
     pub(in crate::manager) fn note_ban(&mut self, ix: Ix) {
+        self.copy_ban(ix);
+        self.refresh(ix);
+    }
+
+    /// Copies into a peer's record what the table of bans says.
+    pub(in crate::manager) fn copy_ban(&mut self, ix: Ix) {
         let now = self.now.mono_ms;
         let Some(peer) = self.table.get_mut(ix) else {
             return;
@@ -347,7 +353,6 @@ impl Manager {
         } else if peer.priority == Priority::Banned {
             peer.priority = Priority::default();
         }
-        self.refresh(ix);
     }
 
     /// Takes a peer out at once, in this very input (S3), and says so. A full table may have no record of it.

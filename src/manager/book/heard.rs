@@ -106,8 +106,8 @@ impl Manager {
             .trees_done(&self.config, self.now.mono_ms, failed);
     }
 
-    /// Adds addresses; whether one was new.
-    pub(in crate::manager) fn add_routes(&mut self, ix: Ix, routes: &[Multiaddr]) -> bool {
+    /// Adds addresses; whether one was new. The peer is placed anew by who calls.
+    fn add_routes(&mut self, ix: Ix, routes: &[Multiaddr]) -> bool {
         let Some(peer) = self.table.get_mut(ix) else {
             return false;
         };
@@ -117,7 +117,6 @@ impl Manager {
         }
         if added {
             self.table.regroup(ix);
-            self.refresh(ix);
         }
         added
     }

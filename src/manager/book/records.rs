@@ -57,7 +57,8 @@ impl Manager {
         let mark = |id: PeerId| self.seed.mark(Domain::Introducer, &id.to_bytes());
         let introducer = introducer.map(mark);
         let ix = self.table.insert(peer, source, introducer, &self.seed);
-        self.note_ban(ix);
+        // Without an address it has no place among those who could be dialed yet.
+        self.copy_ban(ix);
         self.table.list(ix);
         Some(ix)
     }

@@ -5,7 +5,14 @@
 
 use litemap::LiteMap;
 
+use crate::manager::Manager;
+use crate::manager::book::peer::Role;
+use crate::manager::boundary::command::DialWhy;
 use crate::manager::boundary::config::Config;
+use crate::manager::boundary::reason::Reason;
+use crate::manager::dialing::purpose::Purpose;
+use crate::manager::tools::deadlines::Wake;
+use crate::manager::tools::services::WHOLE;
 use crate::manager::tools::slot::Ix;
 
 /// What the ladder looks at.
@@ -32,6 +39,15 @@ pub(in crate::manager) struct Situation {
     pub(in crate::manager) dialing: usize,
     /// When the oldest of these began.
     pub(in crate::manager) dialing_since: u64,
+}
+
+/// Whether others than bootstrap peers may be dialed for what is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::manager) enum Others {
+    /// As far as anybody knows.
+    MayBeDialed,
+    /// There are candidates, and the caps on variety or on transports refuse them all.
+    Refused,
 }
 
 /// What the ladder says.
@@ -188,5 +204,106 @@ impl Ladder {
         for (ix, (level, salt)) in &self.placed {
             assert!(self.parked.contains_key(&(*level, *salt, *ix)));
         }
+    }
+}
+
+impl Manager {
+    /// What the ladder looks at.
+    pub(in crate::manager::dialing) fn situation(&self, others: Others) -> Situation {
+        let now = self.now.mono_ms;
+        let bootstrap_dials: Vec<u64> = self
+            .dials
+            .iter()
+            .filter(|(_, dial)| dial.bootstrap)
+            .map(|(_, dial)| dial.began_at)
+            .collect();
+        let verifying = self.connections.open().any(|(_, conn)| conn.verifying());
+        let bootstraps = self.connections.open().filter(|(_, conn)| {
+            self.table
+                .get(conn.ix)
+                .is_some_and(|peer| peer.role == Role::Bootstrap)
+        });
+        Situation {
+            now,
+            short: self.needs.short(),
+            deficit: self.anything_missing(),
+            candidates: self.candidates_for_deficits() && others == Others::MayBeDialed,
+            pending: self.dials.len() > bootstrap_dials.len() || verifying,
+            asking: self.asking.patience(&self.config, now).is_some(),
+            serving: self.anybody_serves(),
+            connections: self.connections.open().count(),
+            bootstraps: bootstraps.count(),
+            dialing: bootstrap_dials.len(),
+            dialing_since: bootstrap_dials.into_iter().min().unwrap_or(now),
+        }
+    }
+
+    /// Bootstrap peers, as the ladder releases them.
+    pub(in crate::manager::dialing) fn climb(&mut self, others: Others, wake: &mut Wake) {
+        loop {
+            let situation = self.situation(others);
+            let rung = match self.ladder.step(&self.config, &situation) {
+                Step::Release(rung) => rung,
+                Step::Wait(at) => {
+                    wake.by(at);
+                    return;
+                }
+                Step::Rest => {
+                    // The emergency comes by itself.
+                    if situation.connections == 0 && !self.ladder.is_empty() {
+                        let at = self.ladder.cold_at(&self.config);
+                        if at > situation.now {
+                            wake.by(at);
+                        }
+                    }
+                    return;
+                }
+            };
+            if let Err(reason) = self.room_or_wait(Purpose::Ladder, wake) {
+                let short = || !self.entitled().is_empty();
+                if reason == Reason::LimitReached && short() {
+                    self.regulation.lacks_room();
+                }
+                return;
+            }
+            let Some(ix) = self.next_bootstrap(rung) else {
+                return;
+            };
+            if self.dial(ix, DialWhy::Bootstrap(rung)).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// The next of the shuffle; when something in particular is missing, among the next few the one that claims most of
+    /// it.
+    fn next_bootstrap(&self, rung: u8) -> Option<Ix> {
+        const COMPARED: usize = 32;
+        let census = self.census();
+        let free = |ix: &Ix| self.admits(*ix, Purpose::Ladder, &census).is_some();
+        let mut next = self.ladder.next(COMPARED).filter(free);
+        if rung != 4 {
+            return next.next();
+        }
+        let all = self.all();
+        let claimed = |ix: Ix| {
+            let missing = |id| self.needs.deficit(id).min(WHOLE);
+            self.table.get(ix).map_or(0, |peer| {
+                let cover = peer.cover(all, self.config.unverified_counted);
+                cover
+                    .units()
+                    .map(|(id, units)| units.min(missing(id)))
+                    .sum::<u32>()
+            })
+        };
+        // The first of equals: the shuffle decides.
+        let mut best: Option<(u32, Ix)> = None;
+        for ix in next {
+            let worth = claimed(ix);
+            if best.is_none_or(|(most, _)| worth > most) {
+                best = Some((worth, ix));
+            }
+        }
+        best.map(|(_, ix)| ix)
     }
 }

@@ -4,8 +4,12 @@
 
 use litemap::LiteMap;
 
+use crate::manager::Manager;
+use crate::manager::boundary::command::Command;
 use crate::manager::boundary::config::Config;
 use crate::manager::boundary::event::ConnId;
+use crate::manager::dialing::ladder::Others;
+use crate::manager::tools::deadlines::Wake;
 use crate::manager::tools::slot::Ix;
 
 /// One peer that was asked.
@@ -202,6 +206,92 @@ impl Asking {
     /// A record is forgotten.
     pub(in crate::manager) fn forget(&mut self, ix: Ix) {
         self.peers.remove(&ix);
+    }
+}
+
+impl Manager {
+    /// Connected peers that can name others: once for each connection, and again when nobody is left to dial.
+    pub(in crate::manager::dialing) fn ask_peers(&mut self, wake: &mut Wake) {
+        let now = self.now.mono_ms;
+        // Who is given up may be asked again at once.
+        self.asking.give_up(&self.config, now);
+        let exhausted = self.anything_missing() && !self.candidates_for_deficits();
+        let may: Vec<(Ix, ConnId, MayAsk)> = self
+            .connections
+            .open()
+            .filter(|(_, conn)| conn.exchanges)
+            .map(|(id, conn)| {
+                let may = self.asking.may_ask(&self.config, now, conn.ix, id);
+                (conn.ix, id, may)
+            })
+            .collect();
+        for (ix, conn, may) in may {
+            match may {
+                MayAsk::First => {}
+                MayAsk::Again if exhausted => {}
+                MayAsk::Again => continue,
+                MayAsk::Later { at, first } => {
+                    if (exhausted || first) && at > now {
+                        wake.by(at);
+                    }
+                    continue;
+                }
+            }
+            let Some(peer) = self.table.get(ix).map(|peer| peer.id) else {
+                continue;
+            };
+            let alive = |conn| self.connections.get(conn).is_some();
+            self.asking.asked(&self.config, now, ix, conn, &alive);
+            self.out.order(Command::QueryPeers {
+                conn,
+                peer,
+                count: self.config.exchange_count,
+            });
+        }
+        if let Some(at) = self.asking.give_up(&self.config, now) {
+            wake.by(at);
+        }
+    }
+
+    /// The trees: at once when nobody is known, later when nobody serves, nobody is left, or nobody can be reached.
+    pub(in crate::manager::dialing) fn look_up_trees(&mut self, others: Others, wake: &mut Wake) {
+        if !self.config.has_dns {
+            return;
+        }
+        let now = self.now.mono_ms;
+        let at = self.asking.trees_at();
+        if self.asking.looking_up() {
+            if now < at {
+                wake.by(at);
+                return;
+            }
+            self.asking.trees_done(&self.config, now, true);
+        }
+        let s = self.situation(others);
+        let nobody = !s.candidates && !s.pending && s.dialing == 0;
+        let exhausted = s.deficit && nobody && !s.asking && self.ladder.is_empty();
+        let head_start_ends = self
+            .ladder
+            .since()
+            .saturating_add(self.config.head_start_ms);
+        let late = !self.asking.looked_up() && !s.serving;
+        let at = self.asking.trees_at();
+        // Perhaps all is well but those who are known: then only others help.
+        let suspect = self.outage.is_suspect();
+        let due = exhausted || suspect || (late && now >= head_start_ends);
+        if !due {
+            if late {
+                wake.by(head_start_ends);
+            }
+            return;
+        }
+        if now < at {
+            wake.by(at);
+            return;
+        }
+        self.asking.look_up(&self.config, now);
+        wake.by(self.asking.trees_at());
+        self.out.order(Command::Discover);
     }
 }
 

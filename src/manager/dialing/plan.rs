@@ -2,16 +2,14 @@
 //!
 //! Runs after every input and decides from the state and the time alone, so that running it once more changes nothing.
 
-use crate::manager::book::peer::{Bar, Link, Role};
-use crate::manager::boundary::command::{Command, DialWhy};
-use crate::manager::boundary::event::{ConnId, RequirementId};
+use crate::manager::boundary::command::DialWhy;
+use crate::manager::boundary::event::RequirementId;
 use crate::manager::boundary::reason::Reason;
-use crate::manager::dialing::ladder::{Situation, Step};
-use crate::manager::dialing::peer_exchange::MayAsk;
+use crate::manager::dialing::admission;
+use crate::manager::dialing::ladder::Others;
 use crate::manager::dialing::purpose::Purpose;
 use crate::manager::machine::environment::MemoryLevel;
 use crate::manager::tools::deadlines::{Timer, Wake};
-use crate::manager::tools::services::WHOLE;
 use crate::manager::tools::slot::Ix;
 use crate::manager::{Manager, Run};
 
@@ -34,17 +32,17 @@ impl Manager {
                 self.dial_pins(true, &mut wake);
                 self.probe(&mut wake);
                 if short {
-                    self.look_up_trees(&mut wake);
+                    self.look_up_trees(Others::MayBeDialed, &mut wake);
                 }
             } else {
                 self.dial_pins(false, &mut wake);
                 if short {
                     self.dial_anchors();
-                    self.dial_needs(&mut wake);
+                    let others = self.dial_needs(&mut wake);
                     self.redial_at_once();
                     self.ask_peers(&mut wake);
-                    self.look_up_trees(&mut wake);
-                    self.climb(&mut wake);
+                    self.look_up_trees(others, &mut wake);
+                    self.climb(others, &mut wake);
                     self.make_room();
                 } else {
                     self.asking.satisfied();
@@ -91,9 +89,8 @@ impl Manager {
         let due: Vec<(Ix, bool)> = pins
             .keys()
             .filter(|ix| {
-                self.table
-                    .get(**ix)
-                    .is_some_and(|peer| peer.link == Link::Idle && peer.bar == Bar::Open)
+                let peer = self.table.get(**ix);
+                peer.is_some_and(|peer| admission::barred(peer, Purpose::Held).is_none())
             })
             .map(|ix| (*ix, self.pins.urgent.contains_key(ix)))
             .collect();
@@ -105,25 +102,24 @@ impl Manager {
     }
 
     /// Peers for what is missing, few for much.
-    fn dial_needs(&mut self, wake: &mut Wake) {
-        self.selection.nobody_admitted = false;
+    fn dial_needs(&mut self, wake: &mut Wake) -> Others {
         loop {
             // Each dial takes a candidate away: whether others are called back is asked anew after every one, or else a
             // later call of the plan would find something to do (D4).
             self.call_back();
             let lacking = self.entitled();
             if lacking.is_empty() {
-                return;
+                return Others::MayBeDialed;
             }
             if let Err(reason) = self.room_or_wait(Purpose::Need, wake) {
                 let known = || lacking.iter().any(|id| self.candidates.any(id));
                 if reason == Reason::LimitReached && known() {
                     self.regulation.lacks_room();
                 }
-                return;
+                return Others::MayBeDialed;
             }
             if self.head_start_is_full(wake) {
-                return;
+                return Others::MayBeDialed;
             }
             let deficit = |id| {
                 if lacking.contains(id) {
@@ -136,8 +132,7 @@ impl Manager {
             let wants = |id: RequirementId| deficits[usize::from(id.0)];
             let drawn = self.seed.drawn();
             let Some(choice) = self.choose(&wants) else {
-                self.selection.nobody_admitted = true;
-                return;
+                return Others::Refused;
             };
             let lost = self
                 .table
@@ -150,7 +145,7 @@ impl Manager {
             };
             if self.dial(choice.candidate.ix, why).is_err() {
                 self.seed.undraw(drawn);
-                return;
+                return Others::MayBeDialed;
             }
             self.turn_over();
         }
@@ -180,7 +175,7 @@ impl Manager {
         head_start
     }
 
-    fn anything_missing(&self) -> bool {
+    pub(in crate::manager::dialing) fn anything_missing(&self) -> bool {
         self.needs.deficits().next().is_some()
     }
 
@@ -202,195 +197,12 @@ impl Manager {
         }
     }
 
-    /// Connected peers that can name others: once for each connection, and again when nobody is left to dial.
-    fn ask_peers(&mut self, wake: &mut Wake) {
-        let now = self.now.mono_ms;
-        // Who is given up may be asked again at once.
-        self.asking.give_up(&self.config, now);
-        let exhausted = self.anything_missing() && !self.candidates_for_deficits();
-        let may: Vec<(Ix, ConnId, MayAsk)> = self
-            .connections
-            .open()
-            .filter(|(_, conn)| conn.exchanges)
-            .map(|(id, conn)| {
-                let may = self.asking.may_ask(&self.config, now, conn.ix, id);
-                (conn.ix, id, may)
-            })
-            .collect();
-        for (ix, conn, may) in may {
-            match may {
-                MayAsk::First => {}
-                MayAsk::Again if exhausted => {}
-                MayAsk::Again => continue,
-                MayAsk::Later { at, first } => {
-                    if (exhausted || first) && at > now {
-                        wake.by(at);
-                    }
-                    continue;
-                }
-            }
-            let Some(peer) = self.table.get(ix).map(|peer| peer.id) else {
-                continue;
-            };
-            let alive = |conn| self.connections.get(conn).is_some();
-            self.asking.asked(&self.config, now, ix, conn, &alive);
-            self.out.order(Command::QueryPeers {
-                conn,
-                peer,
-                count: self.config.exchange_count,
-            });
-        }
-        if let Some(at) = self.asking.give_up(&self.config, now) {
-            wake.by(at);
-        }
-    }
-
-    /// The trees: at once when nobody is known, later when nobody serves, nobody is left, or nobody can be reached.
-    fn look_up_trees(&mut self, wake: &mut Wake) {
-        if !self.config.has_dns {
-            return;
-        }
-        let now = self.now.mono_ms;
-        let at = self.asking.trees_at();
-        if self.asking.looking_up() {
-            if now < at {
-                wake.by(at);
-                return;
-            }
-            self.asking.trees_done(&self.config, now, true);
-        }
-        let s = self.situation();
-        let nobody = !s.candidates && !s.pending && s.dialing == 0;
-        let exhausted = s.deficit && nobody && !s.asking && self.ladder.is_empty();
-        let head_start_ends = self
-            .ladder
-            .since()
-            .saturating_add(self.config.head_start_ms);
-        let late = !self.asking.looked_up() && !s.serving;
-        let at = self.asking.trees_at();
-        // Perhaps all is well but those who are known: then only others help.
-        let suspect = self.outage.is_suspect();
-        let due = exhausted || suspect || (late && now >= head_start_ends);
-        if !due {
-            if late {
-                wake.by(head_start_ends);
-            }
-            return;
-        }
-        if now < at {
-            wake.by(at);
-            return;
-        }
-        self.asking.look_up(&self.config, now);
-        wake.by(self.asking.trees_at());
-        self.out.order(Command::Discover);
-    }
-
-    fn candidates_for_deficits(&self) -> bool {
+    pub(in crate::manager::dialing) fn candidates_for_deficits(&self) -> bool {
         self.needs.deficits().any(|id| self.candidates.any(id))
     }
 
-    fn anybody_serves(&self) -> bool {
+    pub(in crate::manager::dialing) fn anybody_serves(&self) -> bool {
         let mut open = self.connections.open();
         open.any(|(_, conn)| !conn.serving.is_empty())
-    }
-
-    /// What the ladder looks at.
-    fn situation(&self) -> Situation {
-        let now = self.now.mono_ms;
-        let bootstrap_dials: Vec<u64> = self
-            .dials
-            .iter()
-            .filter(|(_, dial)| dial.bootstrap)
-            .map(|(_, dial)| dial.began_at)
-            .collect();
-        let verifying = self.connections.open().any(|(_, conn)| conn.verifying());
-        let bootstraps = self.connections.open().filter(|(_, conn)| {
-            self.table
-                .get(conn.ix)
-                .is_some_and(|peer| peer.role == Role::Bootstrap)
-        });
-        Situation {
-            now,
-            short: self.needs.short(),
-            deficit: self.anything_missing(),
-            candidates: self.candidates_for_deficits() && !self.selection.nobody_admitted,
-            pending: self.dials.len() > bootstrap_dials.len() || verifying,
-            asking: self.asking.patience(&self.config, now).is_some(),
-            serving: self.anybody_serves(),
-            connections: self.connections.open().count(),
-            bootstraps: bootstraps.count(),
-            dialing: bootstrap_dials.len(),
-            dialing_since: bootstrap_dials.into_iter().min().unwrap_or(now),
-        }
-    }
-
-    /// Bootstrap peers, as the ladder releases them.
-    fn climb(&mut self, wake: &mut Wake) {
-        loop {
-            let situation = self.situation();
-            let rung = match self.ladder.step(&self.config, &situation) {
-                Step::Release(rung) => rung,
-                Step::Wait(at) => {
-                    wake.by(at);
-                    return;
-                }
-                Step::Rest => {
-                    // The emergency comes by itself.
-                    if situation.connections == 0 && !self.ladder.is_empty() {
-                        let at = self.ladder.cold_at(&self.config);
-                        if at > situation.now {
-                            wake.by(at);
-                        }
-                    }
-                    return;
-                }
-            };
-            if let Err(reason) = self.room_or_wait(Purpose::Ladder, wake) {
-                let short = || !self.entitled().is_empty();
-                if reason == Reason::LimitReached && short() {
-                    self.regulation.lacks_room();
-                }
-                return;
-            }
-            let Some(ix) = self.next_bootstrap(rung) else {
-                return;
-            };
-            if self.dial(ix, DialWhy::Bootstrap(rung)).is_err() {
-                return;
-            }
-        }
-    }
-
-    /// The next of the shuffle; when something in particular is missing, among the next few the one that claims most of
-    /// it.
-    fn next_bootstrap(&self, rung: u8) -> Option<Ix> {
-        const COMPARED: usize = 32;
-        let census = self.census();
-        let free = |ix: &Ix| self.admits(*ix, Purpose::Ladder, &census).is_some();
-        let mut next = self.ladder.next(COMPARED).filter(free);
-        if rung != 4 {
-            return next.next();
-        }
-        let all = self.all();
-        let claimed = |ix: Ix| {
-            let missing = |id| self.needs.deficit(id).min(WHOLE);
-            self.table.get(ix).map_or(0, |peer| {
-                let cover = peer.cover(all, self.config.unverified_counted);
-                cover
-                    .units()
-                    .map(|(id, units)| units.min(missing(id)))
-                    .sum::<u32>()
-            })
-        };
-        // The first of equals: the shuffle decides.
-        let mut best: Option<(u32, Ix)> = None;
-        for ix in next {
-            let worth = claimed(ix);
-            if best.is_none_or(|(most, _)| worth > most) {
-                best = Some((worth, ix));
-            }
-        }
-        best.map(|(_, ix)| ix)
     }
 }

@@ -62,9 +62,6 @@ pub(in crate::manager) struct Selection {
     pub(in crate::manager) turn: u64,
     /// Who is tried although others are worth more: one at a time.
     explored: Option<Ix>,
-    /// There are candidates for what is missing, and none may be dialed: the caps on variety or on transports refuse
-    /// them.
-    pub(in crate::manager) nobody_admitted: bool,
 }
 
 impl Manager {
