@@ -25,7 +25,6 @@ export const TOP = ["mod", "orders", "timers"];
  */
 export const EXCEPTIONS = [
   { from: "machine/network", to: "connected/connections", why: "after sleep connections are pinged" },
-  { from: "book/peer", to: "book/history", why: "the two are one record" },
 ];
 
 const inRoom = (/** @type {string} */ file) => (file.includes("/") ? file.split("/")[0] : file);
