@@ -1,5 +1,6 @@
 //! Stories about the manager, under virtual time.
 
+mod addresses;
 mod admission;
 mod bans;
 mod bursts;
@@ -9,6 +10,7 @@ mod closing;
 mod corpus;
 mod dialing;
 mod diversity;
+mod duplicates;
 mod enrollment;
 mod environment;
 #[cfg(not(target_arch = "wasm32"))]
