@@ -327,7 +327,11 @@ impl Manager {
             } => self.on_identified(conn, protocols, agent),
             Event::Metadata { conn, metadata } => self.on_metadata(conn, metadata),
             Event::Closed { conn, cause } => self.on_closed(conn, cause),
-            Event::DialFailed { dial, failure } => self.on_dial_failed(dial, failure),
+            Event::DialFailed {
+                dial,
+                failure,
+                answered,
+            } => self.on_dial_failed(dial, failure, answered),
             Event::Heard { conn, silent_ms } => self.on_heard(conn, silent_ms),
             Event::Doubt { conn } => self.on_doubt(conn),
             Event::Pong { conn, ping, rtt_ms } => self.on_pong(conn, ping, rtt_ms),

@@ -27,7 +27,7 @@ impl Manager {
         match timer {
             Timer::Dial(dial) => {
                 self.out.order(Command::CancelDial { dial });
-                self.on_dial_failed(dial, DialFailure::Cancelled);
+                self.on_dial_failed(dial, DialFailure::Cancelled, None);
             }
             Timer::Identify(conn) => {
                 let at = self.now.mono_ms.saturating_add(self.config.identify_ms);
@@ -49,7 +49,7 @@ impl Manager {
         match timer {
             Timer::Dial(dial) => {
                 self.out.order(Command::CancelDial { dial });
-                self.on_dial_failed(dial, DialFailure::Timeout);
+                self.on_dial_failed(dial, DialFailure::Timeout, None);
             }
             Timer::Closing(conn) => self.on_closed(conn, CloseCause::Ordered),
             Timer::Identify(conn) => self.close(conn, Reason::IdentifyFailed),

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 
+use libp2p::PeerId;
 use libp2p::core::transport::TransportError;
 use libp2p::core::transport::timeout::TransportTimeoutError;
 use libp2p::swarm::{ConnectionError, DialError};
@@ -72,6 +73,14 @@ pub(super) fn dial_failure(error: &DialError) -> DialFailure {
             },
             None => DialFailure::Cancelled,
         },
+    }
+}
+
+/// Who answered a dial instead of the one who was dialed.
+pub(super) fn answered(error: &DialError) -> Option<PeerId> {
+    match error {
+        DialError::WrongPeerId { obtained, .. } => Some(*obtained),
+        _ => None,
     }
 }
 

@@ -145,7 +145,11 @@ impl World {
                 self.dialed += 1;
                 if self.fails_one_in != 0 && self.dialed.is_multiple_of(self.fails_one_in) {
                     let failure = DialFailure::Unreachable;
-                    self.answers.push(Event::DialFailed { dial, failure });
+                    self.answers.push(Event::DialFailed {
+                        dial,
+                        failure,
+                        answered: None,
+                    });
                     return;
                 }
                 self.named += 1;

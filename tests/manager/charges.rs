@@ -1,7 +1,7 @@
 //! What is charged to a peer, and what is only told (4.5, S14).
 
 use lightkeeper::manager::{
-    DialFailure, Failed, Need, Notice, Outcome, Reason, RequirementId, Source, What,
+    Command, DialFailure, Event, Failed, Need, Notice, Outcome, Reason, RequirementId, Source, What,
 };
 
 use crate::world::{ALL, FILTER, LIGHT_PUSH, Reachable, STORE, World, need};
@@ -231,4 +231,53 @@ fn who_withheld_serves_again_after_its_rest() {
     assert!(!world.serves(serving[0], FILTER));
     world.run(61_000);
     assert!(world.serves(serving[0], FILTER));
+}
+
+#[test]
+fn a_page_that_may_not_dial_anybody_is_no_outage_and_costs_no_level() {
+    let mut world = World::offline_trees();
+    let places: Vec<usize> = (0..4)
+        .map(|_| {
+            let place = world.node(&ALL);
+            world.nodes[place].reachable = Reachable::No(DialFailure::NotAllowed);
+            world.discovered(place, Source::PeerExchange);
+            place
+        })
+        .collect();
+    world.start();
+    world.run(3_600_000);
+    let reason = world.manager.health().1;
+    assert_ne!(reason, lightkeeper::manager::HealthReason::SuspectOffline);
+    for place in &places {
+        let explained = world.manager.explain(&world.nodes[*place].id);
+        assert_eq!(explained.expect("it is known").failures, 0);
+    }
+    // What a page may not do now it may not do in a moment.
+    let dials = world.dialed().len();
+    assert!((4..=12).contains(&dials), "{dials} in an hour");
+}
+
+#[test]
+fn who_answers_instead_is_learned_as_a_claim() {
+    let mut world = World::offline_trees();
+    let place = world.node(&ALL);
+    world.nodes[place].reachable = Reachable::Lost;
+    world.discovered(place, Source::PeerExchange);
+    let other = world.node(&ALL);
+    world.nodes[other].address = world.nodes[place].address.clone();
+    world.start();
+    let dial = world.orders.iter().find_map(|order| match order.command {
+        Command::Dial { dial, .. } => Some(dial),
+        _ => None,
+    });
+    world.tell(Event::DialFailed {
+        dial: dial.expect("it is dialed"),
+        failure: DialFailure::WrongId,
+        answered: Some(world.nodes[other].id),
+    });
+    let view = world.view(other);
+    assert_eq!(view.route, Some(world.nodes[place].address.clone()));
+    assert_eq!(view.source, Source::Foreign);
+    world.run(60_000);
+    assert!(world.connected(other));
 }

@@ -111,6 +111,7 @@ fn ids_that_mean_nothing_are_ignored() {
     world.tell(Event::DialFailed {
         dial: DialId(9_999),
         failure: DialFailure::Timeout,
+        answered: None,
     });
     world.tell(Event::Closed {
         conn,

@@ -379,7 +379,11 @@ fn connections() -> Vec<BoxedStrategy<Event>> {
             .prop_map(|(conn, cause)| Event::Closed { conn, cause })
             .boxed(),
         (dial(), prop::sample::select(DialFailure::ALL.to_vec()))
-            .prop_map(|(dial, failure)| Event::DialFailed { dial, failure })
+            .prop_map(|(dial, failure)| Event::DialFailed {
+                dial,
+                failure,
+                answered: None,
+            })
             .boxed(),
         (conn(), any::<u32>(), any::<u32>())
             .prop_map(|(conn, ping, rtt_ms)| Event::Pong { conn, ping, rtt_ms })

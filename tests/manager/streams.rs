@@ -209,7 +209,7 @@ fn event() -> impl Strategy<Value = Event> {
             ]))
             .prop_map(|(conn, cause)| Event::Closed { conn, cause }),
         6 => (dial(), prop::sample::select(failures))
-            .prop_map(|(dial, failure)| Event::DialFailed { dial, failure }),
+            .prop_map(|(dial, failure)| Event::DialFailed { dial, failure, answered: None }),
         2 => (conn(), 0..4_u32, prop_oneof![Just(0), 0..500_u32, any::<u32>()])
             .prop_map(|(conn, ping, rtt_ms)| Event::Pong { conn, ping, rtt_ms }),
         2 => (conn(), 0..4_u32).prop_map(|(conn, ping)| Event::PingFailed { conn, ping }),

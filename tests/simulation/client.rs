@@ -193,5 +193,9 @@ impl Client {
 
 /// A dial's end as the manager hears it.
 pub(crate) fn failed(dial: DialId, failure: DialFailure) -> Event {
-    Event::DialFailed { dial, failure }
+    Event::DialFailed {
+        dial,
+        failure,
+        answered: None,
+    }
 }

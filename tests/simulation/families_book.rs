@@ -229,7 +229,14 @@ fn chosen(explore_one_in: u64) -> BTreeMap<u8, u32> {
         }
         for dial in dialed {
             let failure = DialFailure::Cancelled;
-            manager.handle(time, Event::DialFailed { dial, failure });
+            manager.handle(
+                time,
+                Event::DialFailed {
+                    dial,
+                    failure,
+                    answered: None,
+                },
+            );
         }
         let due = manager.next_deadline().expect("somebody is missing");
         let passed = due.saturating_sub(time.mono_ms);

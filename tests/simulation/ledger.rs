@@ -434,7 +434,7 @@ impl Ledger {
                 }
             }
             Event::Closed { conn, .. } => self.ended(*conn),
-            Event::DialFailed { dial, failure } => {
+            Event::DialFailed { dial, failure, .. } => {
                 let elsewhere = matches!(failure, DialFailure::WrongId | DialFailure::NotAllowed);
                 if let Some(dial) = self.dials.remove(dial)
                     && elsewhere

@@ -199,6 +199,13 @@ impl Place {
     }
 }
 
+/// What a failure of an address changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::manager) struct Tried {
+    failures: u8,
+    turn: u32,
+}
+
 /// The addresses of one peer: bounded, best first.
 #[derive(Debug, Clone, Default)]
 pub(in crate::manager) struct Routes {
@@ -309,6 +316,24 @@ impl Routes {
             route.failures = route.failures.saturating_add(1);
             route.asked = false;
             route.turn = last.saturating_add(1);
+        }
+        self.sort();
+    }
+
+    /// How an address stands, to be put back if it fails for what is not its fault.
+    pub(in crate::manager) fn tried(&self, address: &Multiaddr) -> Option<Tried> {
+        let route = self.list.iter().find(|route| route.address == *address)?;
+        Some(Tried {
+            failures: route.failures,
+            turn: route.turn,
+        })
+    }
+
+    /// Its failures since were not its fault.
+    pub(in crate::manager) fn put_back(&mut self, address: &Multiaddr, tried: Tried) {
+        if let Some(route) = self.find(address) {
+            route.failures = tried.failures;
+            route.turn = tried.turn;
         }
         self.sort();
     }

@@ -489,6 +489,8 @@ pub enum Event {
         dial: DialId,
         /// How.
         failure: DialFailure,
+        /// Who answered instead, after [`DialFailure::WrongId`].
+        answered: Option<PeerId>,
     },
     /// Bytes came on a connection: a sign of life, whatever they say.
     Heard {

@@ -7,7 +7,7 @@ use crate::manager::book::peer::{Bar, Link};
 use crate::manager::book::route::Route;
 use crate::manager::boundary::command::{Command, DialWhy};
 use crate::manager::boundary::event::{ConnId, DialId, Direction, Metadata, RequirementId, Source};
-use crate::manager::boundary::reason::{NetworkCause, NetworkState, Outcome, Reason};
+use crate::manager::boundary::reason::{Outcome, Reason};
 use crate::manager::connected::connections::{Conn, Network, Phase, Pinging};
 use crate::manager::demand::needs::Provider;
 use crate::manager::demand::requirements;
@@ -43,11 +43,7 @@ impl Manager {
             return;
         };
         self.out.stats.connects += 1;
-        if self.outage.reached(self.now.mono_ms) {
-            self.ring.push(self.now, What::Recovered);
-            self.tell_network(NetworkState::Online, NetworkCause::Answer);
-            self.recover();
-        }
+        self.somebody_answers();
         let ordered = self.dial_succeeded(ix, conn, dial);
         let at = Route::new(route.clone(), &self.seed);
         let refusal = self.refuses(ix, ordered, &at);
@@ -62,7 +58,7 @@ impl Manager {
         }
         if ordered {
             record.reach.record(true);
-            self.regulation.dialed(true);
+            self.outage.peer_tried(true);
         }
         let first = !matches!(record.link, Link::Connected(_));
         let lost = if first {

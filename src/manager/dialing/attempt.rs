@@ -5,9 +5,11 @@
 //! first. When no address may follow, the peer is charged once and waits; an address that had no turn comes before those
 //! that failed the next time.
 
+use libp2p_identity::PeerId;
+
 use crate::manager::book::peer::{Bar, Link, Peer, Role};
 use crate::manager::boundary::command::{Command, DialWhy, Failed};
-use crate::manager::boundary::event::DialId;
+use crate::manager::boundary::event::{DialId, Sighting, Source};
 use crate::manager::boundary::reason::{DialFailure, NetworkCause, NetworkState, Reason};
 use crate::manager::dialing::dials::Dial;
 use crate::manager::dialing::purpose::Purpose;
@@ -88,7 +90,13 @@ impl Manager {
         self.dials.begin(ix, dial);
     }
 
-    pub(in crate::manager) fn on_dial_failed(&mut self, id: DialId, failure: DialFailure) {
+    /// A dial failed; `answered` is somebody else who answered there.
+    pub(in crate::manager) fn on_dial_failed(
+        &mut self,
+        id: DialId,
+        failure: DialFailure,
+        answered: Option<PeerId>,
+    ) {
         let Some(ix) = self.dials.whose(id) else {
             return;
         };
@@ -99,16 +107,31 @@ impl Manager {
             return;
         };
         self.out.stats.dial_failures += 1;
-        self.dial_ended(false);
+        if failure == DialFailure::WrongId {
+            // Somebody answered there: our network works.
+            self.somebody_answers();
+        }
+        // Under suspicion our own network may be to blame, and where the page may not go nobody was asked: nothing is
+        // counted, against the address neither (4.8).
+        let counts = self.outage.charges_count() && failure != DialFailure::NotAllowed;
+        if counts {
+            self.remember_dial(ix, &dial.route.address);
+            self.dial_ended(false);
+        }
         // An address that leads elsewhere is no fault of the peer's, as long as there are others to try. The last one is
         // kept, and waited for like any that fails: somebody else answers there.
         let mut others = false;
         if let Some(peer) = self.table.get_mut(ix) {
             let route = &dial.route.address;
-            peer.routes.failed(route);
+            if counts {
+                peer.routes.failed(route);
+            } else {
+                peer.routes.cut_off(route);
+            }
             if matches!(failure, DialFailure::WrongId | DialFailure::NotAllowed) {
                 peer.routes.drop_unless_last(route);
-                others = peer.routes.best().is_some_and(|route| route.failures == 0);
+                let best = peer.routes.best();
+                others = best.is_some_and(|best| best.failures == 0 && best.address != *route);
             }
             peer.last_reason = Some(reason_of(failure));
             self.table.regroup(ix);
@@ -116,27 +139,35 @@ impl Manager {
         let (route, group) = (dial.route.address.clone(), dial.route.group);
         let next = self.next_address(ix, dial);
         let mut retry_at = None;
-        if next.is_none() && !others {
-            retry_at = self.charge_dial(ix, failure);
+        if next.is_none() && !others && failure == DialFailure::NotAllowed {
+            retry_at = self.wait_longest(ix, Reason::NotAllowed);
+        } else if next.is_none() && !others && counts {
+            retry_at = self.charge_dial(ix);
         }
         if let Some(peer) = self.table.get(ix).map(|peer| peer.id) {
             self.out.tell(Notice::Failed {
                 peer,
-                failed: Failed::Dial { route, failure },
+                failed: Failed::Dial {
+                    route: route.clone(),
+                    failure,
+                },
                 charged: retry_at.is_some() && failure != DialFailure::NotAllowed,
                 retry_at_wall_ms: retry_at.map(|at| self.wall_at(at)),
             });
         }
+        if let Some(other) = answered {
+            // A claim like any other: only a dial shows whether it is true.
+            let said = Sighting {
+                peer: other,
+                routes: vec![route],
+                claims: Vec::new(),
+            };
+            self.heard_of(&said, Source::Foreign, None);
+        }
         if let Some(dial) = next {
             return self.order_dial(ix, dial);
         }
-        if failure == DialFailure::WrongId {
-            // Somebody answered there: our network works.
-            self.outage.heard();
-            return;
-        }
-        if failure == DialFailure::NotAllowed {
-            // Nobody was asked.
+        if !counts || failure == DialFailure::WrongId {
             return;
         }
         let connected = self.connections.open().next().is_some();
@@ -235,21 +266,14 @@ impl Manager {
     }
 
     /// Charges a peer with a failed dial. Returns when it may be tried again.
-    fn charge_dial(&mut self, ix: Ix, failure: DialFailure) -> Option<u64> {
-        if self.run == Run::Stopped || !self.outage.charges_count() {
+    fn charge_dial(&mut self, ix: Ix) -> Option<u64> {
+        if self.run == Run::Stopped {
             return None;
         }
-        self.remember(ix);
-        // What the page may not dial is dialed ever less often, and says nothing of the peer.
-        let ours = failure == DialFailure::NotAllowed;
-        if !ours {
-            self.regulation.dialed(false);
-        }
+        self.outage.peer_tried(false);
         let peer = self.table.get_mut(ix)?;
         peer.level = peer.level.saturating_add(1);
-        if !ours {
-            peer.reach.record(false);
-        }
+        peer.reach.record(false);
         Some(self.back_off(ix))
     }
 }

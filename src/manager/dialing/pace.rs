@@ -1,7 +1,6 @@
 //! How fast dials may follow one another (4.7, 4.14).
 //!
-//! Owns the token bucket and how the last dials ended: when most fail although our network works, the bucket fills half
-//! as fast.
+//! Owns the token bucket. When most dials fail although our network works, it fills half as fast.
 
 use crate::manager::Manager;
 use crate::manager::boundary::config::Config;
@@ -42,24 +41,10 @@ impl Bucket {
     }
 }
 
-/// How the last dials ended.
-#[derive(Debug, Default)]
-struct Results {
-    /// One bit for each, the last lowest; set: it failed.
-    failed: u16,
-    known: u32,
-}
-
-impl Results {
-    /// The dials that are looked at.
-    const WINDOW: u32 = u16::BITS;
-}
-
 /// See the module.
 #[derive(Debug)]
 pub(in crate::manager) struct Pace {
     bucket: Bucket,
-    results: Results,
 }
 
 impl Pace {
@@ -73,7 +58,6 @@ impl Pace {
                 rate: rate(config),
                 overdraft: i64::from(config.dial_overdraft) * TOKEN,
             },
-            results: Results::default(),
         }
     }
 
@@ -111,30 +95,12 @@ impl Pace {
         let missing = u64::try_from(missing).unwrap_or(0);
         (bucket.rate > 0).then(|| now.saturating_add(missing.div_ceil(bucket.rate)))
     }
-
-    fn ended(&mut self, succeeded: bool) {
-        let results = &mut self.results;
-        results.failed = results.failed << 1 | u16::from(!succeeded);
-        results.known = (results.known + 1).min(Results::WINDOW);
-    }
-
-    /// How dials ended says nothing of what comes.
-    pub(in crate::manager) fn forget_results(&mut self) {
-        self.results = Results::default();
-    }
-
-    /// Of at least eight, less than a quarter succeeded.
-    fn mostly_fail(&self) -> bool {
-        let known = self.results.known;
-        let succeeded = known - self.results.failed.count_ones();
-        known >= 8 && succeeded * 4 < known
-    }
 }
 
 impl Manager {
     /// A dial ended: when most fail although our network works, the next ones come half as fast.
     pub(in crate::manager) fn dial_ended(&mut self, succeeded: bool) {
-        self.pace.ended(succeeded);
+        self.outage.dial_ended(succeeded);
         self.set_pace();
     }
 
@@ -142,7 +108,7 @@ impl Manager {
     pub(in crate::manager) fn set_pace(&mut self) {
         let mut rate = self.environment.dial_rate(&self.config);
         let mut open = self.connections.open();
-        if self.pace.mostly_fail() && open.any(|(_, conn)| conn.verified()) {
+        if self.outage.dials_mostly_fail() && open.any(|(_, conn)| conn.verified()) {
             rate /= 2;
         }
         self.pace.set_rate(self.now.mono_ms, rate);

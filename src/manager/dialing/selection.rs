@@ -98,7 +98,7 @@ impl Manager {
         let expected = self.needs.expected(id);
         let arriving = expected.saturating_sub(flying);
         let places = missing.saturating_sub(arriving).div_ceil(WHOLE);
-        let chance = self.regulation.chance();
+        let chance = self.outage.chance();
         let tries = (places * 256 + chance / 2) / chance;
         let more = tries.saturating_sub(places) * WHOLE;
         (missing + more).saturating_sub(expected)

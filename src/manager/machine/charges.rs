@@ -5,8 +5,11 @@
 
 use std::collections::VecDeque;
 
+use multiaddr::Multiaddr;
+
 use crate::manager::Manager;
 use crate::manager::book::peer::{Bar, Reach};
+use crate::manager::book::route::Tried;
 use crate::manager::book::score::Faded;
 use crate::manager::boundary::config::Config;
 use crate::manager::boundary::event::RequirementId;
@@ -15,7 +18,7 @@ use crate::manager::tools::backoff;
 use crate::manager::tools::slot::Ix;
 
 /// A peer's record before it was charged with a failure.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(in crate::manager) struct Charge {
     ix: Ix,
     level: u8,
@@ -24,6 +27,8 @@ pub(in crate::manager) struct Charge {
     bar: Bar,
     /// How it did at a requirement, when it was charged with a failure of that.
     service: Option<Judged>,
+    /// The address that failed, and how it stood.
+    route: Option<(Multiaddr, Tried)>,
 }
 
 /// How a peer did at a requirement before it failed.
@@ -81,6 +86,24 @@ impl Manager {
             reach: peer.reach,
             bar: peer.bar,
             service: None,
+            route: None,
+        };
+        self.outage.remember(&self.config, charge);
+    }
+
+    /// The same, before a dial of this address counts against both.
+    pub(in crate::manager) fn remember_dial(&mut self, ix: Ix, route: &Multiaddr) {
+        let Some(peer) = self.table.get(ix) else {
+            return;
+        };
+        let charge = Charge {
+            ix,
+            level: peer.level,
+            flap: peer.flap,
+            reach: peer.reach,
+            bar: peer.bar,
+            service: None,
+            route: peer.routes.tried(route).map(|tried| (route.clone(), tried)),
         };
         self.outage.remember(&self.config, charge);
     }
@@ -106,6 +129,7 @@ impl Manager {
                 broken: service.broken,
                 broken_rounds: service.broken_rounds,
             }),
+            route: None,
         };
         self.outage.remember(&self.config, charge);
     }
@@ -125,8 +149,13 @@ impl Manager {
             service.broken = before.broken;
             service.broken_rounds = before.broken_rounds;
         }
+        let bar = peer.bar;
+        if let Some((route, tried)) = &charge.route {
+            peer.routes.put_back(route, *tried);
+            self.table.regroup(charge.ix);
+        }
         let barred = matches!(
-            peer.bar,
+            bar,
             Bar::Until {
                 why: Reason::BackingOff,
                 ..
@@ -151,5 +180,15 @@ impl Manager {
         let why = Reason::BackingOff;
         self.set_bar(ix, Bar::Until { at, why });
         at
+    }
+
+    /// Bars a peer for as long as any wait of its kind can be, whatever it did: what stands against it won't change soon.
+    /// Returns until when.
+    pub(in crate::manager) fn wait_longest(&mut self, ix: Ix, why: Reason) -> Option<u64> {
+        let standing = self.table.get(ix)?.standing();
+        let wait = backoff::longest(&self.config, &mut self.seed, standing);
+        let at = self.now.mono_ms.saturating_add(wait);
+        self.set_bar(ix, Bar::Until { at, why });
+        Some(at)
     }
 }

@@ -9,4 +9,5 @@ pub(in crate::manager) mod environment;
 pub(in crate::manager) mod limits;
 pub(in crate::manager) mod modes;
 pub(in crate::manager) mod network;
+mod odds;
 pub(in crate::manager) mod outage;

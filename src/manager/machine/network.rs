@@ -47,7 +47,7 @@ impl Manager {
     /// the old one may be dead without a word.
     pub(in crate::manager) fn on_network_changed(&mut self, constrained: bool) {
         self.set_constrained(constrained);
-        self.pace.forget_results();
+        self.outage.forget_odds();
         self.set_pace();
         if !self.outage.is_offline() {
             self.network_up();
@@ -78,19 +78,24 @@ impl Manager {
         self.tell_network(NetworkState::Resumed, NetworkCause::Slept);
     }
 
+    /// Somebody was heard: whatever failed before, our network works. A suspicion ends.
+    pub(in crate::manager) fn somebody_answers(&mut self) {
+        if self.outage.reached(self.now.mono_ms) {
+            self.ring.push(self.now, What::Recovered);
+            self.tell_network(NetworkState::Online, NetworkCause::Answer);
+            self.redraw_waits(false);
+        }
+    }
+
     /// After sleep, or with a network: whoever waits is due soon, and every connection must prove that it lives.
     pub(in crate::manager) fn resume(&mut self) {
-        self.recover();
+        self.redraw_waits(false);
         self.ladder.restart(self.now.mono_ms);
         self.asking.restart();
         self.ping_all();
     }
 
     /// The backoffs of peers that did not fail often are drawn anew: the outage was not theirs (4.8).
-    pub(in crate::manager) fn recover(&mut self) {
-        self.redraw_waits(false);
-    }
-
     fn redraw_waits(&mut self, escalated_too: bool) {
         for ix in self.deadlines.barred(self.config.recover_peers) {
             let Some(peer) = self.table.get_mut(ix) else {

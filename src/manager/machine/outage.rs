@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use crate::manager::boundary::config::Config;
 use crate::manager::boundary::event::RequirementId;
 use crate::manager::machine::charges::{Charge, Charges};
+use crate::manager::machine::odds::Odds;
 use crate::manager::tools::seed::Seed;
 use crate::manager::tools::slot::Ix;
 
@@ -45,6 +46,9 @@ pub(in crate::manager) struct Outage {
     groups: Vec<u64>,
     /// What is taken back when our own network was to blame.
     charges: Charges,
+    /// How dials end of late, and how they did before the first of the failures in a row.
+    odds: Odds,
+    odds_before: Option<Odds>,
     losses: VecDeque<Loss>,
     rotation: VecDeque<Ix>,
     /// When the last sleep or outage ended.
@@ -63,6 +67,8 @@ impl Outage {
             failures: 0,
             groups: Vec::new(),
             charges: Charges::default(),
+            odds: Odds::default(),
+            odds_before: None,
             losses: VecDeque::new(),
             rotation: VecDeque::new(),
             disturbed_at: None,
@@ -141,7 +147,46 @@ impl Outage {
         self.failures = 0;
         self.groups.clear();
         self.charges.clear();
+        self.odds_before = None;
         self.rotation.clear();
+    }
+
+    /// A dial ended, or was reached: it counts for the pace of those that follow.
+    pub(in crate::manager) fn dial_ended(&mut self, succeeded: bool) {
+        if !succeeded {
+            self.odds_before.get_or_insert(self.odds);
+        }
+        self.odds.record(succeeded);
+    }
+
+    /// A peer was reached, or could not be: it counts for how many are dialed at once.
+    pub(in crate::manager) fn peer_tried(&mut self, reached: bool) {
+        self.odds.tried(reached);
+    }
+
+    /// Whether hardly a dial succeeds.
+    pub(in crate::manager) fn dials_mostly_fail(&self) -> bool {
+        self.odds.mostly_fail()
+    }
+
+    /// The chance that a dial succeeds, in 1/256.
+    pub(in crate::manager) fn chance(&self) -> u32 {
+        self.odds.chance()
+    }
+
+    /// How dials ended on another network says nothing of this one.
+    pub(in crate::manager) fn forget_odds(&mut self) {
+        self.odds = Odds::default();
+        self.odds_before = None;
+    }
+
+    /// What failed was our own network's fault: the records to put back, the oldest of each peer last. The odds are as
+    /// they were.
+    pub(in crate::manager) fn take_charges(&mut self) -> Vec<Charge> {
+        if let Some(before) = self.odds_before.take() {
+            self.odds = before;
+        }
+        self.charges.take()
     }
 
     /// A peer is charged with a failure; this is how its record was.
@@ -173,7 +218,7 @@ impl Outage {
             probe_at: now.saturating_add(seed.between(config.probe_min_ms, config.probe_max_ms)),
             doublings: 0,
         };
-        Some(self.charges.take())
+        Some(self.take_charges())
     }
 
     /// When the next probe is due.

@@ -1,7 +1,6 @@
 //! When a round of regulation begins (4.13). What it does is in `rounds`.
 //!
-//! Owns what asked for a round since the last one, how long there has been too much, and how often dials succeed of late.
-//! Nothing is pending while there is nothing to do: no trigger polls. What only changes who may be closed (a lock that
+//! Owns what asked for a round since the last one, and how long there has been too much. Nothing is pending while there is nothing to do: no trigger polls. What only changes who may be closed (a lock that
 //! ends, say) is no trigger: what is too much begins a round by itself.
 
 use crate::manager::boundary::reason::Trigger;
@@ -12,11 +11,9 @@ use crate::manager::{Manager, Run};
 
 /// Rounds in one input: each closes something, and there are few connections.
 const MAX_ROUNDS: usize = 64;
-/// A certain success, as the chance of a dial is kept.
-const CERTAIN: u32 = 1 << 16;
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in crate::manager) struct Regulation {
     asked: Vec<Trigger>,
     /// The number of the last round.
@@ -29,22 +26,6 @@ pub(in crate::manager) struct Regulation {
     room_is_short: bool,
     /// Guards left nothing to close: not again before then, unless something changes.
     held_until: Option<u64>,
-    /// How often dials succeed of late, in parts of [`CERTAIN`].
-    chance: u32,
-}
-
-impl Default for Regulation {
-    fn default() -> Self {
-        Self {
-            asked: Vec::new(),
-            round: 0,
-            last_at: None,
-            over_since: None,
-            room_is_short: false,
-            held_until: None,
-            chance: CERTAIN,
-        }
-    }
 }
 
 impl Regulation {
@@ -53,20 +34,6 @@ impl Regulation {
         if !self.asked.contains(&trigger) {
             self.asked.push(trigger);
         }
-    }
-
-    /// A dial came to its end.
-    pub(in crate::manager) fn dialed(&mut self, success: bool) {
-        self.chance -= self.chance / 8;
-        if success {
-            self.chance += CERTAIN / 8;
-        }
-    }
-
-    /// How often dials succeed of late, in 1/256; never less than a third, so that there is an end to dialing more than
-    /// are needed (4.6).
-    pub(in crate::manager) fn chance(&self) -> u32 {
-        (self.chance >> 8).clamp(86, 256)
     }
 
     /// The plan finds no room for what is missing.

@@ -27,12 +27,22 @@ pub(in crate::manager) fn delay(
     standing: Standing,
     level: u8,
 ) -> u64 {
-    let (base, cap) = match standing {
+    let (base, cap) = bounds(config, standing);
+    jittered(seed, doubled(base, level, cap))
+}
+
+/// The longest wait that there is, with its jitter.
+pub(in crate::manager) fn longest(config: &Config, seed: &mut Seed, standing: Standing) -> u64 {
+    jittered(seed, bounds(config, standing).1)
+}
+
+/// The first wait, and the longest.
+fn bounds(config: &Config, standing: Standing) -> (u64, u64) {
+    match standing {
         Standing::Pinned => (config.backoff_pinned_ms, config.backoff_pinned_cap_ms),
         Standing::Good => (config.backoff_good_ms, config.backoff_good_cap_ms),
         Standing::Unknown => (config.backoff_unknown_ms, config.backoff_unknown_cap_ms),
-    };
-    jittered(seed, doubled(base, level, cap))
+    }
 }
 
 /// `min(cap, base · 2^(round − 1))`; round 0 counts as 1.

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use libp2p::swarm::ConnectionId;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
+use libp2p::swarm::{ConnectionId, DialError};
 use libp2p::{Multiaddr, PeerId};
 use litemap::LiteMap;
 
 use super::{Done, Driver};
 use crate::manager::{DialFailure, DialId, Event, Reason};
-use crate::node::dialing::dial_failure;
+use crate::node::dialing::{answered, dial_failure};
 use crate::node::event::LogLevel;
 
 /// A call of `dial` looks at its failure at once: more of them than this are never of use.
@@ -82,31 +82,34 @@ impl Driver {
         };
         self.dials.under_way.insert(dial, dialing);
         if let Err(error) = result {
-            return self.on_dial_failed(connection, dial_failure(&error), &error.to_string());
+            return self.on_dial_failed(connection, &error);
         }
         let timeout = Duration::from_millis(timeout_ms.into());
         self.after(timeout, Done::DialOver(dial));
     }
 
-    pub(super) fn on_dial_failed(
-        &mut self,
-        connection: ConnectionId,
-        failure: DialFailure,
-        error: &str,
-    ) {
+    pub(super) fn on_dial_failed(&mut self, connection: ConnectionId, error: &DialError) {
         let Some((dial, failed)) = self.dials.take(connection) else {
             return;
         };
         let Dialing {
             peer, route, late, ..
         } = failed;
-        let failure = if late { DialFailure::Timeout } else { failure };
+        let failure = if late {
+            DialFailure::Timeout
+        } else {
+            dial_failure(error)
+        };
         self.log(
             LogLevel::Debug,
             "dial",
             format_args!("{peer} at {route}: {failure} ({error})"),
         );
-        self.inputs.push_back(Event::DialFailed { dial, failure });
+        self.inputs.push_back(Event::DialFailed {
+            dial,
+            failure,
+            answered: answered(error),
+        });
     }
 
     /// The time of a dial is over; as a rule it has ended before.

@@ -6,7 +6,7 @@ use super::Driver;
 use crate::discovery::dialable::split_peer;
 use crate::manager::{CloseCause, Direction, Event};
 use crate::node::behaviour::BehaviourEvent;
-use crate::node::dialing::{close_cause, dial_failure};
+use crate::node::dialing::close_cause;
 use crate::node::event::LogLevel;
 
 impl Driver {
@@ -46,8 +46,7 @@ impl Driver {
                 error,
                 ..
             } => {
-                let failure = dial_failure(&error);
-                self.on_dial_failed(connection_id, failure, &error.to_string());
+                self.on_dial_failed(connection_id, &error);
             }
             _ => {}
         }

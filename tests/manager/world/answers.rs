@@ -88,7 +88,11 @@ impl World {
 
     fn dial(&mut self, dial: DialId, peer: PeerId, route: Multiaddr, timeout_ms: u32) {
         let place = self.find(&peer).expect("only nodes are dialed");
-        let failed = |failure| Event::DialFailed { dial, failure };
+        let failed = |failure| Event::DialFailed {
+            dial,
+            failure,
+            answered: None,
+        };
         let node = &self.nodes[place];
         let mut doors = node.doors.iter();
         let door = doors.find(|(address, _)| *address == route);

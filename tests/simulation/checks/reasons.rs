@@ -226,7 +226,7 @@ impl Invariant for Plausible {
     }
 
     fn after(&mut self, scene: &Scene<'_>) -> Verdict {
-        let (Some(Input::Event(Event::DialFailed { dial, failure })), Some(view)) =
+        let (Some(Input::Event(Event::DialFailed { dial, failure, .. })), Some(view)) =
             (scene.input, &scene.view.subject)
         else {
             return Ok(());

@@ -112,7 +112,7 @@ wire_enum! {
         39 => Identified { conn, protocols, agent },
         40 => Metadata { conn, metadata },
         41 => Closed { conn, cause },
-        42 => DialFailed { dial, failure },
+        42 => DialFailed { dial, failure, answered },
         43 => Pong { conn, ping, rtt_ms },
         44 => PingFailed { conn, ping },
         45 => Report { peer, requirement, outcome, charged },

@@ -175,6 +175,7 @@ fn failed(id: u64) -> Event {
     Event::DialFailed {
         dial: DialId(id),
         failure: DialFailure::Unreachable,
+        answered: None,
     }
 }
 
