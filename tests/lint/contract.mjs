@@ -185,6 +185,14 @@ export function check(files) {
     }
   }
 
+  // A fault names the story that must fail with it.
+  for (const [path, text] of files) {
+    for (const match of path.endsWith(".patch") ? text.matchAll(/^Test: manager (\w+)::(\w+)$/gm) : []) {
+      const stories = files.get(`tests/manager/${match[1]}.rs`) ?? "";
+      if (!stories.includes(`fn ${match[2]}(`)) faults.push(`${path}: there is no story ${match[1]}::${match[2]}`);
+    }
+  }
+
   // What the pages say of the code is there: `room/file.rs` and `function()`.
   const manager = [...files].filter(([path]) => /^src\/manager\/.*\.rs$/.test(path));
   for (const [path, text] of inContract) {

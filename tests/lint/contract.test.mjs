@@ -74,6 +74,7 @@ const BROKEN = [
   ["an id that is no invariant", "src/manager/a.rs", "//! (S77)\n", /the contract has no S77/],
   ["an id in the name of a test", "tests/manager/b.rs", "fn it_holds_l9() {}\n", /the contract has no L9/],
   ["an id in a fault", "tests/mutants/faults/a.patch", "Fault: x\nInvariant: S5\n", /a\.patch:2: the contract has no S5/],
+  ["a story in a fault", "tests/mutants/faults/a.patch", "Fault: x\nInvariant: S1\nTest: manager a::b\n", /there is no story a::b/],
   ["a page that is not there", "src/manager/a.rs", "//! (manager.md 4.1)\n", /there is no page manager\.md/],
   ["a section that is not there", "src/manager/a.rs", "//! (filter.md,\n//! section 3)\n", /filter\.md has no section 3/],
   ["a rule without an invariant", RULES, "### 4.1 One\n\n- It holds. [S1]\n- This, too.\n", /no invariant would catch the removal of: - This, too\./],
