@@ -228,6 +228,5 @@ impl Manager {
         if let Some(peer) = self.table.get_mut(ix) {
             peer.pinned = false;
         }
-        self.table.list(ix);
     }
 }

@@ -71,17 +71,15 @@ impl Manager {
         let (introducer, group) = (peer.introducer, peer.routes.best().map(|route| route.group));
         if let Some(introducer) = introducer
             && new
-            && self.table.crowds.of(Label::New(introducer)) > self.config.max_introduced
+            && self.table.counts().of(Label::New(introducer)) > self.config.max_introduced
         {
-            let draw = self.seed.draw();
-            let other = self.table.crowds.any_of_introducer(introducer, ix, draw);
+            let other = self.table.any_of_introducer(introducer, ix, &mut self.seed);
             self.forget(other.unwrap_or(ix));
         }
         if let Some(group) = group
-            && self.table.crowds.of(Label::Group(group)) > self.config.max_per_netgroup
+            && self.table.counts().of(Label::Group(group)) > self.config.max_per_netgroup
         {
-            let draw = self.seed.draw();
-            let other = self.table.crowds.any_of_group(group, ix, draw);
+            let other = self.table.any_of_group(group, ix, &mut self.seed);
             let forgettable = new && self.table.get(ix).is_some_and(Peer::forgettable);
             if let Some(gone) = other.or(forgettable.then_some(ix)) {
                 self.forget(gone);

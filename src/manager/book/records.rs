@@ -40,7 +40,7 @@ impl Manager {
         }
     }
 
-    /// Finds a peer's record, or makes one; `None` when the table is full of peers that may not be forgotten.
+    /// Finds a peer's record, or makes one, which is to be placed then; `None` when the table is full of peers that may not be forgotten.
     pub(in crate::manager) fn find_or_insert(
         &mut self,
         peer: PeerId,
@@ -59,7 +59,6 @@ impl Manager {
         let ix = self.table.insert(peer, source, introducer, &self.seed);
         // Without an address it has no place among those who could be dialed yet.
         self.copy_ban(ix);
-        self.table.list(ix);
         Some(ix)
     }
 

@@ -1,24 +1,24 @@
 //! The known peers.
 //!
-//! Owns every [`Peer`] record, the way from ids to records, the order of those that were reached, and the crowds that
-//! decide who is forgotten for a newcomer. Bounded (4.15): a newcomer displaces one of the peers that were never reached, at random
-//! among those of the introducer and netgroup that are represented most; when all were reached, the one that was reached
-//! longest ago; nobody whom the user named, holds or banned, nor anybody in use. Every operation is a few searches in
-//! ordered sets.
+//! Owns every [`Peer`] record, the way from ids to records, who was never reached, the order of those that were, and the
+//! counts that decide who is forgotten for a newcomer. Bounded (4.15): a newcomer displaces one of the peers that were
+//! never reached, of a random few the one whose netgroup and introducer have most others here; when none of these may
+//! go, the one that was reached longest ago; nobody whom the user named, holds or banned, nor anybody in use. So whoever
+//! floods the table displaces itself.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use libp2p_identity::PeerId;
 
-use crate::manager::book::netgroups::{Crowds, Label, Member};
+use crate::manager::book::netgroups::{Counts, Label};
 use crate::manager::book::peer::Peer;
 use crate::manager::boundary::event::{RequirementId, Source};
 use crate::manager::tools::seed::{Domain, Seed};
 use crate::manager::tools::slot::{Ix, Set};
 use crate::manager::tools::steps::step;
 
-/// How many of the first records in line are looked at for one that may be forgotten.
-const EVICTION_TRIES: usize = 32;
+/// How many records are looked at for one that may be forgotten.
+const SAMPLED: usize = 32;
 
 #[derive(Debug)]
 struct Slot {
@@ -26,10 +26,17 @@ struct Slot {
     peer: Option<Peer>,
     /// When it was reached last, in the table's own time; 0: never.
     reached_at: u64,
-    /// The netgroup under which it is counted; 0: none, which is a group like others for those without any address.
+    /// The netgroup under which it is counted; 0: none, without any address.
     group: u64,
-    /// Whether it is listed among the new that may be forgotten.
-    listed: bool,
+    /// Its place among the new, while it was never reached.
+    among_new: u32,
+}
+
+impl Slot {
+    /// Under whom it is counted while it was never reached.
+    fn teller(peer: &Peer) -> u64 {
+        peer.introducer.unwrap_or(peer.source as u64)
+    }
 }
 
 /// The table.
@@ -41,10 +48,11 @@ pub(in crate::manager) struct Table {
     key: u64,
     /// (mark of an id, who, 0). Ids themselves would weigh four times as much.
     by_id: Set,
+    /// Places of those that were never reached, in no order.
+    new: Vec<u32>,
     /// (when, 0, who): the reached.
     reached: Set,
-    /// Who counts for which netgroup and introducer.
-    pub(in crate::manager) crowds: Crowds,
+    counts: Counts,
     clock: u64,
 }
 
@@ -63,6 +71,11 @@ impl Table {
         self.key.hash(&mut hasher);
         id.hash(&mut hasher);
         hasher.finish()
+    }
+
+    /// How many share a netgroup or an introducer.
+    pub(in crate::manager) fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     pub(in crate::manager) fn len(&self) -> usize {
@@ -155,16 +168,10 @@ impl Table {
         if self.by_id.len() < limit {
             return Ok(None);
         }
-        for _ in 0..EVICTION_TRIES {
-            let Some(ix) = self.crowds.any_of_largest(seed) else {
-                break;
-            };
-            if self.get(ix).is_some_and(Peer::forgettable) {
-                return Ok(Some(ix));
-            }
-            self.list(ix);
+        if let Some(ix) = self.most_crowded(seed, |_, _| true) {
+            return Ok(Some(ix));
         }
-        for _ in 0..EVICTION_TRIES.min(self.reached.len()) {
+        for _ in 0..SAMPLED.min(self.reached.len()) {
             let Some(&[_, _, packed]) = self.reached.first() else {
                 break;
             };
@@ -178,6 +185,70 @@ impl Table {
         Err(Full)
     }
 
+    /// Another than `but` that an introducer named and that may be forgotten, if one is met.
+    pub(in crate::manager::book) fn any_of_introducer(
+        &self,
+        introducer: u64,
+        but: Ix,
+        seed: &mut Seed,
+    ) -> Option<Ix> {
+        self.most_crowded(seed, |place, slot| {
+            let named = slot.peer.as_ref().and_then(|peer| peer.introducer);
+            named == Some(introducer) && place != but.place()
+        })
+    }
+
+    /// Another than `but` of a netgroup that may be forgotten, if one is met.
+    pub(in crate::manager::book) fn any_of_group(
+        &self,
+        group: u64,
+        but: Ix,
+        seed: &mut Seed,
+    ) -> Option<Ix> {
+        self.most_crowded(seed, |place, slot| {
+            slot.group == group && place != but.place()
+        })
+    }
+
+    /// Of a random few that were never reached, and that `among` admits and may be forgotten: the one of whose netgroup
+    /// and from whose introducer most others are here. Whoever has no address goes before all others.
+    fn most_crowded(&self, seed: &mut Seed, among: impl Fn(usize, &Slot) -> bool) -> Option<Ix> {
+        let len = self.new.len();
+        let mut random = seed.draw();
+        let mut most: Option<(usize, Ix)> = None;
+        for number in 0..SAMPLED.min(len) {
+            step();
+            // All of a few; else places as a linear congruential generator gives them, whose low bits are poor.
+            let place = if len <= SAMPLED {
+                number
+            } else {
+                random = random
+                    .wrapping_mul(0x5851_f42d_4c95_7f2d)
+                    .wrapping_add(0x1405_7b7e_f767_814f);
+                (random >> 32) as usize % len
+            };
+            let place = self.new[place] as usize;
+            let slot = &self.slots[place];
+            let Some(peer) = slot.peer.as_ref().filter(|peer| peer.forgettable()) else {
+                continue;
+            };
+            if !among(place, slot) {
+                continue;
+            }
+            let company = match slot.group {
+                0 => usize::MAX,
+                group => {
+                    self.counts.of(Label::Group(group))
+                        + self.counts.of(Label::New(Slot::teller(peer)))
+                }
+            };
+            if most.is_none_or(|(before, _)| company > before) {
+                most = Some((company, Ix::new(place as u32, slot.generation)));
+            }
+        }
+        most.map(|(_, ix)| ix)
+    }
+
     pub(in crate::manager) fn insert(
         &mut self,
         id: PeerId,
@@ -187,12 +258,13 @@ impl Table {
     ) -> Ix {
         let mut peer = Peer::new(id, seed.mark(Domain::Peer, &id.to_bytes()), source);
         peer.introducer = introducer;
+        let teller = Slot::teller(&peer);
         let slot = Slot {
             generation: 0,
             peer: Some(peer),
             reached_at: 0,
             group: 0,
-            listed: false,
+            among_new: u32::try_from(self.new.len()).expect("the table is bounded"),
         };
         let ix = match self.free.pop() {
             Some(free) => {
@@ -213,9 +285,10 @@ impl Table {
             }
         };
         self.by_id.insert([self.mark(&id), ix.packed(), 0]);
+        self.new.push(ix.place() as u32);
+        self.counts.count(Label::New(teller), true);
         if let Some(introducer) = introducer {
-            self.crowds.count(Label::Introducer(introducer), true);
-            self.crowds.count(Label::New(introducer), true);
+            self.counts.count(Label::Introducer(introducer), true);
         }
         ix
     }
@@ -225,8 +298,11 @@ impl Table {
             let slot = self.slot(ix)?;
             (slot.reached_at, slot.group)
         };
-        self.relist(ix, false);
-        self.reached.remove(&[reached_at, 0, ix.packed()]);
+        if reached_at == 0 {
+            self.no_longer_new(ix);
+        } else {
+            self.reached.remove(&[reached_at, 0, ix.packed()]);
+        }
         let slot = &mut self.slots[ix.place()];
         let peer = slot.peer.take()?;
         slot.generation = slot.generation.wrapping_add(1);
@@ -234,15 +310,25 @@ impl Table {
         self.free.push(ix.place() as u32);
         self.by_id.remove(&[self.mark(&peer.id), ix.packed(), 0]);
         if group != 0 {
-            self.crowds.count(Label::Group(group), false);
+            self.counts.count(Label::Group(group), false);
         }
         if let Some(introducer) = peer.introducer {
-            self.crowds.count(Label::Introducer(introducer), false);
-            if reached_at == 0 {
-                self.crowds.count(Label::New(introducer), false);
-            }
+            self.counts.count(Label::Introducer(introducer), false);
         }
         Some(peer)
+    }
+
+    /// Takes it from among those that were never reached; the last of them takes its place.
+    fn no_longer_new(&mut self, ix: Ix) {
+        let slot = &self.slots[ix.place()];
+        let place = slot.among_new as usize;
+        if let Some(peer) = &slot.peer {
+            self.counts.count(Label::New(Slot::teller(peer)), false);
+        }
+        self.new.swap_remove(place);
+        if let Some(moved) = self.new.get(place) {
+            self.slots[*moved as usize].among_new = place as u32;
+        }
     }
 
     /// It was reached: it is forgotten after all who never were.
@@ -251,17 +337,14 @@ impl Table {
             return;
         };
         let before = slot.reached_at;
-        let introducer = slot.peer.as_ref().and_then(|peer| peer.introducer);
         self.clock += 1;
-        self.reached.remove(&[before, 0, ix.packed()]);
+        if before == 0 {
+            self.no_longer_new(ix);
+        } else {
+            self.reached.remove(&[before, 0, ix.packed()]);
+        }
         self.reached.insert([self.clock, 0, ix.packed()]);
         self.slots[ix.place()].reached_at = self.clock;
-        if before == 0 {
-            if let Some(introducer) = introducer {
-                self.crowds.count(Label::New(introducer), false);
-            }
-            self.list(ix);
-        }
     }
 
     /// Those that were reached, the last first.
@@ -282,83 +365,41 @@ impl Table {
         if old == new {
             return;
         }
-        self.relist(ix, false);
         self.slots[ix.place()].group = new;
         for (group, comes) in [(new, true), (old, false)] {
             if group != 0 {
-                self.crowds.count(Label::Group(group), comes);
+                self.counts.count(Label::Group(group), comes);
             }
         }
-        self.list(ix);
-    }
-
-    /// Lists the peer among the new that may be forgotten, if it is one.
-    pub(in crate::manager) fn list(&mut self, ix: Ix) {
-        let Some(slot) = self.slot(ix) else {
-            return;
-        };
-        let may_go = slot.reached_at == 0 && slot.peer.as_ref().is_some_and(Peer::forgettable);
-        self.relist(ix, may_go);
-    }
-
-    fn relist(&mut self, ix: Ix, comes: bool) {
-        let Some(slot) = self.slots.get_mut(ix.place()) else {
-            return;
-        };
-        let Some(peer) = &slot.peer else {
-            return;
-        };
-        if core::mem::replace(&mut slot.listed, comes) == comes {
-            return;
-        }
-        let member = member(ix, slot.group, peer);
-        self.crowds.list(member, comes);
     }
 
     /// Whether the views agree (R4).
     pub(in crate::manager) fn check(&self, limit: usize) {
         assert!(self.by_id.len() <= limit, "the table is bounded");
         assert_eq!(self.slots.len() - self.free.len(), self.by_id.len());
-        let (mut crowds, mut reached) = (Crowds::default(), 0);
+        let (mut counts, mut reached) = (Counts::default(), 0);
         for (ix, peer) in self.iter() {
             let slot = self.slot(ix).expect("it has a record");
             assert_eq!(self.find(&peer.id), Some(ix));
             let group = peer.routes.best().map_or(0, |route| route.group);
             assert_eq!(slot.group, group);
             if group != 0 {
-                crowds.count(Label::Group(group), true);
+                counts.count(Label::Group(group), true);
             }
             if let Some(introducer) = peer.introducer {
-                crowds.count(Label::Introducer(introducer), true);
-                if slot.reached_at == 0 {
-                    crowds.count(Label::New(introducer), true);
-                }
+                counts.count(Label::Introducer(introducer), true);
             }
             if slot.reached_at > 0 {
                 reached += 1;
                 assert!(self.reached.contains(&[slot.reached_at, 0, ix.packed()]));
-            }
-            if slot.listed {
-                crowds.list(member(ix, group, peer), true);
-            } else if slot.reached_at == 0 {
-                assert!(!peer.forgettable(), "{} can be forgotten", peer.id);
+            } else {
+                counts.count(Label::New(Slot::teller(peer)), true);
+                assert_eq!(self.new[slot.among_new as usize] as usize, ix.place());
             }
         }
         assert_eq!(reached, self.reached.len());
-        assert_eq!(crowds, self.crowds);
-    }
-}
-
-/// What the crowds look at.
-fn member(ix: Ix, group: u64, peer: &Peer) -> Member {
-    Member {
-        ix,
-        group,
-        introducer: peer.introducer,
-        teller: peer
-            .introducer
-            .map_or(peer.source as u64, |mark| mark >> 32),
-        salt: peer.salt,
+        assert_eq!(self.new.len() + reached, self.len());
+        assert_eq!(counts, self.counts);
     }
 }
 

@@ -141,7 +141,6 @@ impl Manager {
         record.history_mut().tags.retain(|of| of != tag);
         if !record.protected() {
             self.pins.unprotect(ix);
-            self.table.list(ix);
         }
     }
 

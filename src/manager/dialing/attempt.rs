@@ -176,7 +176,7 @@ impl Manager {
             &mut self.seed,
             self.now.mono_ms,
             group,
-            self.table.crowds.groups(),
+            self.table.counts().groups(),
             connected,
         );
         if charges.is_some() {

@@ -128,11 +128,11 @@ impl Manager {
         /// Networks that share the target when enough are known.
         const NETWORKS: usize = 4;
         let part = |known: usize| target.div_ceil(known.max(1)).max(2);
-        let groups = self.table.crowds.groups();
+        let groups = self.table.counts().groups();
         Some(Caps {
             subnet: part(groups),
             group: part(groups.min(NETWORKS)),
-            introducer: part(self.table.crowds.introducers().min(2)),
+            introducer: part(self.table.counts().introducers().min(2)),
         })
     }
 

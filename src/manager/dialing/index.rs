@@ -26,8 +26,8 @@ impl Manager {
                     let services = peer.possible(all);
                     entry = (!services.is_empty()).then(|| Entry {
                         rank: peer.rank(all, self.config.unverified_counted, self.now.mono_ms),
-                        group: route.group ^ self.selection.turn,
-                        salt: peer.salt ^ self.selection.turn,
+                        group: route.group,
+                        salt: peer.salt,
                         services,
                         proven: peer.verified().unwrap_or_default().and(services),
                     });
@@ -36,7 +36,6 @@ impl Manager {
         }
         self.candidates.put(ix, entry);
         self.ladder.put(ix, place);
-        self.table.list(ix);
     }
 
     /// Why a peer can't be dialed whatever else holds, but for parking: its own state, or every subnet where it is known

@@ -143,7 +143,10 @@ impl Manager {
     /// Dials fail everywhere: who was silent for a while is asked whether the network works at all. Without an answer
     /// the connections end, and only then it is suspected: a few dead peers are no outage.
     pub(in crate::manager) fn ask_for_life(&mut self) {
-        if self.outage.is_offline() || !self.outage.doubts(&self.config, self.table.crowds.groups())
+        if self.outage.is_offline()
+            || !self
+                .outage
+                .doubts(&self.config, self.table.counts().groups())
         {
             return;
         }
