@@ -230,8 +230,6 @@ export interface Policy {
   readonly swapEveryMs: number;
   /** Longest wait after failures to do so, in milliseconds. Default: 3,600,000. */
   readonly swapCapMs: number;
-  /** The order among equal peers changes this often, in milliseconds. Default: 3,600,000. */
-  readonly epochMs: number;
 }
 
 export const NUMBERS: readonly (readonly [string, number, number, number])[];

@@ -118,5 +118,4 @@ export const NUMBERS = [
   ["spareConnections", 1, 0, 255],
   ["swapEveryMs", 60000, 1, 4398046511104],
   ["swapCapMs", 3600000, 1, 4398046511104],
-  ["epochMs", 3600000, 1, 4398046511104],
 ];

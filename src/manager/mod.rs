@@ -172,17 +172,16 @@ impl Manager {
     /// A stopped manager that knows nobody. The seed decides every choice between equals.
     ///
     /// Requirements beyond the 64th are ignored.
-    pub fn new(mut config: Config, seed: [u8; 32], now: Time) -> Self {
-        config.requirements.truncate(Services::CAPACITY);
+    pub fn new(config: Config, seed: [u8; 32], now: Time) -> Self {
+        let needs = Needs::new(&config.requirements);
         let seed = Seed::new(seed);
         let mut manager = Self {
             now,
             run: Run::Stopped,
             table: Table::new(seed.mark(Domain::Id, &[])),
             seed,
-            candidates: Candidates::new(config.requirements.len()),
+            candidates: Candidates::new(needs.places()),
             ladder: Ladder::new(),
-            needs: Needs::new(config.requirements.iter().map(|spec| spec.need)),
             dials: Dials::default(),
             pace: Pace::new(&config, now.mono_ms),
             connections: Connections::default(),
@@ -199,7 +198,8 @@ impl Manager {
             selection: Selection::default(),
             releases: Releases::default(),
             environment: Environment::default(),
-            enrollments: Enrollments::new(&config),
+            enrollments: Enrollments::new(needs.places()),
+            needs,
             locks: Locks::default(),
             bursts: Bursts::default(),
             bans: Bans::default(),

@@ -174,15 +174,14 @@ impl Manager {
             .unwrap_or_default()
             .iter()
             .filter_map(|id| {
-                let spec = self.config.requirements.get(usize::from(id.0))?;
                 Some(SavedService {
-                    name: spec.name.clone(),
+                    name: self.needs.name(id)?.to_owned(),
                     quality: peer.quality(id, now),
                 })
             })
             .collect();
         for service in self.memory.served.get(&ix).into_iter().flatten() {
-            let known = self.requirement_named(&service.name);
+            let known = self.needs.named(&service.name);
             let looked = known.is_some() && seen.is_some();
             if !looked {
                 let quality = known.map_or(service.quality, |id| peer.quality(id, now));
@@ -293,7 +292,7 @@ impl Manager {
             .services
             .iter()
             .filter_map(|service| {
-                let id = self.requirement_named(&service.name)?;
+                let id = self.needs.named(&service.name)?;
                 Some((id, service.quality))
             })
             .collect();
@@ -342,17 +341,10 @@ impl Manager {
         true
     }
 
-    /// The place of a requirement.
-    fn requirement_named(&self, name: &str) -> Option<RequirementId> {
-        let specs = self.config.requirements.iter().zip(self.needs.ids());
-        let mut found = specs.filter(|(spec, _)| spec.name == name);
-        found.next().map(|(_, id)| id)
-    }
-
     /// A requirement of this name exists from now on: whoever served it in an earlier session is said to serve it.
     pub(in crate::manager) fn recall(&mut self, requirement: RequirementId) {
         let now = self.now.mono_ms;
-        let Some(spec) = self.config.requirements.get(usize::from(requirement.0)) else {
+        let Some(name) = self.needs.name(requirement) else {
             return;
         };
         let served: Vec<(Ix, i16)> = self
@@ -360,7 +352,7 @@ impl Manager {
             .served
             .iter()
             .filter_map(|(ix, services)| {
-                let mut named = services.iter().filter(|service| service.name == spec.name);
+                let mut named = services.iter().filter(|service| service.name == name);
                 named.next().map(|service| (*ix, service.quality))
             })
             .collect();

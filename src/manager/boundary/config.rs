@@ -294,8 +294,6 @@ pub struct Config {
     pub swap_every_ms: u64,
     /// Longest wait after failures to do so, in milliseconds.
     pub swap_cap_ms: u64,
-    /// The order among equal peers changes this often, in milliseconds.
-    pub epoch_ms: u64,
 }
 
 impl Config {
@@ -441,7 +439,6 @@ impl Config {
             spare_connections: 1,
             swap_every_ms: MINUTE,
             swap_cap_ms: HOUR,
-            epoch_ms: HOUR,
         }
     }
 }

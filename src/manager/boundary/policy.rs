@@ -185,7 +185,6 @@ numbers! {
     spare_connections,
     swap_every_ms,
     swap_cap_ms,
-    epoch_ms,
 }
 
 #[cfg(test)]

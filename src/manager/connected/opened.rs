@@ -203,14 +203,7 @@ impl Manager {
     ) {
         let now = self.now.mono_ms;
         let all = self.all();
-        let offers: Services = self
-            .config
-            .requirements
-            .iter()
-            .zip(self.needs.ids())
-            .filter(|(spec, _)| spec.protocols.iter().any(|id| protocols.contains(id)))
-            .map(|(_, id)| id)
-            .collect();
+        let offers = self.needs.served_by(&protocols);
         let exchange = &self.config.peer_exchange_protocol;
         let exchanges = !exchange.is_empty() && protocols.contains(exchange);
         let Some(open) = self.connections.get_mut(conn).filter(|c| c.is_open()) else {

@@ -10,7 +10,6 @@ use litemap::LiteMap;
 
 use crate::manager::Manager;
 use crate::manager::boundary::command::{Command, Grant, Offer};
-use crate::manager::boundary::config::Config;
 use crate::manager::boundary::event::{
     Bound, Class, ConnId, EnrollmentId, Need, ProtocolSpec, Quota, RequirementId,
 };
@@ -118,8 +117,7 @@ pub(in crate::manager) struct Enrollments {
 }
 
 impl Enrollments {
-    pub(in crate::manager) fn new(config: &Config) -> Self {
-        let built_in = config.requirements.len();
+    pub(in crate::manager) fn new(built_in: usize) -> Self {
         let places = (0..built_in).filter_map(|place| u8::try_from(place).ok());
         let list = places.map(|place| Protocol {
             guest: None,

@@ -6,6 +6,7 @@
 //! requirement are *assigned*; when one of them goes, its successor is the next provider, or whoever serves next.
 
 use crate::manager::boundary::command::{Crossed, Health};
+use crate::manager::boundary::config::RequirementSpec;
 use crate::manager::boundary::event::{ConnId, Need, RequirementId};
 use crate::manager::tools::services::{Cover, Services, WHOLE};
 use libp2p_identity::PeerId;
@@ -93,6 +94,8 @@ impl Requirement {
 /// All requirements.
 #[derive(Debug)]
 pub(in crate::manager) struct Needs {
+    /// Of every place: what the last requirement in it was called, and which protocols serve it.
+    specs: Vec<RequirementSpec>,
     list: Vec<Option<Requirement>>,
     live: Services,
     told: Health,
@@ -103,9 +106,13 @@ pub(in crate::manager) struct Needs {
 }
 
 impl Needs {
-    pub(in crate::manager) fn new(needs: impl Iterator<Item = Need>) -> Self {
-        let list: Vec<_> = needs.map(|need| Some(Requirement::new(need))).collect();
+    /// Those of the configuration, as far as there are places.
+    pub(in crate::manager) fn new(specs: &[RequirementSpec]) -> Self {
+        let specs = &specs[..specs.len().min(Services::CAPACITY)];
+        let requirement = |spec: &RequirementSpec| Some(Requirement::new(spec.need));
+        let list: Vec<_> = specs.iter().map(requirement).collect();
         let mut needs = Self {
+            specs: specs.to_vec(),
             live: Services::all(list.len()),
             list,
             told: Health::Met,
@@ -121,16 +128,52 @@ impl Needs {
         self.live
     }
 
-    /// A requirement begins, in a place that is free or the next one.
-    pub(in crate::manager) fn open(&mut self, id: RequirementId, need: Need) {
-        while self.list.len() <= usize::from(id.0) {
-            self.list.push(None);
+    /// How many places there are, used or not.
+    pub(in crate::manager) fn places(&self) -> usize {
+        self.list.len()
+    }
+
+    /// The name of a requirement, or of the last one in its place.
+    pub(in crate::manager) fn name(&self, id: RequirementId) -> Option<&str> {
+        let spec = self.specs.get(usize::from(id.0))?;
+        Some(&spec.name)
+    }
+
+    /// The place of this name.
+    pub(in crate::manager) fn named(&self, name: &str) -> Option<RequirementId> {
+        let mut ids = self.ids();
+        ids.find(|id| self.name(*id) == Some(name))
+    }
+
+    /// Those that somebody serves who speaks these protocols.
+    pub(in crate::manager) fn served_by(&self, protocols: &[String]) -> Services {
+        let serves = |id: &RequirementId| {
+            let spec = self.specs.get(usize::from(id.0));
+            spec.is_some_and(|spec| spec.protocols.iter().any(|id| protocols.contains(id)))
+        };
+        self.live.iter().filter(serves).collect()
+    }
+
+    /// A requirement begins, in the place that its name had before, or else the next, or else one that is free. `None`:
+    /// every place is taken.
+    pub(in crate::manager) fn open(&mut self, spec: RequirementSpec) -> Option<RequirementId> {
+        let free = |id: &RequirementId| !self.live.contains(*id);
+        let own = self.named(&spec.name).filter(free);
+        let next = u8::try_from(self.list.len()).ok().map(RequirementId);
+        let next = next.filter(|id| usize::from(id.0) < Services::CAPACITY);
+        let id = own.or(next).or_else(|| self.ids().find(free))?;
+        let requirement = Some(Requirement::new(spec.need));
+        let place = usize::from(id.0);
+        if place == self.list.len() {
+            self.list.push(requirement);
+            self.specs.push(spec);
+        } else {
+            self.list[place] = requirement;
+            self.specs[place] = spec;
         }
-        if let Some(place) = self.list.get_mut(usize::from(id.0)) {
-            *place = Some(Requirement::new(need));
-            self.live.insert(id);
-        }
+        self.live.insert(id);
         self.dirty = true;
+        Some(id)
     }
 
     /// A requirement ends, with its providers and all that was expected for it.
@@ -138,6 +181,9 @@ impl Needs {
         if let Some(place) = self.list.get_mut(usize::from(id.0)) {
             *place = None;
             self.live = self.live.minus(Services::one(id));
+        }
+        if let Some(spec) = self.specs.get_mut(usize::from(id.0)) {
+            spec.protocols = Vec::new();
         }
         self.takeovers.retain(|takeover| takeover.requirement != id);
         self.dirty = true;

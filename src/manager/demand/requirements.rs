@@ -41,8 +41,7 @@ pub(in crate::manager) fn kept(protocols: &[String]) -> Vec<String> {
 impl Manager {
     /// The name of a requirement, or of the last one in its place.
     pub fn requirement_name(&self, requirement: RequirementId) -> Option<&str> {
-        let spec = self.config.requirements.get(usize::from(requirement.0))?;
-        Some(&spec.name)
+        self.needs.name(requirement)
     }
 
     /// Requirements that discovery can say a peer to serve: those of the configuration.
@@ -72,17 +71,11 @@ impl Manager {
         protocols: &[String],
         need: Need,
     ) -> Option<RequirementId> {
-        let id = self.free_place(name)?;
-        let spec = RequirementSpec {
+        let id = self.needs.open(RequirementSpec {
             name: name.to_owned(),
             protocols: protocols.to_vec(),
             need,
-        };
-        match self.config.requirements.get_mut(usize::from(id.0)) {
-            Some(place) => *place = spec,
-            None => self.config.requirements.push(spec),
-        }
-        self.needs.open(id, need);
+        })?;
         self.candidates.open(id);
         for conn in self.connections.ids() {
             self.look_again(conn, id, protocols);
@@ -98,19 +91,6 @@ impl Manager {
         self.place_peers();
     }
 
-    /// The place of its name, the next one, or the first that is free.
-    fn free_place(&self, name: &str) -> Option<RequirementId> {
-        let live = self.needs.live();
-        let free = || self.needs.ids().filter(|id| !live.contains(*id));
-        let own = free().find(|id| self.requirement_name(*id) == Some(name));
-        let next = || {
-            let next = self.config.requirements.len();
-            let next = u8::try_from(next).ok().map(RequirementId);
-            next.filter(|id| usize::from(id.0) < Services::CAPACITY)
-        };
-        own.or_else(next).or_else(|| free().next())
-    }
-
     /// Ends a requirement and everything that refers to it.
     pub(in crate::manager) fn close_requirement(&mut self, id: RequirementId) {
         if !self.needs.live().contains(id) {
@@ -123,9 +103,6 @@ impl Manager {
         self.outage.forget_requirement(id);
         for ix in self.table.forget_requirement(id) {
             self.deadlines.clear(Timer::Rest(ix, id));
-        }
-        if let Some(spec) = self.config.requirements.get_mut(usize::from(id.0)) {
-            spec.protocols = Vec::new();
         }
     }
 

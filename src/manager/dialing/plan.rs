@@ -147,7 +147,6 @@ impl Manager {
                 self.seed.undraw(drawn);
                 return Others::MayBeDialed;
             }
-            self.turn_over();
         }
     }
 

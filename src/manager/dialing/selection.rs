@@ -1,6 +1,6 @@
 //! Whom to dial for what is missing (4.6): few connections for several requirements, and variety between equals.
 //!
-//! Owns the order of the hour among equals, and who is being tried for variety's sake.
+//! Owns who is being tried for variety's sake.
 
 use crate::manager::Manager;
 use crate::manager::boundary::command::Health;
@@ -8,7 +8,6 @@ use crate::manager::boundary::event::{Priority, RequirementId};
 use crate::manager::dialing::candidates::Candidate;
 use crate::manager::dialing::diversity::Census;
 use crate::manager::dialing::purpose::Purpose;
-use crate::manager::tools::seed::Domain;
 use crate::manager::tools::services::{Services, WHOLE};
 use crate::manager::tools::slot::Ix;
 use crate::manager::tools::sort::sort_short_by_key;
@@ -56,30 +55,11 @@ const EXPLORED: usize = 16;
 /// See the module.
 #[derive(Debug, Default)]
 pub(in crate::manager) struct Selection {
-    epoch: u64,
-    began_at: Option<u64>,
-    /// What turns the order among equals, from epoch to epoch.
-    pub(in crate::manager) turn: u64,
     /// Who is tried although others are worth more: one at a time.
     explored: Option<Ix>,
 }
 
 impl Manager {
-    /// When an epoch is over, another begins: equals are placed in another order, a few at a time. Asked after each dial:
-    /// while nobody is dialed, nobody needs another order, and no timer need wake the page.
-    pub(in crate::manager) fn turn_over(&mut self) {
-        let now = self.now.mono_ms;
-        let began_at = *self.selection.began_at.get_or_insert(now);
-        if now < began_at.saturating_add(self.config.epoch_ms) {
-            return;
-        }
-        self.selection.began_at = Some(now);
-        let epoch = self.selection.epoch.wrapping_add(1);
-        self.selection.epoch = epoch;
-        self.selection.turn = self.seed.mark(Domain::Epoch, &epoch.to_le_bytes());
-        self.sweep();
-    }
-
     /// What dials are wanted for, in units of a provider: what is missing, and as much more as dials fail of late (4.6).
     /// Half a dial too many is not made.
     pub(in crate::manager) fn wanted_dials(&self, id: RequirementId) -> u32 {

@@ -20,8 +20,6 @@ pub(in crate::manager) enum Domain {
     Subnet = 5,
     /// Who told of others.
     Introducer = 6,
-    /// What turns the order among equals.
-    Epoch = 7,
     /// The lifetime of a connection.
     Lifetime = 8,
     /// Finding records.
