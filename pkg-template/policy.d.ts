@@ -150,6 +150,10 @@ export interface Policy {
   readonly pingFailures: number;
   /** A wake-up this much too late means that the machine slept, in milliseconds. Default: 30,000. */
   readonly resumeLateMs: number;
+  /** The same while nobody sees the page, in milliseconds: browsers wake a hidden page once a minute. Default: 180,000. */
+  readonly resumeHiddenLateMs: number;
+  /** A look at the clocks this much too late means the same while somebody sees the page, in milliseconds. Default: 5,000. */
+  readonly resumeLookLateMs: number;
   /** A wall clock that ran this much further than the monotonic one means the same, in milliseconds. Default: 5,000. */
   readonly resumeDriftMs: number;
   /** How often the shell compares the clocks while somebody looks at the page, in milliseconds: a clock that stood still while the machine slept makes no timer fire. 0: only when something else wakes it. 0 switches it off. Default: 2,000. */

@@ -78,6 +78,8 @@ export const NUMBERS = [
   ["pingResumeTimeoutMs", 5000, 1, 4294967295],
   ["pingFailures", 2, 1, 255],
   ["resumeLateMs", 30000, 1, 4398046511104],
+  ["resumeHiddenLateMs", 180000, 1, 4398046511104],
+  ["resumeLookLateMs", 5000, 1, 4398046511104],
   ["resumeDriftMs", 5000, 1, 4398046511104],
   ["clockLookMs", 2000, 0, 4398046511104],
   ["headStartMs", 3000, 1, 4398046511104],

@@ -9,7 +9,8 @@
 //!   empty and carries the [`Command`]s out in order. `handle` is never re-entrant: what a command leads to is the next
 //!   event.
 //! - When [`Manager::next_deadline`] passes, the shell calls `handle` with [`Event::Tick`]. It looks at the clocks meanwhile
-//!   ([`Manager::clock_look_ms`]), and ticks when they say that the machine slept. A tick at any other time changes nothing.
+//!   ([`Manager::clock_look_ms`]), and before every input, and says so with [`Event::Woke`] when the machine slept
+//!   ([`Manager::has_slept`]). A tick at any other time changes nothing.
 //! - Time never goes back: an earlier time than the last is read as the last.
 //! - Ids that are unknown, or no longer mean anything, are ignored. A connection that nobody ordered is adopted and
 //!   judged. Every dial, ping and close has a watchdog, so a callback that the shell loses costs time, not a slot.
@@ -215,7 +216,13 @@ impl Manager {
     /// Takes an input. Never re-entrant; orders are queued for [`Self::poll`].
     pub fn handle(&mut self, now: Time, event: Event) {
         self.out.stats.events += 1;
-        let slept = self.advance(now);
+        // Whoever tells of a freeze or of sleep tells it once; the clocks may have told before.
+        let told = match event {
+            Event::Woke => true,
+            Event::Unfreeze => self.environment.frozen,
+            _ => false,
+        };
+        let slept = self.advance(now) || told;
         self.fire_due(slept);
         if slept {
             self.woke_up();
@@ -223,7 +230,8 @@ impl Manager {
         match event {
             Event::Start => self.on_start(),
             Event::Stop => self.on_stop(),
-            Event::Tick => {}
+            // What they tell was seen to above.
+            Event::Tick | Event::Woke | Event::Unfreeze => {}
             Event::Discovered {
                 peer,
                 routes,
@@ -310,7 +318,6 @@ impl Manager {
             Event::Regulate => self.on_regulate(),
             Event::Visibility { hidden } => self.on_visibility(hidden),
             Event::Freeze => self.on_freeze(),
-            Event::Unfreeze => self.on_unfreeze(),
             Event::NetworkChanged { constrained } => self.on_network_changed(constrained),
             Event::Memory { used, limit } => self.on_memory(used, limit),
             Event::Connected {

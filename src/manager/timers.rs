@@ -12,18 +12,23 @@ const MAX_DUE: usize = 256;
 impl Manager {
     /// `slept`: the machine did, so that nobody is to blame for what did not come meanwhile (F6).
     pub(in crate::manager) fn fire_due(&mut self, slept: bool) {
+        if slept {
+            // All of them: whatever is left for the next input is no longer late then.
+            for timer in self.deadlines.due_of_shell(self.now.mono_ms) {
+                self.deadlines.clear(timer);
+                self.excuse(timer);
+            }
+        }
         for _ in 0..MAX_DUE {
             let Some(timer) = self.deadlines.pop_due(self.now.mono_ms) else {
                 break;
             };
-            if !(slept && self.excuse(timer)) {
-                self.fire(timer);
-            }
+            self.fire(timer);
         }
     }
 
-    /// Ends a wait that the sleep made too long without a charge; whether it was one.
-    fn excuse(&mut self, timer: Timer) -> bool {
+    /// Ends a wait that the sleep made too long, without a charge.
+    fn excuse(&mut self, timer: Timer) {
         match timer {
             Timer::Dial(dial) => {
                 self.out.order(Command::CancelDial { dial });
@@ -40,9 +45,8 @@ impl Manager {
                 // The same.
                 self.connections.excuse_ping(conn);
             }
-            _ => return false,
+            _ => {}
         }
-        true
     }
 
     fn fire(&mut self, timer: Timer) {

@@ -156,7 +156,8 @@ impl Driver {
         how.ours |= self.is_leaving(conn);
         let manager = self.manager();
         // A sleep that the manager has not been told of yet counts, too.
-        how.disturbed = manager.disturbed_since(begun) || manager.has_slept(platform::now());
+        how.disturbed = manager.disturbed_since(begun)
+            || manager.has_slept(self.turns.looked_at(), platform::now());
     }
 
     /// Tells the manager how a request ended, and whether it counts.

@@ -26,7 +26,7 @@ macro_rules! kinds {
 kinds! {
     Start Stop Tick Discovered DnsFinished Answered SetNeed SetPriority ConnectNow HangUp GaveUp Heard Doubt AddRoute RemoveRoute
     Forget Protect Unprotect Hint Enroll AcceptOffer Withdraw Lock ExtendLock Unlock OpenBurst CloseBurst Scores Pause
-    Resume StartSync StopSync SetLimits SetMaxByTransport SetLifetime Regulate Visibility Freeze Unfreeze NetworkChanged
+    Resume StartSync StopSync SetLimits SetMaxByTransport SetLifetime Regulate Visibility Freeze Unfreeze Woke NetworkChanged
     Memory Connected Identified Metadata Closed DialFailed Pong PingFailed Report Online Offline
 }
 
@@ -300,6 +300,7 @@ fn modes_and_environment() -> Vec<BoxedStrategy<Event>> {
         Event::Regulate,
         Event::Freeze,
         Event::Unfreeze,
+        Event::Woke,
         Event::Online,
         Event::Offline,
     ];

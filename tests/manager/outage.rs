@@ -1,8 +1,8 @@
 //! When our own network is to blame (4.8).
 
 use lightkeeper::manager::{
-    Cause, CloseCause, Command, DialFailure, DialWhy, Event, Health, HealthReason, Reason, Source,
-    Time,
+    Cause, CloseCause, Command, DialFailure, DialWhy, Event, Health, HealthReason, NetworkState,
+    Notice, Reason, Source, Time,
 };
 
 use crate::world::{ALL, Fleet, Reachable, World};
@@ -253,12 +253,28 @@ fn the_clocks_are_looked_at_while_somebody_looks_at_the_page() {
         mono_ms: now.mono_ms + mono,
         wall_ms: now.wall_ms + wall,
     };
-    // As long as both run alike nobody slept, however long that was; a clock that was set back tells nothing.
-    assert!(!world.manager.has_slept(after(HOUR, HOUR)));
-    assert!(!world.manager.has_slept(after(HOUR, 0)));
-    assert!(!world.manager.has_slept(after(10, 5_000)));
-    assert!(world.manager.has_slept(after(10, 5_011)));
+    // A clock that was set back tells nothing, and looks may come a little late.
+    assert!(!world.manager.has_slept(now, after(7_000, 7_000)));
+    assert!(!world.manager.has_slept(now, after(7_000, 0)));
+    assert!(world.manager.has_slept(now, after(7_001, 7_001)));
+    assert!(!world.manager.has_slept(now, after(10, 5_010)));
+    assert!(world.manager.has_slept(now, after(10, 5_011)));
+    // Whoever looked a moment ago did not sleep before that.
+    assert!(
+        !world
+            .manager
+            .has_slept(after(HOUR, HOUR), after(HOUR + 2_000, HOUR + 2_000))
+    );
     world.tell(Event::Visibility { hidden: true });
+    let now = world.time();
+    let later = Time {
+        mono_ms: now.mono_ms + 30_000,
+        wall_ms: now.wall_ms + 30_000,
+    };
+    assert!(
+        !world.manager.has_slept(now, later),
+        "timers of hidden pages are late"
+    );
     world.run(2 * 60_000);
     assert_eq!(world.manager.clock_look_ms(), None);
     world.tell(Event::Visibility { hidden: false });
@@ -396,4 +412,79 @@ fn an_outage_makes_no_more_dials_than_are_needed_after_it() {
     let mut world = back_from_an_outage(8);
     world.set_need(crate::world::LIGHT_PUSH, crate::world::need(1, 3, 3));
     assert_eq!(dials_after_the_first(&mut world), 2);
+}
+
+fn pings_since(world: &World, mark: usize) -> usize {
+    world.count(mark, |order| matches!(order, Command::Ping { .. }))
+}
+
+fn slept_since(world: &World, mark: usize) -> usize {
+    let resumed = |notice: &Notice| matches!(notice, Notice::NetworkChanged { state, .. } if *state == NetworkState::Resumed);
+    let notices = world.notices_since(mark).into_iter();
+    notices.filter(|(_, notice)| resumed(notice)).count()
+}
+
+#[test]
+fn a_hidden_page_whose_timers_come_once_a_minute_has_not_slept() {
+    let (mut world, _) = settled();
+    world.tell(Event::Visibility { hidden: true });
+    world.run(600_000);
+    let mark = world.mark();
+    // Its timers come on minutes of the browser's own, up to a minute after their time.
+    for _ in 0..30 {
+        let due = world.manager.next_deadline().expect("pings are due");
+        world.now = (world.now + 1).max(due) + 59_000;
+        world.tell(Event::Tick);
+        world.run(500);
+    }
+    assert_eq!(slept_since(&world, mark), 0);
+    // Three minutes are more than any browser makes of one.
+    let due = world.manager.next_deadline().expect("pings are due");
+    world.now = due + 180_000;
+    world.tell(Event::Tick);
+    assert_eq!(slept_since(&world, mark), 1);
+}
+
+#[test]
+fn a_short_sleep_that_only_a_late_look_shows_pings_everybody_at_once() {
+    let (mut world, _) = settled();
+    let looked = world.time();
+    world.now += 8_000;
+    assert!(world.manager.has_slept(looked, world.time()));
+    let mark = world.mark();
+    world.tell(Event::Woke);
+    assert_eq!(slept_since(&world, mark), 1);
+    assert_eq!(
+        pings_since(&world, mark),
+        world.manager.stats().open as usize
+    );
+    assert!(
+        !world.manager.has_slept(looked, world.time()),
+        "it is known"
+    );
+}
+
+#[test]
+fn more_deadlines_than_one_input_takes_are_one_sleep() {
+    let (mut world, _) = settled();
+    for number in 1_000..1_300 {
+        let peer = crate::world::id(number);
+        let route = format!("/ip4/60.{}.0.1/tcp/443/wss", number % 256);
+        world.tell(Event::AddRoute {
+            peer,
+            route: route.parse().expect("an address"),
+        });
+        world.tell(Event::Hint {
+            peer,
+            tag: "seen".to_owned(),
+            value: 1,
+            ttl_ms: Some(60_000),
+        });
+    }
+    let mark = world.mark();
+    world.now += 4 * HOUR;
+    for _ in 0..8 {
+        world.tell(Event::Tick);
+    }
+    assert_eq!(slept_since(&world, mark), 1);
 }

@@ -230,15 +230,20 @@ impl World {
         if let Some(event) = self.clients[c].environment.forewarns(weather) {
             self.user(c, event);
         }
+        let before = self.clients[c].environment.time(t);
+        if matches!(weather, Weather::Sleep { .. } | Weather::WallShift { .. }) {
+            self.looked_before(c);
+        }
         let news = self.clients[c].environment.befall(weather, t);
+        let stood = self.clients[c].environment.time(t).mono_ms < before.mono_ms;
         match weather {
             Weather::NetworkGone { noticed } => self.cut(c, noticed),
             Weather::NetworkChanged { .. } => self.lose_all(c, 200, CloseCause::Broken),
             Weather::Wake => {
                 self.wakes(c, slept.unwrap_or(0));
-                self.looks_soon(c);
+                self.looks_soon(c, stood.then_some(0).or(slept).unwrap_or(0));
             }
-            Weather::WallShift { .. } => self.looks_soon(c),
+            Weather::WallShift { .. } => self.looks_soon(c, 0),
             _ => {}
         }
         for event in news {
@@ -251,14 +256,26 @@ impl World {
         }
     }
 
-    /// The shell's next look at the clocks: its timer stood still with them.
-    fn looks_soon(&mut self, c: usize) {
-        let look = self.clients[c]
-            .brain
-            .manager()
-            .and_then(|manager| manager.clock_look_ms());
-        if let Some(look) = look {
-            let wait = self.clients[c].rng.between(0, look);
+    fn look_ms(&self, c: usize) -> Option<u64> {
+        let manager = self.clients[c].brain.manager();
+        manager.and_then(|manager| manager.clock_look_ms())
+    }
+
+    /// The shell's last look at the clocks before something befalls the machine.
+    fn looked_before(&mut self, c: usize) {
+        let look = self.look_ms(c).unwrap_or(0);
+        let ago = self.clients[c].rng.between(0, look).min(self.t);
+        let client = &mut self.clients[c];
+        if client.environment.awake() {
+            client.looked = Some(client.environment.time(self.t - ago));
+        }
+    }
+
+    /// The shell's next look at the clocks: its timer stood still with them, or ran on for so long.
+    fn looks_soon(&mut self, c: usize, ran_ms: u64) {
+        if let Some(look) = self.look_ms(c) {
+            let most = if ran_ms >= look { 50 } else { look };
+            let wait = self.clients[c].rng.between(0, most);
             self.after(c, wait, What::Looks);
         }
     }

@@ -121,6 +121,8 @@ pub(crate) struct Client {
     pub(crate) armed: Option<u64>,
     /// What waits for the machine to wake.
     pub(crate) deferred: Vec<What>,
+    /// When the shell looked at the clocks last before something befell the machine.
+    pub(crate) looked: Option<Time>,
     /// When the last callback about the same thing was delivered.
     pub(crate) heard: BTreeMap<(u8, u64), u64>,
     pub(crate) works_every: u32,
@@ -148,6 +150,7 @@ impl Client {
             named: 0,
             armed: None,
             deferred: Vec::new(),
+            looked: None,
             heard: BTreeMap::new(),
             works_every: 0,
             working: false,

@@ -232,9 +232,14 @@ impl Ledger {
             return;
         }
         let wall = time.wall_ms.max(self.wall);
+        let most = if self.steering.hidden_since.is_none() {
+            self.config.resume_late_ms
+        } else {
+            self.config.resume_hidden_late_ms
+        };
         let late = before
             .next_deadline
-            .is_some_and(|due| mono.saturating_sub(due) >= self.config.resume_late_ms);
+            .is_some_and(|due| mono.saturating_sub(due.max(self.handled_at)) >= most);
         let drift = (wall - self.wall).saturating_sub(mono - self.handled_at);
         self.now = mono;
         self.handled_at = mono;
@@ -244,7 +249,8 @@ impl Ledger {
         if self.open().next().is_some() {
             self.lonely_since = mono;
         }
-        let thaws = *input == Input::Event(Event::Unfreeze) && self.steering.frozen;
+        let thaws = *input == Input::Event(Event::Woke)
+            || *input == Input::Event(Event::Unfreeze) && self.steering.frozen;
         self.resumed = late || drift > self.config.resume_drift_ms || thaws;
         if self.resumed {
             self.lonely_since = mono;

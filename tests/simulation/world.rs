@@ -235,15 +235,7 @@ impl World {
                 }
             }
             What::Looks => {
-                let client = &self.clients[c];
-                let now = client.environment.time(self.t);
-                if client
-                    .brain
-                    .manager()
-                    .is_some_and(|manager| manager.has_slept(now))
-                {
-                    self.tell(c, Event::Tick);
-                }
+                self.look(c);
             }
             What::Tell(event) => self.tell(c, event),
             What::Leaves(dial) => self.leaves(c, dial),
@@ -263,8 +255,22 @@ impl World {
         }
     }
 
+    /// The shell looks at the clocks, as it does before every input: regularly, but for what befell the machine.
+    fn look(&mut self, c: usize) {
+        let client = &mut self.clients[c];
+        let now = client.environment.time(self.t);
+        let Some(looked) = client.looked.take_if(|_| client.environment.awake()) else {
+            return;
+        };
+        let mut manager = client.brain.manager().into_iter();
+        if manager.any(|manager| manager.has_slept(looked, now)) {
+            self.tell(c, Event::Woke);
+        }
+    }
+
     /// Gives the manager an input, and carries out what it orders.
     pub(crate) fn tell(&mut self, c: usize, event: Event) {
+        self.look(c);
         let time = self.clients[c].environment.time(self.t);
         let client = &mut self.clients[c];
         if let (Some(judge), Some(manager)) = (&mut client.judge, client.brain.manager()) {

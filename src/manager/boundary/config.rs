@@ -198,6 +198,10 @@ pub struct Config {
     pub ping_failures: u8,
     /// A wake-up this much too late means that the machine slept, in milliseconds.
     pub resume_late_ms: u64,
+    /// The same while nobody sees the page, in milliseconds: browsers wake a hidden page once a minute.
+    pub resume_hidden_late_ms: u64,
+    /// A look at the clocks this much too late means the same while somebody sees the page, in milliseconds.
+    pub resume_look_late_ms: u64,
     /// A wall clock that ran this much further than the monotonic one means the same, in milliseconds.
     pub resume_drift_ms: u64,
     /// How often the shell compares the clocks while somebody looks at the page, in milliseconds: a clock that stood
@@ -394,6 +398,8 @@ impl Config {
             ping_resume_timeout_ms: 5_000,
             ping_failures: 2,
             resume_late_ms: 30 * SECOND,
+            resume_hidden_late_ms: 180 * SECOND,
+            resume_look_late_ms: 5 * SECOND,
             resume_drift_ms: 5 * SECOND,
             clock_look_ms: 2 * SECOND,
 

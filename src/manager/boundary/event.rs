@@ -430,6 +430,8 @@ pub enum Event {
         /// Nobody can see it.
         hidden: bool,
     },
+    /// The shell's look at the clocks shows that the machine slept ([`Manager::has_slept`](crate::manager::Manager::has_slept)).
+    Woke,
     /// The page is about to be frozen: no input will come until [`Event::Unfreeze`].
     Freeze,
     /// The page runs again, perhaps much later.

@@ -145,6 +145,8 @@ numbers! {
     ping_resume_timeout_ms,
     ping_failures,
     resume_late_ms,
+    resume_hidden_late_ms,
+    resume_look_late_ms,
     resume_drift_ms,
     clock_look_ms,
     head_start_ms,

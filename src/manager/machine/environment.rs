@@ -118,6 +118,11 @@ impl Environment {
         self.sight == Sight::Hidden
     }
 
+    /// Somebody sees the page.
+    pub(in crate::manager) fn is_visible(&self) -> bool {
+        self.sight == Sight::Visible
+    }
+
     /// Dials that may be under way at once (4.7): 6, 3 or 1 with the defaults.
     pub(in crate::manager) fn in_flight(&self, config: &Config) -> usize {
         if self.is_hidden() {

@@ -63,13 +63,6 @@ impl Manager {
         }
     }
 
-    pub(in crate::manager) fn on_unfreeze(&mut self) {
-        // The jump of the clocks may have told before: in this very input, or in an earlier one.
-        if self.environment.frozen {
-            self.woke_up();
-        }
-    }
-
     /// The machine, or the page, slept.
     pub(in crate::manager) fn woke_up(&mut self) {
         self.environment.frozen = false;

@@ -190,6 +190,21 @@ impl Deadlines {
         Some(timer)
     }
 
+    /// What is due of the waits for the shell, and for a peer's answer to it: a sleep makes them all too long.
+    pub(in crate::manager) fn due_of_shell(&self, now: u64) -> Vec<Timer> {
+        let waits = |timer: &Timer| {
+            matches!(
+                timer,
+                Timer::Dial(_) | Timer::Identify(_) | Timer::Ping(_) | Timer::Pong(_)
+            )
+        };
+        self.by_timer
+            .range(..Timer::Bar(Ix::FIRST))
+            .filter(|(timer, at)| **at <= now && waits(timer))
+            .map(|(timer, _)| *timer)
+            .collect()
+    }
+
     /// At most `limit` peers whose bar is to end, in the order of their records.
     pub(in crate::manager) fn barred(&self, limit: usize) -> Vec<Ix> {
         self.by_timer

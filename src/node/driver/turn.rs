@@ -22,16 +22,24 @@ pub(super) struct Turns {
     waker: Option<Waker>,
     /// When the loop last came to rest, and since when we are offline or asleep, if we are.
     rested_at: Time,
+    /// When the clocks were looked at last.
+    looked_at: Time,
     away_since: Option<Time>,
 }
 
 impl Turns {
+    /// When the clocks were looked at last.
+    pub(super) fn looked_at(&self) -> Time {
+        self.looked_at
+    }
+
     pub(super) fn new(now: Time) -> Self {
         Self {
             alarm: Alarm::default(),
             pause: None,
             waker: None,
             rested_at: now,
+            looked_at: now,
             away_since: None,
         }
     }
@@ -69,10 +77,9 @@ impl Driver {
         if self.is_closed() {
             return Poll::Ready(());
         }
-        // Whether we slept is known before anything else that came meanwhile is looked at.
         let now = platform::now();
         let due = self.manager().next_deadline();
-        if due.is_some_and(|due| due <= now.mono_ms) || self.manager().has_slept(now) {
+        if due.is_some_and(|due| due <= now.mono_ms) {
             self.inputs.push_front(Event::Tick);
         }
         if let Some(pause) = &mut self.turns.pause {
@@ -113,8 +120,17 @@ impl Driver {
         }
     }
 
+    /// The manager hears that we slept before it hears of anything that came meanwhile.
+    fn look_at_clocks(&mut self, now: Time) {
+        let looked = std::mem::replace(&mut self.turns.looked_at, now);
+        if self.manager().has_slept(looked, now) {
+            self.inputs.push_front(Event::Woke);
+        }
+    }
+
     /// Gives the manager its inputs and carries out its orders, until both are through.
     fn feed(&mut self, now: Time) -> bool {
+        self.look_at_clocks(now);
         let mut busy = false;
         loop {
             while let Some(event) = self.inputs.pop_front() {
@@ -176,7 +192,7 @@ impl Driver {
         let rings = self.turns.alarm.poll(cx, due, look.unwrap_or(u64::MAX));
         if rings {
             let now = platform::now();
-            if due.is_some_and(|due| due <= now.mono_ms) || self.manager().has_slept(now) {
+            if due.is_some_and(|due| due <= now.mono_ms) {
                 self.inputs.push_back(Event::Tick);
             }
         }

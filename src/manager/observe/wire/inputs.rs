@@ -121,6 +121,7 @@ wire_enum! {
         48 => Heard { conn, silent_ms },
         49 => Doubt { conn },
         50 => GaveUp { peer },
+        51 => Woke,
     }
 }
 
