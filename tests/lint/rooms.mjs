@@ -23,9 +23,7 @@ export const TOP = ["mod", "orders", "timers"];
  *
  * @type {{ from: string, to: string, why: string }[]}
  */
-export const EXCEPTIONS = [
-  { from: "machine/network", to: "connected/connections", why: "after sleep connections are pinged" },
-];
+export const EXCEPTIONS = [];
 
 const inRoom = (/** @type {string} */ file) => (file.includes("/") ? file.split("/")[0] : file);
 

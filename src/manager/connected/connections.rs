@@ -93,6 +93,11 @@ impl Conn {
         self.phase == Phase::Open
     }
 
+    /// Whether a ping is out on it.
+    pub(in crate::manager) fn is_asked(&self) -> bool {
+        self.pinging == Pinging::Waiting
+    }
+
     /// Whether identify and metadata are both through.
     pub(in crate::manager) fn verified(&self) -> bool {
         self.offers.is_some() && self.network != Network::Unknown

@@ -44,7 +44,7 @@ impl Manager {
             return;
         };
         let silence = self.now.mono_ms.saturating_sub(open.heard_at);
-        let asked = open.pinging == Pinging::Waiting;
+        let asked = open.is_asked();
         if !asked && silence >= DOUBT_MS && !self.outage.is_offline() {
             self.ping(conn, self.patience(conn));
         }

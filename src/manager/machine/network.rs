@@ -5,7 +5,6 @@ use crate::manager::Notice;
 use crate::manager::What;
 use crate::manager::book::peer::{Bar, Peer};
 use crate::manager::boundary::reason::{NetworkCause, NetworkState, Reason};
-use crate::manager::connected::connections::Pinging;
 
 /// Failures in a row from which on a peer itself is to blame.
 const ESCALATED: u8 = 4;
@@ -148,7 +147,7 @@ impl Manager {
         let silent: Vec<_> = self
             .connections
             .open()
-            .filter(|(_, conn)| conn.pinging == Pinging::Idle)
+            .filter(|(_, conn)| !conn.is_asked())
             .filter(|(_, conn)| now.saturating_sub(conn.heard_at) >= silence)
             .map(|(id, _)| id)
             .collect();
