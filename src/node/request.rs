@@ -154,10 +154,9 @@ impl Driver {
     /// Adds what only we know of how a question ended.
     pub(super) fn conclude(&self, conn: ConnId, begun: u64, how: &mut Circumstances) {
         how.ours |= self.is_leaving(conn);
-        let manager = self.manager();
+        how.disturbed = self.manager().disturbed_since(begun);
         // A sleep that the manager has not been told of yet counts, too.
-        how.disturbed = manager.disturbed_since(begun)
-            || manager.has_slept(self.turns.looked_at(), platform::now());
+        how.disturbed |= self.just_slept();
     }
 
     /// Tells the manager how a request ended, and whether it counts.

@@ -28,11 +28,6 @@ pub(super) struct Turns {
 }
 
 impl Turns {
-    /// When the clocks were looked at last.
-    pub(super) fn looked_at(&self) -> Time {
-        self.looked_at
-    }
-
     pub(super) fn new(now: Time) -> Self {
         Self {
             alarm: Alarm::default(),
@@ -118,6 +113,12 @@ impl Driver {
                 }
             }
         }
+    }
+
+    /// Whether we slept, and the manager has not been told of it yet.
+    pub(in crate::node) fn just_slept(&self) -> bool {
+        self.manager()
+            .has_slept(self.turns.looked_at, platform::now())
     }
 
     /// The manager hears that we slept before it hears of anything that came meanwhile.
