@@ -112,7 +112,6 @@ impl Manager {
         let Some(record) = self.table.get_mut(ix) else {
             return WishAnswer::Refused(Reason::LimitReached);
         };
-        record.last_reason = refusal;
         // Each call may be given up later, a refused one too.
         if !permanent && let Some(tries) = self.pins.tried.get_mut(&ix) {
             *tries = tries.saturating_add(1);
@@ -120,6 +119,7 @@ impl Manager {
         if let Some(reason) = refusal {
             return WishAnswer::Refused(reason);
         }
+        record.last_reason = None;
         if permanent {
             self.pins.tried.remove(&ix);
         } else if !record.pinned {

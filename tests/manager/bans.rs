@@ -157,7 +157,7 @@ fn a_ban_outlasts_the_record_of_its_peer() {
     world.tell(Event::Forget { peer });
     world.run(1_000);
     world.connect_now(place);
-    assert_eq!(world.view(place).last_reason, Some(Reason::BannedForFaults));
+    assert_eq!(world.refusal(), Some(Reason::BannedForFaults));
     assert!(!world.dialed().contains(&place));
 }
 
@@ -217,7 +217,7 @@ fn the_user_is_told_when_too_many_are_banned() {
         world.set_priority(*place, Priority::Banned);
     }
     let refused = world.view(places[3]);
-    assert_eq!(refused.last_reason, Some(Reason::LimitReached));
+    assert_eq!(world.refusal(), Some(Reason::LimitReached));
     assert_eq!(refused.priority, Priority::Medium);
     assert_eq!((world.manager.stats().banned, bans(&world)), (3, 3));
     world.set_priority(places[0], Priority::Low);
@@ -277,7 +277,7 @@ fn five_bans_in_one_subnet_refuse_it_for_an_hour() {
     }
     world.run(30 * MINUTE);
     world.connect_now(here);
-    assert_eq!(world.view(here).last_reason, Some(Reason::SubnetBanned));
+    assert_eq!(world.refusal(), Some(Reason::SubnetBanned));
     let mark = world.mark();
     world.connects_by_itself(here);
     assert_eq!(world.closes_since(mark), [Reason::SubnetBanned]);

@@ -184,7 +184,7 @@ fn needs_stop_at_the_soft_limit_and_everything_at_the_hard_one() {
         world.run(300);
     }
     assert_eq!(world.manager.stats().open, 20);
-    assert_eq!(world.view(pins[4]).last_reason, Some(Reason::LimitReached));
+    assert_eq!(world.refusal(), Some(Reason::LimitReached));
     let foreign = world.node(&[]);
     let mark = world.mark();
     world.connects_by_itself(foreign);

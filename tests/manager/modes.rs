@@ -68,7 +68,7 @@ fn the_gate_and_the_users_dials_are_refused_while_paused() {
     let idle = fleet.all.into_iter().find(|place| !world.connected(*place));
     let idle = idle.expect("two are enough");
     world.connect_now(idle);
-    assert_eq!(world.view(idle).last_reason, Some(Reason::Paused));
+    assert_eq!(world.refusal(), Some(Reason::Paused));
     // And who comes nevertheless is sent away.
     world.connects_by_itself(idle);
     assert_eq!(world.closes_since(0).last(), Some(&Reason::Paused));

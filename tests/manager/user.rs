@@ -155,7 +155,7 @@ fn no_more_peers_are_held_than_half_of_the_connections() {
     }
     assert!(world.connected(places[7]));
     let refused = world.view(places[8]);
-    assert_eq!(refused.last_reason, Some(Reason::PinLimit));
+    assert_eq!(world.refusal(), Some(Reason::PinLimit));
     assert_eq!(refused.state, PeerState::Known);
     assert!(!refused.pinned);
     world.hang_up(places[0]);
@@ -175,14 +175,14 @@ fn a_dial_that_cannot_be_made_says_why() {
         routes,
         permanent: false,
     });
-    assert_eq!(world.view(place).last_reason, Some(Reason::NoRoute));
+    assert_eq!(world.refusal(), Some(Reason::NoRoute));
     world.tell(Event::Offline);
     world.connect_now(place);
-    assert_eq!(world.view(place).last_reason, Some(Reason::Offline));
+    assert_eq!(world.refusal(), Some(Reason::Offline));
     world.tell(Event::Online);
     world.tell(Event::Stop);
     world.connect_now(place);
-    assert_eq!(world.view(place).last_reason, Some(Reason::Stopped));
+    assert_eq!(world.refusal(), Some(Reason::Stopped));
     assert_eq!(world.dialed(), [0_usize; 0]);
 }
 
@@ -372,7 +372,7 @@ fn a_refused_dial_that_is_given_up_takes_nothing_from_one_that_succeeded() {
     world.tell(Event::Offline);
     for _ in 0..3 {
         world.connect_now(place);
-        assert_eq!(world.view(place).last_reason, Some(Reason::Offline));
+        assert_eq!(world.refusal(), Some(Reason::Offline));
         gave_up(&mut world, place);
     }
     assert!(world.view(place).pinned);

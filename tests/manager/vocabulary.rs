@@ -210,13 +210,13 @@ fn protected_and_held_peers_share_one_budget() {
         protect(&mut world, *place, "a second tag costs nothing");
     }
     protect(&mut world, places[8], "tag");
-    assert_eq!(world.view(places[8]).last_reason, Some(Reason::PinLimit));
+    assert_eq!(world.refusal(), Some(Reason::PinLimit));
     world.connect_now(places[9]);
-    assert_eq!(world.view(places[9]).last_reason, Some(Reason::PinLimit));
+    assert_eq!(world.refusal(), Some(Reason::PinLimit));
     unprotect(&mut world, places[4], "tag");
     unprotect(&mut world, places[4], "a second tag costs nothing");
     protect(&mut world, places[8], "tag");
-    assert_eq!(world.view(places[8]).last_reason, None);
+    assert_eq!(world.refusal(), None);
 }
 
 #[test]
@@ -247,9 +247,9 @@ fn only_sixteen_tags_protect_a_peer() {
     for n in 0..16 {
         protect(&mut world, place, &format!("tag {n}"));
     }
-    assert_eq!(world.view(place).last_reason, None);
+    assert_eq!(world.refusal(), None);
     protect(&mut world, place, "one too many");
-    assert_eq!(world.view(place).last_reason, Some(Reason::LimitReached));
+    assert_eq!(world.refusal(), Some(Reason::LimitReached));
 }
 
 #[test]

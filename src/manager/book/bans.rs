@@ -248,13 +248,7 @@ impl Manager {
                 self.shut_out(peer, Reason::BannedByUser);
                 WishAnswer::Granted
             }
-            Verdict::Refused => {
-                let ix = self.table.find(&peer);
-                if let Some(record) = ix.and_then(|ix| self.table.get_mut(ix)) {
-                    record.last_reason = Some(Reason::LimitReached);
-                }
-                WishAnswer::Refused(Reason::LimitReached)
-            }
+            Verdict::Refused => WishAnswer::Refused(Reason::LimitReached),
         }
     }
 

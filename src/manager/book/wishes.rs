@@ -120,13 +120,9 @@ impl Manager {
             None
         };
         if let Some(reason) = refusal {
-            record.last_reason = refusal;
             return WishAnswer::Refused(reason);
         }
         record.history_mut().tags.push(tag);
-        if record.last_reason == Some(Reason::PinLimit) {
-            record.last_reason = None;
-        }
         self.pins.protect(ix);
         WishAnswer::Granted
     }
@@ -162,9 +158,7 @@ impl Manager {
         let hints = &mut record.history_mut().hints;
         hints.retain(|hint| hint.tag != tag && hint.holds(now));
         let full = hints.len() >= MAX_HINTS;
-        if full {
-            record.last_reason = Some(Reason::LimitReached);
-        } else {
+        if !full {
             hints.push(Hint {
                 tag,
                 value,

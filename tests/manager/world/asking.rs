@@ -3,6 +3,7 @@
 use libp2p_identity::PeerId;
 use lightkeeper::manager::{
     Command, ConnId, Crossed, DialWhy, Event, Health, Notice, PeerView, Reason, RequirementId,
+    WishAnswer,
 };
 
 use super::{Told, World};
@@ -77,6 +78,19 @@ impl World {
                 _ => None,
             })
             .collect()
+    }
+
+    /// Why the user's last wish was refused, if it was.
+    pub(crate) fn refusal(&self) -> Option<Reason> {
+        let answers = self.orders.iter().rev();
+        let mut answers = answers.filter_map(|order| match order.command {
+            Command::Wish { answer, .. } => Some(answer),
+            _ => None,
+        });
+        match answers.next() {
+            Some(WishAnswer::Refused(reason)) => Some(reason),
+            _ => None,
+        }
     }
 
     pub(crate) fn mark(&self) -> usize {
