@@ -3,8 +3,10 @@
 use super::driver::Driver;
 use super::handle::Node;
 
+type Takes = Box<dyn FnOnce(&mut Driver) + Send>;
+
 /// Takes back what a call asked for, unless it came to its end. A node that is closed has nothing to take back.
-pub(super) struct Undo(Option<(Node, Box<dyn FnOnce(&mut Driver) + Send>)>);
+pub(super) struct Undo(Option<(Node, Takes)>);
 
 impl Undo {
     pub(super) fn new(node: &Node, undo: impl FnOnce(&mut Driver) + Send + 'static) -> Self {
