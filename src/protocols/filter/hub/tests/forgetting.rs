@@ -162,3 +162,40 @@ fn what_a_server_covered_until_it_was_told_to_stop_counts() {
     assert_eq!(gap.cause, Cause::Moved);
     assert!(gap.from >= last, "{} before {last}", gap.from);
 }
+
+#[test]
+fn a_stop_leaves_nothing_to_be_told_or_done() {
+    let mut world = World::new(1);
+    world.subscribed(&[T]);
+    world.disconnect(0);
+    world.run_for(3_000);
+    world.connect(0);
+    // The gap is over, and would be told in a moment.
+    world.run_for(100);
+    let time = world.time();
+    world.hub.stop(time);
+    world.run_for(100);
+    let asked = world.fakes[0].asked.len();
+    world.connect(0);
+    world.run_for(60_000);
+    assert_eq!(world.hub.next_deadline(), None);
+    let time = world.time();
+    world.hub.start(time);
+    world.run_for(60_000);
+    assert!(world.gaps.is_empty() && world.catch_ups.is_empty());
+    assert!(world.fakes[0].asked.len() <= asked + 1, "but to take back");
+}
+
+#[test]
+fn a_gap_is_told_by_what_made_it_and_not_by_what_was_before() {
+    let mut world = World::new(1);
+    world.subscribed(&[T]);
+    world.fakes[0].pairs.clear();
+    world.run_for(90_000);
+    world.disconnect(0);
+    world.run_for(3_000);
+    world.connect(0);
+    world.run_for(10_000);
+    let causes: Vec<_> = world.gaps.iter().map(|gap| gap.cause).collect();
+    assert_eq!(causes, [Cause::Resubscribed, Cause::Moved]);
+}
