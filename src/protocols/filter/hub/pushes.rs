@@ -77,6 +77,9 @@ impl Hub {
         };
         let session = &mut self.sessions[index];
         session.brought(now);
+        // Nothing else may be due when it falls silent.
+        let quiet_at = session.quiet_at;
+        self.wake(quiet_at);
         if !is_wanted {
             return Push::Dropped;
         }

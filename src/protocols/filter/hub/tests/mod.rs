@@ -2,6 +2,7 @@
 
 mod answers;
 mod bounds;
+mod counts;
 mod edges;
 mod fake;
 mod forgetting;
