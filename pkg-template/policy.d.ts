@@ -56,7 +56,7 @@ export interface Policy {
   readonly massLossSpreadMs: number;
   /** The same for those whom no minimum needs, in milliseconds: they leave the first seconds to the others. Default: 10,000. */
   readonly massLossSpreadOtherMs: number;
-  /** After an outage every waiting peer is due after a uniform draw up to this, in milliseconds. Default: 1,000. */
+  /** After an outage every waiting peer is due after a uniform draw up to this, in milliseconds. Default: 2,000. */
   readonly recoverSpreadMs: number;
   /** Waiting peers that are re-drawn after an outage: bounds the work of one input. Default: 256. */
   readonly recoverPeers: number;
@@ -70,9 +70,13 @@ export interface Policy {
   readonly probeMinMs: number;
   /** Probes under suspicion come at most this far apart at first, in milliseconds. Default: 5,000. */
   readonly probeMaxMs: number;
-  /** After this long under suspicion the distance of probes doubles, in milliseconds. Default: 120,000. */
+  /** After this long under suspicion probes come less often, in milliseconds. Default: 120,000. */
   readonly probeEagerMs: number;
-  /** The longest distance of probes, in milliseconds. Default: 30,000. */
+  /** From then on they come at least this far apart, in milliseconds. Default: 6,000. */
+  readonly probeLaterMinMs: number;
+  /** From then on they come at most this far apart, in milliseconds. Default: 10,000. */
+  readonly probeLaterMaxMs: number;
+  /** The longest distance of probes, while nobody sees the page or no minimum is missed, in milliseconds. Default: 30,000. */
   readonly probeCapMs: number;
   /** A dial that our own side refused is not repeated before this, in milliseconds. Default: 1,000. */
   readonly refusedWaitMs: number;

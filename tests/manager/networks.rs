@@ -123,7 +123,9 @@ fn told(world: &World, mark: usize) -> Vec<(NetworkState, NetworkCause)> {
         .collect()
 }
 
+/// The network is gone, the resolver's too.
 fn vanish(world: &mut World) {
+    world.tree.clear();
     for node in &mut world.nodes {
         node.reachable = Reachable::No(DialFailure::Unreachable);
     }

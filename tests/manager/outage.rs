@@ -40,6 +40,7 @@ fn a_fleet_that_stops_as_a_whole_makes_our_network_suspect() {
 #[test]
 fn under_suspicion_one_peer_is_probed_every_few_seconds_and_later_less_often() {
     let (mut world, fleet) = settled();
+    world.tree.clear();
     stop_all(&mut world, fleet);
     world.run(10_000);
     let mark = world.mark();
@@ -52,22 +53,77 @@ fn under_suspicion_one_peer_is_probed_every_few_seconds_and_later_less_often() {
         "{gaps:?}"
     );
     world.run(600_000);
+    let gaps = |world: &mut World, ms| {
+        let mark = world.mark();
+        world.run(ms);
+        let dials = world.dials_since(mark);
+        let gaps: Vec<u64> = dials.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
+        assert!(gaps.len() > 10, "they go on");
+        gaps
+    };
+    let seen = gaps(&mut world, 300_000);
+    assert!(
+        seen.iter().all(|gap| (6_000..=10_000).contains(gap)),
+        "{seen:?}"
+    );
+    world.tell(Event::Visibility { hidden: true });
+    world.run(60_000);
+    let hidden = gaps(&mut world, 900_000);
+    assert!(
+        hidden.iter().all(|gap| (24_000..=30_000).contains(gap)),
+        "{hidden:?}"
+    );
+    // Whoever looks again does not wait for what was put off.
     let mark = world.mark();
-    world.run(600_000);
-    let dials = world.dials_since(mark);
-    for pair in dials.windows(2) {
-        let gap = pair[1].0 - pair[0].0;
-        // Who never answered tells little: somebody who did is asked soon after.
-        let met = |place| world.view(place).agent.is_some();
-        let soon = !met(pair[0].1) && met(pair[1].1);
-        let right = if soon { 3_000..=5_000 } else { 30_000..=30_000 };
-        assert!(right.contains(&gap), "{gap} between {pair:?}");
+    let shown = world.now;
+    world.tell(Event::Visibility { hidden: false });
+    world.run(10_000);
+    assert!(world.dials_since(mark)[0].0 - shown <= 5_000);
+}
+
+#[test]
+fn trees_that_can_be_looked_up_end_a_suspicion() {
+    let (mut world, fleet) = settled();
+    // The resolver is away as well.
+    world.tree.clear();
+    stop_all(&mut world, fleet);
+    world.run(300_000);
+    assert_eq!(world.manager.health().1, HealthReason::SuspectOffline);
+    let place = fleet.all[0];
+    let before = world.mark();
+    world.tell(Event::DnsFinished {
+        found: 1,
+        failed: false,
+    });
+    assert_ne!(world.manager.health().1, HealthReason::SuspectOffline);
+    // Whoever waits is tried within the two seconds of a recovery.
+    world.start_node(place);
+    world.run(3_000);
+    assert!(world.dialed_since(before).contains(&place));
+    assert!(world.connected(place));
+    // Once is enough: when nobody answers even then, it is the others who are away.
+    stop_all(&mut world, fleet);
+    for _ in 0..3 {
+        world.run(300_000);
+        world.tell(Event::DnsFinished {
+            found: 1,
+            failed: false,
+        });
     }
+    world.run(60_000);
+    let mark = world.mark();
+    world.tell(Event::DnsFinished {
+        found: 1,
+        failed: false,
+    });
+    assert_eq!(world.manager.health().1, HealthReason::SuspectOffline);
+    assert_eq!(world.notices_since(mark).len(), 0);
 }
 
 #[test]
 fn strangers_are_probed_one_at_a_time_between_those_who_answered_before() {
     let (mut world, fleet) = settled();
+    world.tree.clear();
     let strangers: Vec<usize> = (0..20).map(|_| world.node(&ALL)).collect();
     for place in &strangers {
         world.nodes[*place].reachable = Reachable::Never;
@@ -487,4 +543,50 @@ fn more_deadlines_than_one_input_takes_are_one_sleep() {
         world.tell(Event::Tick);
     }
     assert_eq!(slept_since(&world, mark), 1);
+}
+
+#[test]
+fn who_served_is_tried_after_an_outage_however_many_others_wait() {
+    let mut config = crate::world::config(false);
+    config.recover_peers = 4;
+    let mut world = World::with(config, 1);
+    world.set_need(crate::world::STORE, crate::world::need(0, 0, 0));
+    // Somebody answers all the time, so that no outage is suspected.
+    world.set_need(crate::world::FILTER, crate::world::need(1, 1, 1));
+    let company = world.node(&[crate::world::FILTER]);
+    world.discovered(company, Source::PeerExchange);
+    let pushes = [crate::world::LIGHT_PUSH];
+    world.set_need(pushes[0], crate::world::need(1, 2, 2));
+    // Peers of another network, and strangers who fail, are known before the one who serves.
+    world.start();
+    for n in 0..12 {
+        let place = world.node(&pushes);
+        if n < 6 {
+            world.nodes[place].metadata = lightkeeper::manager::Metadata::OtherNetwork;
+        } else {
+            world.nodes[place].reachable = Reachable::No(DialFailure::Unreachable);
+        }
+        world.discovered(place, Source::PeerExchange);
+    }
+    let good = world.node(&pushes);
+    world.discovered(good, Source::PeerExchange);
+    world.run(60_000);
+    assert!(world.connected(good));
+    world.report(good, pushes[0], lightkeeper::manager::Outcome::Success);
+    // It fails twice, and waits for some seconds.
+    world.stop_node(good);
+    while world
+        .view(good)
+        .next_try_at_wall_ms
+        .is_none_or(|at| at < world.time().wall_ms + 3_000)
+    {
+        world.run(10);
+    }
+    world.tell(Event::NetworkChanged { constrained: false });
+    let due = world.view(good).next_try_at_wall_ms.expect("it waits");
+    assert!(
+        due <= world.time().wall_ms + 2_000,
+        "{}",
+        due - world.time().wall_ms
+    );
 }

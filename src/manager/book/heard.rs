@@ -102,6 +102,9 @@ impl Manager {
     pub(in crate::manager) fn on_trees_done(&mut self, failed: bool) {
         self.asking
             .trees_done(&self.config, self.now.mono_ms, failed);
+        if !failed {
+            self.resolver_answers();
+        }
     }
 
     /// Adds addresses; whether one was new. The peer is placed anew by who calls.

@@ -108,9 +108,13 @@ pub struct Config {
     pub probe_min_ms: u64,
     /// Probes under suspicion come at most this far apart at first, in milliseconds.
     pub probe_max_ms: u64,
-    /// After this long under suspicion the distance of probes doubles, in milliseconds.
+    /// After this long under suspicion probes come less often, in milliseconds.
     pub probe_eager_ms: u64,
-    /// The longest distance of probes, in milliseconds.
+    /// From then on they come at least this far apart, in milliseconds.
+    pub probe_later_min_ms: u64,
+    /// From then on they come at most this far apart, in milliseconds.
+    pub probe_later_max_ms: u64,
+    /// The longest distance of probes, while nobody sees the page or no minimum is missed, in milliseconds.
     pub probe_cap_ms: u64,
     /// A dial that our own side refused is not repeated before this, in milliseconds.
     pub refused_wait_ms: u64,
@@ -348,7 +352,7 @@ impl Config {
             mass_loss_window_ms: 2 * SECOND,
             mass_loss_spread_ms: 3 * SECOND,
             mass_loss_spread_other_ms: 10 * SECOND,
-            recover_spread_ms: SECOND,
+            recover_spread_ms: 2 * SECOND,
             recover_peers: 256,
             suspect_failures: 3,
             suspect_silence_ms: 10 * SECOND,
@@ -356,6 +360,8 @@ impl Config {
             probe_min_ms: 3 * SECOND,
             probe_max_ms: 5 * SECOND,
             probe_eager_ms: 2 * MINUTE,
+            probe_later_min_ms: 6 * SECOND,
+            probe_later_max_ms: 10 * SECOND,
             probe_cap_ms: 30 * SECOND,
             refused_wait_ms: SECOND,
             other_network_ms: 6 * HOUR,

@@ -106,6 +106,8 @@ numbers! {
     probe_min_ms,
     probe_max_ms,
     probe_eager_ms,
+    probe_later_min_ms,
+    probe_later_max_ms,
     probe_cap_ms,
     refused_wait_ms,
     other_network_ms,

@@ -108,7 +108,7 @@ impl Manager {
             self.end_rest(ix, requirement);
         }
         if let Link::Connected(conn) = link {
-            self.outage.heard();
+            self.somebody_answers();
             if let Some(open) = self.connections.get_mut(conn) {
                 open.successes = open.successes.saturating_add(1);
                 open.heard_at = now;

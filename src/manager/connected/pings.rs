@@ -61,7 +61,7 @@ impl Manager {
         open.pongs = open.pongs.saturating_add(1);
         open.heard_at = open.heard_at.max(at);
         self.deadlines.clear(Timer::Pong(conn));
-        self.outage.heard();
+        self.somebody_answers();
         self.healthy(conn);
         if missed {
             self.reassess(conn);

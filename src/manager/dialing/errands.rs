@@ -61,7 +61,7 @@ impl Manager {
             && self.dial(ix, DialWhy::Sync).is_ok()
         {
             // Its end is an input.
-            self.outage.probed(&self.config, &mut self.seed, now, false);
+            self.probed();
         }
     }
 }

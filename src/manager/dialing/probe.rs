@@ -1,7 +1,7 @@
 //! Single dials while everything fails (4.8): is the network back?
 
 use crate::manager::Manager;
-use crate::manager::boundary::command::DialWhy;
+use crate::manager::boundary::command::{DialWhy, Health};
 use crate::manager::boundary::reason::Reason;
 use crate::manager::dialing::purpose::Purpose;
 use crate::manager::tools::deadlines::Wake;
@@ -36,20 +36,22 @@ impl Manager {
         if let Some(ix) = self.next_probe()
             && self.dial(ix, DialWhy::Probe).is_ok()
         {
-            // Its end is an input. The silence of somebody who never answered says little.
-            let met = |ix| {
-                self.table
-                    .get(ix)
-                    .is_some_and(|peer| peer.verified().is_some())
-            };
-            let soon = !met(ix) && self.outage.whose_turn().is_some_and(met);
-            self.outage.probed(&self.config, &mut self.seed, now, soon);
+            // Its end is an input.
+            self.probed();
             return;
         }
-        self.outage.probed(&self.config, &mut self.seed, now, false);
+        self.probed();
         if let Some(at) = self.outage.probe_at() {
             wake.by(at);
         }
+    }
+
+    /// The next probe comes in its time.
+    pub(in crate::manager) fn probed(&mut self) {
+        let short = self.needs.health() == Health::Unmet;
+        let eager = short && self.environment.is_visible();
+        self.outage
+            .probed(&self.config, &mut self.seed, self.now.mono_ms, eager);
     }
 
     fn next_probe(&mut self) -> Option<Ix> {

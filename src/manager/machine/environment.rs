@@ -157,6 +157,10 @@ impl Manager {
     pub(in crate::manager) fn on_visibility(&mut self, hidden: bool) {
         let before = self.environment.is_hidden();
         if !hidden {
+            if self.environment.sight != Sight::Visible {
+                self.outage
+                    .probe_soon(&self.config, &mut self.seed, self.now.mono_ms);
+            }
             self.environment.sight = Sight::Visible;
             self.deadlines.clear(Timer::Hidden);
         } else if self.environment.sight == Sight::Visible {

@@ -72,7 +72,18 @@ impl Manager {
 
     /// Somebody was heard: whatever failed before, our network works. A suspicion ends.
     pub(in crate::manager) fn somebody_answers(&mut self) {
-        if self.outage.reached(self.now.mono_ms) {
+        let ended = self.outage.reached(self.now.mono_ms);
+        self.suspicion_over(ended);
+    }
+
+    /// The trees could be looked up: our network works, if not those who are known.
+    pub(in crate::manager) fn resolver_answers(&mut self) {
+        let ended = self.outage.looked_up(self.now.mono_ms);
+        self.suspicion_over(ended);
+    }
+
+    fn suspicion_over(&mut self, over: bool) {
+        if over {
             self.ring.push(self.now, What::Recovered);
             self.tell_network(NetworkState::Online, NetworkCause::Answer);
             self.redraw_waits(false);
@@ -87,27 +98,47 @@ impl Manager {
         self.ping_all();
     }
 
-    /// The backoffs of peers that did not fail often are drawn anew: the outage was not theirs (4.8).
+    /// The backoffs of peers that did not fail often are drawn anew: the outage was not theirs (4.8). Of more than one input
+    /// can take those who served come first. Whoever waits for another reason waits on.
     fn redraw_waits(&mut self, escalated_too: bool) {
-        for ix in self.deadlines.barred(self.config.recover_peers) {
+        let mut waiting = Vec::new();
+        let mut strangers = Vec::new();
+        for ix in self.deadlines.barred() {
+            let Some(peer) = self.table.get(ix) else {
+                continue;
+            };
+            let backs_off = matches!(
+                peer.bar,
+                Bar::Until {
+                    why: Reason::BackingOff,
+                    ..
+                }
+            );
+            if backs_off && (escalated_too || peer.level.max(peer.flap) < ESCALATED) {
+                let list = if peer.good {
+                    &mut waiting
+                } else {
+                    &mut strangers
+                };
+                list.push(ix);
+            }
+        }
+        waiting.append(&mut strangers);
+        waiting.truncate(self.config.recover_peers);
+        for ix in waiting {
+            let spread = self.seed.between(0, self.config.recover_spread_ms);
+            let soon = self.now.mono_ms.saturating_add(spread);
             let Some(peer) = self.table.get_mut(ix) else {
                 continue;
             };
-            let Bar::Until { at, why } = peer.bar else {
-                continue;
-            };
-            if why != Reason::BackingOff {
-                continue;
-            }
             if escalated_too {
                 // Only a connection that lasts clears the flaps (F8).
                 peer.level = 0;
-            } else if peer.level.max(peer.flap) >= ESCALATED {
-                continue;
             }
-            let spread = self.seed.between(0, self.config.recover_spread_ms);
-            let at = at.min(self.now.mono_ms.saturating_add(spread));
-            self.set_bar(ix, Bar::Until { at, why });
+            if let Bar::Until { at, why } = peer.bar {
+                let at = at.min(soon);
+                self.set_bar(ix, Bar::Until { at, why });
+            }
         }
     }
 

@@ -25,8 +25,6 @@ pub(in crate::manager) enum Link {
         since: u64,
         /// When the next probe is due.
         probe_at: u64,
-        /// Doublings of the distance so far.
-        doublings: u8,
     },
 }
 
@@ -51,6 +49,8 @@ pub(in crate::manager) struct Outage {
     odds_before: Option<Odds>,
     losses: VecDeque<Loss>,
     rotation: VecDeque<Ix>,
+    /// A look-up of the trees ended a suspicion, and nobody has answered since: it ends no other.
+    trees_answered: bool,
     /// When the last sleep or outage ended.
     disturbed_at: Option<u64>,
     /// Where the rotation goes on among peers that nothing recommends.
@@ -71,6 +71,7 @@ impl Outage {
             odds_before: None,
             losses: VecDeque::new(),
             rotation: VecDeque::new(),
+            trees_answered: false,
             disturbed_at: None,
             cursor: None,
         }
@@ -113,8 +114,19 @@ impl Outage {
         self.link != Link::Up || self.disturbed_at.is_some_and(|end| end >= at)
     }
 
-    /// Somebody was reached, which ends a suspicion. What the browser says stands. Returns whether there was one.
+    /// Somebody was reached or heard, which ends a suspicion: what failed without one was the fault of those who did. What the browser says stands. Returns whether there was one.
     pub(in crate::manager) fn reached(&mut self, now: u64) -> bool {
+        self.trees_answered = false;
+        self.ended(now)
+    }
+
+    /// A look-up of the trees came to its end well: our network works. When nobody answers even then, it is the others who
+    /// are away, and the next look-up tells nothing new. Returns whether there was a suspicion that ends.
+    pub(in crate::manager) fn looked_up(&mut self, now: u64) -> bool {
+        !core::mem::replace(&mut self.trees_answered, true) && self.ended(now)
+    }
+
+    fn ended(&mut self, now: u64) -> bool {
         let suspect = self.is_suspect();
         if suspect {
             self.link = Link::Up;
@@ -127,13 +139,6 @@ impl Outage {
     /// A requirement is gone: its place may be another's soon.
     pub(in crate::manager) fn forget_requirement(&mut self, id: RequirementId) {
         self.charges.forget_requirement(id);
-    }
-
-    /// A sign of life of somebody: our network works, and what failed before was the fault of those who did.
-    pub(in crate::manager) fn heard(&mut self) {
-        if self.link == Link::Up {
-            self.clear();
-        }
     }
 
     /// Whether so much fails, and everywhere, that our own network may be to blame.
@@ -216,7 +221,6 @@ impl Outage {
         self.link = Link::Suspect {
             since: now,
             probe_at: now.saturating_add(seed.between(config.probe_min_ms, config.probe_max_ms)),
-            doublings: 0,
         };
         Some(self.take_charges())
     }
@@ -229,37 +233,36 @@ impl Outage {
         }
     }
 
-    /// A probe was made, or nobody could be probed. `soon`: the next one is to tell more.
+    /// A probe was made, or nobody could be probed. `eager`: somebody sees the page, and a minimum is not met.
     pub(in crate::manager) fn probed(
         &mut self,
         config: &Config,
         seed: &mut Seed,
         now: u64,
-        soon: bool,
+        eager: bool,
     ) {
-        let Link::Suspect {
-            since,
-            probe_at,
-            doublings,
-        } = &mut self.link
-        else {
+        let Link::Suspect { since, probe_at } = &mut self.link else {
             return;
         };
-        if now.saturating_sub(*since) >= config.probe_eager_ms {
-            *doublings = doublings.saturating_add(1).min(16);
-        }
-        let distance = seed.between(config.probe_min_ms, config.probe_max_ms);
-        let distance = if soon {
-            distance
+        let (least, most) = if !eager {
+            (
+                config.probe_cap_ms - config.probe_cap_ms / 5,
+                config.probe_cap_ms,
+            )
+        } else if now.saturating_sub(*since) < config.probe_eager_ms {
+            (config.probe_min_ms, config.probe_max_ms)
         } else {
-            distance << *doublings
+            (config.probe_later_min_ms, config.probe_later_max_ms)
         };
-        *probe_at = now.saturating_add(distance.min(config.probe_cap_ms));
+        *probe_at = now.saturating_add(seed.between(least, most));
     }
 
-    /// Who comes after those whose turn it was already.
-    pub(in crate::manager) fn whose_turn(&self) -> Option<Ix> {
-        self.rotation.front().copied()
+    /// Somebody looks at the page again: the next probe does not wait for as long as it was put off.
+    pub(in crate::manager) fn probe_soon(&mut self, config: &Config, seed: &mut Seed, now: u64) {
+        if let Link::Suspect { probe_at, .. } = &mut self.link {
+            let soon = now.saturating_add(seed.between(0, config.probe_max_ms));
+            *probe_at = soon.min(*probe_at);
+        }
     }
 
     /// The next in the rotation.

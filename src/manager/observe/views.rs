@@ -91,7 +91,7 @@ impl Manager {
                 HealthReason::NoCandidates
             };
         }
-        if self.deadlines.barred(1).is_empty() {
+        if self.deadlines.barred().next().is_none() {
             HealthReason::NoCandidates
         } else {
             HealthReason::BackingOff

@@ -205,16 +205,14 @@ impl Deadlines {
             .collect()
     }
 
-    /// At most `limit` peers whose bar is to end, in the order of their records.
-    pub(in crate::manager) fn barred(&self, limit: usize) -> Vec<Ix> {
+    /// The peers whose bar is to end, in the order of their records.
+    pub(in crate::manager) fn barred(&self) -> impl Iterator<Item = Ix> + '_ {
         self.by_timer
             .range(Timer::Bar(Ix::FIRST)..=Timer::Bar(Ix::LAST))
-            .take(limit)
             .filter_map(|(timer, _)| match timer {
                 Timer::Bar(ix) => Some(*ix),
                 _ => None,
             })
-            .collect()
     }
 
     /// Whether both views agree (R4).
