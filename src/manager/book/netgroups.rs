@@ -16,10 +16,16 @@ pub(in crate::manager) enum Label {
     New(u64),
 }
 
+/// Where a label is counted. Stays the same while anybody has the label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::manager::book) struct Tally(u32);
+
 /// See the module.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(in crate::manager) struct Counts {
-    counts: BTreeMap<Label, u32>,
+    places: BTreeMap<Label, Tally>,
+    tallies: Vec<u32>,
+    free: Vec<Tally>,
     /// Labels of a kind that count somebody.
     groups: usize,
     introducers: usize,
@@ -38,30 +44,73 @@ impl Counts {
 
     /// How many have a label.
     pub(in crate::manager) fn of(&self, label: Label) -> usize {
-        self.counts.get(&label).map_or(0, |count| *count as usize)
+        self.find(label).map_or(0, |tally| self.at(tally))
     }
 
-    /// One more, or one less, has a label.
-    pub(in crate::manager::book) fn count(&mut self, label: Label, comes: bool) {
-        let count = self.counts.entry(label).or_insert(0);
-        let before = *count;
-        let after = if comes { before + 1 } else { before - 1 };
-        *count = after;
-        if after == 0 {
-            self.counts.remove(&label);
+    /// Where a label is counted, if anybody has it.
+    pub(in crate::manager::book) fn find(&self, label: Label) -> Option<Tally> {
+        self.places.get(&label).copied()
+    }
+
+    /// What is counted there.
+    pub(in crate::manager::book) fn at(&self, tally: Tally) -> usize {
+        let count = self.tallies.get(tally.0 as usize);
+        count.copied().unwrap_or(0) as usize
+    }
+
+    /// One more has a label. Returns where it is counted.
+    pub(in crate::manager::book) fn join(&mut self, label: Label) -> Tally {
+        if let Some(tally) = self.find(label) {
+            self.tallies[tally.0 as usize] += 1;
+            return tally;
         }
-        if (before == 0) == (after == 0) {
+        let tally = self.free.pop().unwrap_or_else(|| {
+            let next = u32::try_from(self.tallies.len()).expect("peers are bounded");
+            self.tallies.push(0);
+            Tally(next)
+        });
+        self.tallies[tally.0 as usize] = 1;
+        self.places.insert(label, tally);
+        if let Some(known) = self.known(label) {
+            *known += 1;
+        }
+        tally
+    }
+
+    /// One less has it.
+    pub(in crate::manager::book) fn leave(&mut self, label: Label) {
+        let Some(tally) = self.find(label) else {
+            return;
+        };
+        let count = &mut self.tallies[tally.0 as usize];
+        *count -= 1;
+        if *count > 0 {
             return;
         }
-        let known = match label {
-            Label::Group(_) => &mut self.groups,
-            Label::Introducer(_) => &mut self.introducers,
-            Label::New(_) => return,
-        };
-        if comes {
-            *known += 1;
-        } else {
+        self.places.remove(&label);
+        self.free.push(tally);
+        if let Some(known) = self.known(label) {
             *known -= 1;
         }
+    }
+
+    fn known(&mut self, label: Label) -> Option<&mut usize> {
+        match label {
+            Label::Group(_) => Some(&mut self.groups),
+            Label::Introducer(_) => Some(&mut self.introducers),
+            Label::New(_) => None,
+        }
+    }
+
+    /// Whether both count the same, wherever they do (R4).
+    pub(in crate::manager::book) fn agrees(&self, other: &Self) -> bool {
+        let all = |counts: &Self| -> Vec<(Label, usize)> {
+            let places = counts.places.iter();
+            places
+                .map(|(label, tally)| (*label, counts.at(*tally)))
+                .collect()
+        };
+        all(self) == all(other)
+            && (self.groups, self.introducers) == (other.groups, other.introducers)
     }
 }

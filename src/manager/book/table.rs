@@ -10,7 +10,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use libp2p_identity::PeerId;
 
-use crate::manager::book::netgroups::{Counts, Label};
+use crate::manager::book::netgroups::{Counts, Label, Tally};
 use crate::manager::book::peer::Peer;
 use crate::manager::boundary::event::{RequirementId, Source};
 use crate::manager::tools::seed::{Domain, Seed};
@@ -39,6 +39,15 @@ impl Slot {
     }
 }
 
+/// Somebody who was never reached, and where its company is counted: a choice among many looks at no records.
+#[derive(Debug, Clone, Copy)]
+struct New {
+    place: u32,
+    /// None without any address.
+    group: Option<Tally>,
+    teller: Tally,
+}
+
 /// The table.
 #[derive(Debug, Default)]
 pub(in crate::manager) struct Table {
@@ -48,8 +57,8 @@ pub(in crate::manager) struct Table {
     key: u64,
     /// (mark of an id, who, 0). Ids themselves would weigh four times as much.
     by_id: Set,
-    /// Places of those that were never reached, in no order.
-    new: Vec<u32>,
+    /// Those that were never reached, in no order.
+    new: Vec<New>,
     /// (when, 0, who): the reached.
     reached: Set,
     counts: Counts,
@@ -168,7 +177,7 @@ impl Table {
         if self.by_id.len() < limit {
             return Ok(None);
         }
-        if let Some(ix) = self.most_crowded(seed, |_, _| true) {
+        if let Some(ix) = self.most_crowded(seed, |_| true) {
             return Ok(Some(ix));
         }
         for _ in 0..SAMPLED.min(self.reached.len()) {
@@ -192,9 +201,9 @@ impl Table {
         but: Ix,
         seed: &mut Seed,
     ) -> Option<Ix> {
-        self.most_crowded(seed, |place, slot| {
-            let named = slot.peer.as_ref().and_then(|peer| peer.introducer);
-            named == Some(introducer) && place != but.place()
+        let teller = self.counts.find(Label::New(introducer))?;
+        self.most_crowded(seed, |new| {
+            new.teller == teller && new.place as usize != but.place()
         })
     }
 
@@ -205,48 +214,44 @@ impl Table {
         but: Ix,
         seed: &mut Seed,
     ) -> Option<Ix> {
-        self.most_crowded(seed, |place, slot| {
-            slot.group == group && place != but.place()
+        let group = self.counts.find(Label::Group(group))?;
+        self.most_crowded(seed, |new| {
+            new.group == Some(group) && new.place as usize != but.place()
         })
     }
 
     /// Of a random few that were never reached, and that `among` admits and may be forgotten: the one of whose netgroup
     /// and from whose introducer most others are here. Whoever has no address goes before all others.
-    fn most_crowded(&self, seed: &mut Seed, among: impl Fn(usize, &Slot) -> bool) -> Option<Ix> {
+    fn most_crowded(&self, seed: &mut Seed, among: impl Fn(&New) -> bool) -> Option<Ix> {
         let len = self.new.len();
         let mut random = seed.draw();
-        let mut most: Option<(usize, Ix)> = None;
-        for number in 0..SAMPLED.min(len) {
-            step();
-            // All of a few; else places as a linear congruential generator gives them, whose low bits are poor.
-            let place = if len <= SAMPLED {
-                number
-            } else {
+        let mut few: [Option<(usize, u32)>; SAMPLED] = [None; SAMPLED];
+        for (number, sample) in few.iter_mut().enumerate().take(len) {
+            // All of a few, from a random one on; else as a linear congruential generator says, whose low bits are poor.
+            if len > SAMPLED {
                 random = random
                     .wrapping_mul(0x5851_f42d_4c95_7f2d)
                     .wrapping_add(0x1405_7b7e_f767_814f);
-                (random >> 32) as usize % len
-            };
-            let place = self.new[place] as usize;
-            let slot = &self.slots[place];
-            let Some(peer) = slot.peer.as_ref().filter(|peer| peer.forgettable()) else {
-                continue;
-            };
-            if !among(place, slot) {
-                continue;
             }
-            let company = match slot.group {
-                0 => usize::MAX,
-                group => {
-                    self.counts.of(Label::Group(group))
-                        + self.counts.of(Label::New(Slot::teller(peer)))
-                }
-            };
-            if most.is_none_or(|(before, _)| company > before) {
-                most = Some((company, Ix::new(place as u32, slot.generation)));
+            let first = (random >> 32) as usize;
+            let place = if len > SAMPLED { first } else { first + number } % len;
+            let new = &self.new[place];
+            if among(new) {
+                let of_group = |group| self.counts.at(group) + self.counts.at(new.teller);
+                *sample = Some((new.group.map_or(usize::MAX, of_group), new.place));
             }
         }
-        most.map(|(_, ix)| ix)
+        loop {
+            step();
+            let most = few
+                .iter_mut()
+                .max_by_key(|sample| sample.map(|(company, _)| company))?;
+            let (_, place) = most.take()?;
+            let slot = &self.slots[place as usize];
+            if slot.peer.as_ref().is_some_and(Peer::forgettable) {
+                return Some(Ix::new(place, slot.generation));
+            }
+        }
     }
 
     pub(in crate::manager) fn insert(
@@ -285,10 +290,13 @@ impl Table {
             }
         };
         self.by_id.insert([self.mark(&id), ix.packed(), 0]);
-        self.new.push(ix.place() as u32);
-        self.counts.count(Label::New(teller), true);
+        self.new.push(New {
+            place: ix.place() as u32,
+            group: None,
+            teller: self.counts.join(Label::New(teller)),
+        });
         if let Some(introducer) = introducer {
-            self.counts.count(Label::Introducer(introducer), true);
+            self.counts.join(Label::Introducer(introducer));
         }
         ix
     }
@@ -310,10 +318,10 @@ impl Table {
         self.free.push(ix.place() as u32);
         self.by_id.remove(&[self.mark(&peer.id), ix.packed(), 0]);
         if group != 0 {
-            self.counts.count(Label::Group(group), false);
+            self.counts.leave(Label::Group(group));
         }
         if let Some(introducer) = peer.introducer {
-            self.counts.count(Label::Introducer(introducer), false);
+            self.counts.leave(Label::Introducer(introducer));
         }
         Some(peer)
     }
@@ -323,11 +331,11 @@ impl Table {
         let slot = &self.slots[ix.place()];
         let place = slot.among_new as usize;
         if let Some(peer) = &slot.peer {
-            self.counts.count(Label::New(Slot::teller(peer)), false);
+            self.counts.leave(Label::New(Slot::teller(peer)));
         }
         self.new.swap_remove(place);
         if let Some(moved) = self.new.get(place) {
-            self.slots[*moved as usize].among_new = place as u32;
+            self.slots[moved.place as usize].among_new = place as u32;
         }
     }
 
@@ -365,11 +373,16 @@ impl Table {
         if old == new {
             return;
         }
-        self.slots[ix.place()].group = new;
-        for (group, comes) in [(new, true), (old, false)] {
-            if group != 0 {
-                self.counts.count(Label::Group(group), comes);
-            }
+        let group = (new != 0).then(|| self.counts.join(Label::Group(new)));
+        if old != 0 {
+            self.counts.leave(Label::Group(old));
+        }
+        let slot = &mut self.slots[ix.place()];
+        slot.group = new;
+        if slot.reached_at == 0
+            && let Some(new) = self.new.get_mut(slot.among_new as usize)
+        {
+            new.group = group;
         }
     }
 
@@ -384,22 +397,26 @@ impl Table {
             let group = peer.routes.best().map_or(0, |route| route.group);
             assert_eq!(slot.group, group);
             if group != 0 {
-                counts.count(Label::Group(group), true);
+                counts.join(Label::Group(group));
             }
             if let Some(introducer) = peer.introducer {
-                counts.count(Label::Introducer(introducer), true);
+                counts.join(Label::Introducer(introducer));
             }
             if slot.reached_at > 0 {
                 reached += 1;
                 assert!(self.reached.contains(&[slot.reached_at, 0, ix.packed()]));
             } else {
-                counts.count(Label::New(Slot::teller(peer)), true);
-                assert_eq!(self.new[slot.among_new as usize] as usize, ix.place());
+                let teller = Label::New(Slot::teller(peer));
+                counts.join(teller);
+                let new = self.new[slot.among_new as usize];
+                assert_eq!(new.place as usize, ix.place());
+                assert_eq!(new.group, self.counts.find(Label::Group(group)));
+                assert_eq!(Some(new.teller), self.counts.find(teller));
             }
         }
         assert_eq!(reached, self.reached.len());
         assert_eq!(self.new.len() + reached, self.len());
-        assert_eq!(counts, self.counts);
+        assert!(counts.agrees(&self.counts));
     }
 }
 

@@ -111,7 +111,9 @@ impl Posting {
     }
 
     fn best(&self, group: u64) -> Option<u64> {
-        self.of(group).next().map(|(standing, _)| standing.rank())
+        let mut before = self.members.range(..=[group, u64::MAX, u64::MAX]);
+        let last = before.next_back().filter(|key| key[0] == group)?;
+        Some(Standing(last[1]).rank())
     }
 
     fn change(&mut self, ix: Ix, placed: &Placed, comes: bool) {

@@ -14,6 +14,7 @@ use crate::manager::book::peer::{Peer, Role};
 use crate::manager::book::route::Route;
 use crate::manager::boundary::event::{ConnId, RequirementId};
 use crate::manager::boundary::view::What;
+use crate::manager::demand::needs::Provider;
 use crate::manager::dialing::purpose::Purpose;
 use crate::manager::tools::services::{Services, WHOLE};
 use crate::manager::tools::slot::Ix;
@@ -190,17 +191,19 @@ impl Manager {
         } else {
             usize::MAX
         };
-        let mut groups: Vec<u64> = Vec::new();
-        let mut count = 0;
-        for provider in self.needs.providers(id) {
+        let providers = self.needs.providers(id);
+        let group = |provider: &Provider| {
             let conn = self.connections.get(provider.conn);
-            if let Some(conn) = conn.filter(|_| without != Some(provider.conn)) {
-                let before = groups.iter().filter(|group| **group == conn.group).count();
-                count += usize::from(before < share);
-                groups.push(conn.group);
-            }
-        }
-        count
+            conn.filter(|_| without != Some(provider.conn))
+                .map(|conn| conn.group)
+        };
+        let counts = |place: &usize| {
+            group(&providers[*place]).is_some_and(|own| {
+                let before = providers[..*place].iter();
+                before.filter(|other| group(other) == Some(own)).count() < share
+            })
+        };
+        (0..providers.len()).filter(counts).count()
     }
 
     /// A peer is about to be dialed beyond the caps.
