@@ -160,7 +160,7 @@ export interface Policy {
   readonly resumeLookLateMs: number;
   /** A wall clock that ran this much further than the monotonic one means the same, in milliseconds. Default: 5,000. */
   readonly resumeDriftMs: number;
-  /** How often the shell compares the clocks while somebody looks at the page, in milliseconds: a clock that stood still while the machine slept makes no timer fire. 0: only when something else wakes it. 0 switches it off. Default: 2,000. */
+  /** How often the shell compares the clocks while somebody looks at the page, in milliseconds: a clock that stood still while the machine slept makes no timer fire. 0: only when something else wakes it. 0 switches it off. Default: 1,000. */
   readonly clockLookMs: number;
   /** Head start of static and known peers before a bootstrap peer is dialed, in milliseconds. Default: 3,000. */
   readonly headStartMs: number;

@@ -83,7 +83,7 @@ export const NUMBERS = [
   ["resumeHiddenLateMs", 180000, 1, 4398046511104],
   ["resumeLookLateMs", 5000, 1, 4398046511104],
   ["resumeDriftMs", 5000, 1, 4398046511104],
-  ["clockLookMs", 2000, 0, 4398046511104],
+  ["clockLookMs", 1000, 0, 4398046511104],
   ["headStartMs", 3000, 1, 4398046511104],
   ["headStartDials", 3, 1, 4294967295],
   ["bootstrapHedgeMs", 4000, 1, 4398046511104],

@@ -65,6 +65,7 @@ impl Manager {
                     self.on_ping_failed(conn, ping);
                 }
             }
+            Timer::Trial(conn) => self.trial_drags_on(conn),
             Timer::Bar(ix) => {
                 if self
                     .table

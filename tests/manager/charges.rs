@@ -281,3 +281,18 @@ fn who_answers_instead_is_learned_as_a_claim() {
     world.run(60_000);
     assert!(world.connected(other));
 }
+
+#[test]
+fn what_a_lost_connection_broke_is_charged_to_the_loss_alone() {
+    let (mut world, serving) = serving(2, 2, need(1, 2, 2));
+    world.run(60_000);
+    let place = serving[0];
+    let before = quality(&world, place, FILTER);
+    world.stop_node(place);
+    let mark = world.mark();
+    for _ in 0..5 {
+        world.report(place, FILTER, Outcome::Broken);
+    }
+    assert_eq!(quality(&world, place, FILTER), before);
+    assert_eq!(told(&world, mark), [false; 5]);
+}

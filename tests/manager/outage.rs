@@ -303,16 +303,16 @@ fn a_wall_clock_that_ran_ahead_tells_of_sleep() {
 #[test]
 fn the_clocks_are_looked_at_while_somebody_looks_at_the_page() {
     let (mut world, _) = settled();
-    assert_eq!(world.manager.clock_look_ms(), Some(2_000));
+    assert_eq!(world.manager.clock_look_ms(), Some(1_000));
     let now = world.time();
     let after = |mono, wall| Time {
         mono_ms: now.mono_ms + mono,
         wall_ms: now.wall_ms + wall,
     };
     // A clock that was set back tells nothing, and looks may come a little late.
-    assert!(!world.manager.has_slept(now, after(7_000, 7_000)));
-    assert!(!world.manager.has_slept(now, after(7_000, 0)));
-    assert!(world.manager.has_slept(now, after(7_001, 7_001)));
+    assert!(!world.manager.has_slept(now, after(6_000, 6_000)));
+    assert!(!world.manager.has_slept(now, after(6_000, 0)));
+    assert!(world.manager.has_slept(now, after(6_001, 6_001)));
     assert!(!world.manager.has_slept(now, after(10, 5_010)));
     assert!(world.manager.has_slept(now, after(10, 5_011)));
     // Whoever looked a moment ago did not sleep before that.
@@ -589,4 +589,56 @@ fn who_served_is_tried_after_an_outage_however_many_others_wait() {
         "{}",
         due - world.time().wall_ms
     );
+}
+
+/// Connections that were left alone for long, since nothing depends on them.
+fn silent_connection() -> (World, Fleet, usize) {
+    let (mut world, fleet) = settled();
+    let quiet = world.node(&[]);
+    world.connects_by_itself(quiet);
+    let peer = world.nodes[quiet].id;
+    world.tell(Event::Protect {
+        peer,
+        tag: "mine".to_owned(),
+    });
+    world.tell(Event::Visibility { hidden: true });
+    world.run(75_000);
+    (world, fleet, quiet)
+}
+
+#[test]
+fn whoever_was_silent_is_asked_after_a_loss_and_when_the_page_is_shown_again() {
+    for loss in [true, false] {
+        let (mut world, fleet, quiet) = silent_connection();
+        world.nodes[quiet].answers_pings = false;
+        let mark = world.mark();
+        if loss {
+            let provider = fleet.all.into_iter().find(|place| world.connected(*place));
+            world.lose(provider.expect("somebody serves"), CloseCause::Broken);
+        } else {
+            world.tell(Event::Visibility { hidden: false });
+        }
+        assert!(pings_since(&world, mark) >= 1, "after a loss: {loss}");
+        // One strike.
+        world.run(5_001);
+        assert!(world.disconnect_of(quiet).is_some(), "after a loss: {loss}");
+    }
+}
+
+#[test]
+fn after_sleep_whoever_does_not_answer_at_once_is_replaced_before_it_is_closed() {
+    let (mut world, fleet) = settled();
+    let provider = fleet.all.into_iter().find(|place| world.connected(*place));
+    let provider = provider.expect("somebody serves");
+    world.nodes[provider].answers_pings = false;
+    world.now += 8_000;
+    let mark = world.mark();
+    world.tell(Event::Woke);
+    world.run(600);
+    assert!(world.connected(provider));
+    assert!(!world.serves(provider, crate::world::FILTER));
+    assert_eq!(world.health(), Health::Met, "others do its work");
+    world.run(5_000);
+    assert!(!world.connected(provider));
+    assert!(world.mark() > mark);
 }

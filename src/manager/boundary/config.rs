@@ -407,7 +407,7 @@ impl Config {
             resume_hidden_late_ms: 180 * SECOND,
             resume_look_late_ms: 5 * SECOND,
             resume_drift_ms: 5 * SECOND,
-            clock_look_ms: 2 * SECOND,
+            clock_look_ms: SECOND,
 
             head_start_ms: 3 * SECOND,
             head_start_dials: 3,

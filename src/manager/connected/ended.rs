@@ -94,6 +94,10 @@ impl Manager {
             uptime_ms,
             will_reconnect,
         });
+        if involuntary {
+            // What took this one may have taken others that say nothing.
+            self.doubt_the_silent();
+        }
     }
 
     /// We ended it: whether the peer may be dialed again soon depends on why.

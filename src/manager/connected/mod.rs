@@ -10,3 +10,4 @@ pub(in crate::manager) mod ended;
 pub(in crate::manager) mod opened;
 pub(in crate::manager) mod outcomes;
 pub(in crate::manager) mod pings;
+pub(in crate::manager) mod trial;

@@ -52,7 +52,13 @@ impl Manager {
         }
         // While everything fails, failures say nothing about the peer.
         let silence = matches!(outcome, Outcome::Broken | Outcome::Withheld);
-        let charged = charged && (self.outage.charges_count() || !silence);
+        // What a lost connection breaks is charged to the loss.
+        let connected = matches!(
+            self.table.get(ix).map(|peer| peer.link),
+            Some(Link::Connected(_))
+        );
+        let counts = self.outage.charges_count() && connected;
+        let charged = charged && (counts || !silence);
         let mut until = None;
         if charged {
             if silence {

@@ -61,6 +61,7 @@ impl Manager {
         open.pongs = open.pongs.saturating_add(1);
         open.heard_at = open.heard_at.max(at);
         self.deadlines.clear(Timer::Pong(conn));
+        self.deadlines.clear(Timer::Trial(conn));
         self.somebody_answers();
         self.healthy(conn);
         if missed {

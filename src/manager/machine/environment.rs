@@ -163,6 +163,8 @@ impl Manager {
             }
             self.environment.sight = Sight::Visible;
             self.deadlines.clear(Timer::Hidden);
+            // Whoever is looked at again may have been left alone for long.
+            self.doubt_the_silent();
         } else if self.environment.sight == Sight::Visible {
             self.environment.sight = Sight::Leaving;
             let at = self.now.mono_ms.saturating_add(HIDDEN_MS);

@@ -3,15 +3,11 @@
 use crate::manager::Manager;
 use crate::manager::Notice;
 use crate::manager::What;
-use crate::manager::book::peer::{Bar, Peer};
+use crate::manager::book::peer::Bar;
 use crate::manager::boundary::reason::{NetworkCause, NetworkState, Reason};
 
 /// Failures in a row from which on a peer itself is to blame.
 const ESCALATED: u8 = 4;
-/// What an answer after a resume may take at least, in milliseconds (4.14).
-const LEAST_ANSWER_MS: u32 = 3_000;
-/// What it may take in round trips: three times as long as a connection takes that loses its first packets.
-const ROUND_TRIPS: u32 = 12;
 
 impl Manager {
     /// The browser has no network: dials are pointless, connections may yet survive.
@@ -139,51 +135,6 @@ impl Manager {
                 let at = at.min(soon);
                 self.set_bar(ix, Bar::Until { at, why });
             }
-        }
-    }
-
-    /// Asks every connection for a sign of life: one that gives none in its time is dead (4.14). Whoever answered fast
-    /// before has less of it.
-    fn ping_all(&mut self) {
-        if self.outage.is_offline() {
-            return;
-        }
-        let most = self.config.ping_resume_timeout_ms;
-        let open: Vec<_> = self
-            .connections
-            .open()
-            .map(|(id, conn)| (id, self.table.get(conn.ix).and_then(Peer::rtt_ms)))
-            .collect();
-        for (conn, rtt_ms) in open {
-            if let Some(open) = self.connections.get_mut(conn) {
-                open.on_trial = true;
-            }
-            let needs = rtt_ms.map_or(most, |rtt| rtt.saturating_mul(ROUND_TRIPS));
-            self.ping(conn, needs.max(LEAST_ANSWER_MS).min(most));
-        }
-    }
-
-    /// Dials fail everywhere: who was silent for a while is asked whether the network works at all. Without an answer
-    /// the connections end, and only then it is suspected: a few dead peers are no outage.
-    pub(in crate::manager) fn ask_for_life(&mut self) {
-        if self.outage.is_offline()
-            || !self
-                .outage
-                .doubts(&self.config, self.table.counts().groups())
-        {
-            return;
-        }
-        let now = self.now.mono_ms;
-        let silence = self.config.suspect_silence_ms;
-        let silent: Vec<_> = self
-            .connections
-            .open()
-            .filter(|(_, conn)| !conn.is_asked())
-            .filter(|(_, conn)| now.saturating_sub(conn.heard_at) >= silence)
-            .map(|(id, _)| id)
-            .collect();
-        for conn in silent {
-            self.ping(conn, self.config.ping_resume_timeout_ms);
         }
     }
 

@@ -28,6 +28,8 @@ pub(in crate::manager) enum Timer {
     Ping(ConnId),
     /// The shell never told how a ping ended.
     Pong(ConnId),
+    /// The connection has not answered for longer than it takes.
+    Trial(ConnId),
     /// A peer may be dialed again. This and the next stay neighbours: they matter only while the node runs.
     Bar(Ix),
     /// A provider may serve again.
@@ -154,6 +156,7 @@ impl Deadlines {
             Timer::Duplicate(conn),
             Timer::Ping(conn),
             Timer::Pong(conn),
+            Timer::Trial(conn),
         ] {
             self.clear(timer);
         }
