@@ -202,7 +202,7 @@ fn nobody_is_swapped_for_one_who_is_cared_for_less() {
 fn nobody_is_swapped_for_one_who_did_worse() {
     let (mut world, rich) = two_and_one(without_spare(), Reachable::Never);
     for _ in 0..8 {
-        world.report(rich, FILTER, Outcome::Broken);
+        world.report(rich, FILTER, Outcome::Unable);
     }
     world.run(20_000);
     let before = swaps(&world).len();

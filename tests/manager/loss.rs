@@ -165,9 +165,16 @@ fn a_sole_provider_that_is_down_is_redialed_with_backoff_for_ever() {
     let at: Vec<u64> = world.dials_since(mark).iter().map(|dial| dial.0).collect();
     let gaps: Vec<u64> = at.windows(2).map(|pair| pair[1] - pair[0]).collect();
     assert!(gaps[0] >= 1_000 && gaps[0] <= 2_100, "{gaps:?}");
-    // Good peers wait ten minutes at most, and at least half of what their level says.
+    // For two minutes it is tried every few seconds. Then good peers wait ten minutes at most, and at least half of what
+    // their level says.
+    let soon = at.iter().filter(|dial| **dial < at[0] + 120_000).count();
+    assert!((20..=40).contains(&soon), "{at:?}");
     assert!(gaps.iter().all(|gap| *gap <= 600_100), "{gaps:?}");
-    assert!(gaps[11..].iter().all(|gap| *gap >= 300_000), "{gaps:?}");
+    assert!((32_000..=150_000).contains(&gaps[soon]), "{gaps:?}");
+    assert!(
+        gaps[soon + 5..].iter().all(|gap| *gap >= 300_000),
+        "{gaps:?}"
+    );
     assert!(at.last().expect("many") + 600_100 > world.now);
 }
 
@@ -364,4 +371,23 @@ fn lines_are_lost_from_the_target_down_and_only_once_when_somebody_takes_over_at
             (STORE, TargetLost)
         ]
     );
+}
+
+#[test]
+fn the_only_other_provider_is_back_within_six_seconds_of_its_return() {
+    for down_ms in [20_000, 75_000, 110_000] {
+        let (mut world, store) = sole_store();
+        world.report(store, STORE, lightkeeper::manager::Outcome::Success);
+        let mark = world.mark();
+        world.stop_node(store);
+        world.run(down_ms);
+        let dials = world.dials_since(mark).len() as u64;
+        assert!(
+            dials <= 20 * down_ms.div_ceil(60_000),
+            "{dials} in {down_ms} ms"
+        );
+        world.start_node(store);
+        world.run(6_000);
+        assert!(world.connected(store), "after {down_ms} ms");
+    }
 }

@@ -176,10 +176,36 @@ impl Manager {
         };
         let level = peer.level.max(peer.flap);
         let wait = backoff::delay(&self.config, &mut self.seed, peer.standing(), level);
-        let at = now.saturating_add(wait);
         let why = Reason::BackingOff;
+        let mut at = now.saturating_add(wait);
         self.set_bar(ix, Bar::Until { at, why });
+        // Asked last: by now it is no candidate itself.
+        if let Some(down_ms) = self.misses(ix) {
+            let config = &self.config;
+            let soon = self.seed.between(config.probe_min_ms, config.probe_max_ms);
+            at = at.min(now.saturating_add(soon));
+            // So many tries in so short a time say no more than one after all of it.
+            let most = backoff::level_of(config.backoff_good_ms, down_ms);
+            if let Some(peer) = self.table.get_mut(ix) {
+                peer.level = peer.level.min(most);
+            }
+            self.set_bar(ix, Bar::Until { at, why });
+        }
         at
+    }
+
+    /// Since when a peer is away that served until lately, and whom nobody can stand in for although something is missing:
+    /// while somebody sees the page it is tried every few seconds for two minutes, as probes are. Most restarts are over
+    /// by then.
+    fn misses(&self, ix: Ix) -> Option<u64> {
+        let peer = self.table.get(ix).filter(|peer| peer.good)?;
+        let down_ms = self.now.mono_ms.saturating_sub(peer.lost_at()?);
+        let sole = peer
+            .possible(self.all())
+            .iter()
+            .any(|id| self.needs.deficit(id) > 0 && !self.candidates.any(id));
+        let soon = down_ms < self.config.probe_eager_ms && self.environment.is_visible();
+        (soon && sole).then_some(down_ms)
     }
 
     /// Bars a peer for as long as any wait of its kind can be, whatever it did: what stands against it won't change soon.

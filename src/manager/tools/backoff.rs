@@ -51,6 +51,14 @@ pub(in crate::manager) fn doubled(base: u64, round: u8, cap: u64) -> u64 {
     base.saturating_mul(1 << doublings).min(cap)
 }
 
+/// The level whose wait is not longer than this.
+pub(in crate::manager) fn level_of(base: u64, wait: u64) -> u8 {
+    (1..=MAX_DOUBLINGS)
+        .rev()
+        .find(|level| doubled(base, *level, u64::MAX) <= wait)
+        .unwrap_or(1)
+}
+
 /// Uniformly between half and all of a wait.
 pub(in crate::manager) fn jittered(seed: &mut Seed, wait: u64) -> u64 {
     seed.between(wait.div_ceil(2), wait)
