@@ -429,7 +429,8 @@ fn a_swap_is_not_undone_by_the_next_one() {
     assert_eq!(six.world.closes_since(mark), [Reason::Surplus; 4]);
 }
 
-/// A pair that can't go for as long as somebody locks one of it: the swap has its time, and the next one waits for ever longer.
+/// A pair that can't go for as long as somebody locks one of it: the swap has its time, and the next one waits for ever
+/// longer.
 #[test]
 fn a_swap_whose_pair_stays_comes_to_nothing_once() {
     let mut six = Six::new();

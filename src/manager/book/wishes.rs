@@ -63,9 +63,7 @@ impl Manager {
         for conn in &conns {
             self.revoke_locks(*conn, Revocation::ConnectionLost);
             self.close(*conn, Reason::Forgotten);
-            if let Some(open) = self.connections.get_mut(*conn) {
-                open.forgotten = true;
-            }
+            self.connections.forget_with(*conn);
         }
         if conns.is_empty() {
             self.forget(ix);

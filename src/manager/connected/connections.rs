@@ -134,7 +134,7 @@ impl Connections {
         self.list.get(&id)
     }
 
-    pub(in crate::manager) fn get_mut(&mut self, id: ConnId) -> Option<&mut Conn> {
+    pub(in crate::manager::connected) fn get_mut(&mut self, id: ConnId) -> Option<&mut Conn> {
         self.list.get_mut(&id)
     }
 
@@ -166,6 +166,13 @@ impl Connections {
     pub(in crate::manager) fn excuse_ping(&mut self, id: ConnId) {
         if let Some(conn) = self.list.get_mut(&id) {
             conn.pinging = Pinging::Idle;
+        }
+    }
+
+    /// The record of its peer goes with it, whatever it is closed for.
+    pub(in crate::manager) fn forget_with(&mut self, id: ConnId) {
+        if let Some(conn) = self.list.get_mut(&id) {
+            conn.forgotten = true;
         }
     }
 

@@ -1,7 +1,7 @@
 //! Two connections of one peer (4.7): both ends may have dialed, or a direct one follows a relayed one.
 //!
-//! Both are kept for a few seconds, until identify has told what the second is good for; then one goes. A direct one beats a
-//! relayed one, whichever came first. Of two alike the older stays. Owns nothing.
+//! Both are kept for a few seconds, until identify has told what the second is good for; then one goes. A direct one
+//! beats a relayed one, whichever came first. Of two alike the older stays. Owns nothing.
 
 use crate::manager::Manager;
 use crate::manager::book::peer::Link;
@@ -22,8 +22,8 @@ impl Manager {
         }
     }
 
-    /// The relayed connection in whose place a direct one can serve at once. What a protocol locked, or a burst made, is in
-    /// use and stays.
+    /// The relayed connection in whose place a direct one can serve at once. What a protocol locked, or a burst made,
+    /// is in use and stays.
     fn is_better_than(&self, second: ConnId) -> Option<ConnId> {
         let conn = self.connections.get(second)?;
         let Link::Connected(first) = self.table.get(conn.ix)?.link else {

@@ -217,8 +217,8 @@ impl Manager {
     }
 
     /// For how long a peer is too poor to serve a requirement, if nothing more is heard of it: two failures of three
-    /// requests never are two in a minute, nor three in a row. Never longer than the longest rest, so that whoever is the
-    /// only one is tried again (L5).
+    /// requests never are two in a minute, nor three in a row. Never longer than the longest rest, so that whoever is
+    /// the only one is tried again (L5).
     fn poor_for(&self, ix: Ix, requirement: RequirementId) -> u64 {
         let Some(peer) = self.table.get(ix) else {
             return 0;
@@ -313,8 +313,8 @@ impl Manager {
         }
     }
 
-    /// A breach of the protocol tells of the peer's behaviour (4.5): two in a short time disconnect it for a while, and at
-    /// the limit of faults it is banned (4.16). Nothing but what the peer itself did comes this far (S14).
+    /// A breach of the protocol tells of the peer's behaviour (4.5): two in a short time disconnect it for a while, and
+    /// at the limit of faults it is banned (4.16). Nothing but what the peer itself did comes this far (S14).
     fn misbehaved(&mut self, ix: Ix) {
         let now = self.now.mono_ms;
         let config = &self.config;

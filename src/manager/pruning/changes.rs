@@ -43,8 +43,8 @@ impl Manager {
             || (self.candidates.has_grown() && self.newcomers_matter())
     }
 
-    /// Whether somebody of whom nothing is proven could relieve a connection: a bootstrap peer is connected, or too much
-    /// depends on one peer or on one netgroup.
+    /// Whether somebody of whom nothing is proven could relieve a connection: a bootstrap peer is connected, or too
+    /// much depends on one peer or on one netgroup.
     fn newcomers_matter(&self) -> bool {
         let bootstrap = |ix| {
             let peer = self.table.get(ix);

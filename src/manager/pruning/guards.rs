@@ -1,8 +1,8 @@
 //! May this connection be closed for others? (4.13, guards) The one place that answers.
 //!
 //! Whoever wants to close a connection that did nothing wrong asks here first: rounds of regulation, lean-down, swaps,
-//! lifetimes, hand-offs, and what tidies up. Ends that are not for others do not ask: bans, hang-ups, stops, duplicates,
-//! and connections that died.
+//! lifetimes, hand-offs, and what tidies up. Ends that are not for others do not ask: bans, hang-ups, stops,
+//! duplicates, and connections that died.
 
 use crate::manager::Manager;
 use crate::manager::boundary::event::ConnId;
@@ -36,8 +36,8 @@ impl Pressure {
         }
     }
 
-    /// Whether a connection that gave no sign of life is left alone until it was asked again: what it serves then nobody
-    /// knows yet.
+    /// Whether a connection that gave no sign of life is left alone until it was asked again: what it serves then
+    /// nobody knows yet.
     fn spares_the_asked(self) -> bool {
         matches!(self, Self::Spent | Self::Voluntary | Self::Arbitration(_))
     }
@@ -98,8 +98,8 @@ impl Manager {
     }
 
     /// Whether a requirement would fall below its minimum without one of its providers. What a protocol that enrolled
-    /// wants beyond its share is no minimum: or else who asks for more than there is would keep it (A6). What it locks and
-    /// is not served by is paid from that share.
+    /// wants beyond its share is no minimum: or else who asks for more than there is would keep it (A6). What it locks
+    /// and is not served by is paid from that share.
     fn at_minimum(&self, id: crate::manager::RequirementId) -> bool {
         let mut protocols = self.enrollments.iter();
         let guest = protocols
@@ -148,9 +148,9 @@ impl Manager {
         self.is_new(open) && younger.count() < limit
     }
 
-    /// Without it, some requirement that wants several providers would have them all in one network, and with it has not;
-    /// or too many of those that are left would be of one netgroup to count (4.3, spread). Where one provider is enough,
-    /// there is no variety to lose.
+    /// Without it, some requirement that wants several providers would have them all in one network, and with it has
+    /// not; or too many of those that are left would be of one netgroup to count (4.3, spread). Where one provider is
+    /// enough, there is no variety to lose.
     pub(in crate::manager) fn last_of_its_group(&self, conn: ConnId, open: &Conn) -> bool {
         open.serving.iter().any(|id| {
             let target = self

@@ -1,7 +1,9 @@
 //! What to close, and in favour of whom.
 //!
-//! Whether a connection may go for others, which goes first, and when. Owns who is on the way out and the rounds of
-//! regulation. Names `boundary`, `tools`, `book`, `machine`, `demand`, `dialing` and `connected`.
+//! Whether a connection may go (`guards`), who goes without being pressed (`releases`) and who when there is too much
+//! (`rounds`), who is dialed so that others may go (`relief`), and how one goes (`leaving`). Owns who is on the way
+//! out, the reliefs and the rounds of regulation. Names `boundary`, `tools`, `book`, `machine`, `demand`, `dialing` and
+//! `connected`.
 
 pub(in crate::manager) mod changes;
 pub(in crate::manager) mod guards;

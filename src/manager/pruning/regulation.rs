@@ -1,7 +1,8 @@
 //! When a round of regulation begins (4.13). What it does is in `rounds`.
 //!
-//! Owns what asked for a round since the last one, and how long there has been too much. Nothing is pending while there is nothing to do: no trigger polls. What only changes who may be closed (a lock that
-//! ends, say) is no trigger: what is too much begins a round by itself.
+//! Owns what asked for a round since the last one, and how long there has been too much. Nothing is pending while there
+//! is nothing to do: no trigger polls. What only changes who may be closed (a lock that ends, say) is no trigger: what
+//! is too much begins a round by itself.
 
 use crate::manager::boundary::reason::Trigger;
 use crate::manager::machine::environment::MemoryLevel;

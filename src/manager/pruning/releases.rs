@@ -12,9 +12,9 @@
 //! | above `max` | surplus, and more serve what it does than are ever wanted | after a few seconds |
 //! | surplus | no target needs it; some are kept warm | after about two minutes |
 //!
-//! Its moment is kept as long as it has the same case, and a guard may hold it even then (`guards`). Nothing here takes a
-//! requirement below its target (S5), but for a cap that the user set. Where a connection could go if somebody else did its work, a relief is
-//! wished for (`relief`). Rounds of regulation, for what is too much, are in `rounds`.
+//! Its moment is kept as long as it has the same case, and a guard may hold it even then (`guards`). Nothing here takes
+//! a requirement below its target (S5), but for a cap that the user set. Where a connection could go if somebody else
+//! did its work, a relief is wished for (`relief`). Rounds of regulation, for what is too much, are in `rounds`.
 //!
 //! Owns these cases with their moments, and the reliefs.
 
@@ -194,8 +194,8 @@ impl Manager {
         self.now.mono_ms.saturating_add(wait)
     }
 
-    /// Lets a connection go if nothing forbids it, or looks again when it is no longer new. The end of every other guard
-    /// is an input.
+    /// Lets a connection go if nothing forbids it, or looks again when it is no longer new. The end of every other
+    /// guard is an input.
     fn retire(&mut self, id: ConnId, case: Case, wake: &mut Wake) {
         match self.guard(id, case.pressure()) {
             None if case.is_thrift() && self.spreads(id) => {}
@@ -221,9 +221,9 @@ impl Manager {
         judged.then_some((conn, peer))
     }
 
-    /// Connections beyond the caps that the user set for their transports, who is missed least first. That somebody is new
-    /// or the last of a network keeps none of them, nor does a target; what the user or a protocol holds, and what a
-    /// minimum needs, stays until that ends.
+    /// Connections beyond the caps that the user set for their transports, who is missed least first. That somebody is
+    /// new or the last of a network keeps none of them, nor does a target; what the user or a protocol holds, and what
+    /// a minimum needs, stays until that ends.
     fn over_caps(&self) -> Vec<(ConnId, Case)> {
         let mut cases = Vec::new();
         for (transport, max) in self.limits.transports() {
@@ -287,8 +287,8 @@ impl Manager {
         !failed.is_empty() && failed.iter().all(|id| self.needs.met(id))
     }
 
-    /// Whether a connection that serves nothing is of no use. It is while it can still name other peers, or serve again what nobody else does; and,
-    /// as long as there is room, when it only serves other shards (metadata.md, 5.6).
+    /// Whether a connection that serves nothing is of no use. It is while it can still name other peers, or serve again
+    /// what nobody else does; and, as long as there is room, when it only serves other shards (metadata.md, 5.6).
     fn is_useless(&self, conn: &Conn, peer: &Peer) -> bool {
         let could = conn.offers.unwrap_or_else(|| peer.possible(self.all()));
         let awaited = could.iter().any(|id| !self.needs.met(id));
@@ -403,8 +403,8 @@ impl Manager {
         }
     }
 
-    /// Of the providers above `max` those that are surplus anyway. Bootstrap peers and what bursts made neither count nor go here:
-    /// they are on their way out, and their successors must not go in their stead.
+    /// Of the providers above `max` those that are surplus anyway. Bootstrap peers and what bursts made neither count
+    /// nor go here: they are on their way out, and their successors must not go in their stead.
     fn above_max(&self, sorted: &Sorted, cases: &mut Vec<(ConnId, Case)>) {
         for requirement in self.needs.ids() {
             let Some(need) = self.needs.need(requirement) else {

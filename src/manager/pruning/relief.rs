@@ -7,10 +7,10 @@
 //! | a hand-off | the best for what a bootstrap peer serves | the bootstrap peer |
 //! | an alternative | another than the one peer, or the one netgroup, on whom too much depends | nobody |
 //!
-//! A relief is *wanted* as long as `releases` asks for it, then *dialed*, and over when it serves what it was dialed for,
-//! or does not. One that took over from two stays in the table until they are gone, for a few minutes at most: until then
-//! it has less to do than they, and would be let go in their stead. Meanwhile there is no other swap: two that overlap
-//! would undo each other.
+//! A relief is *wanted* as long as `releases` asks for it, then *dialed*, and over when it serves what it was dialed
+//! for, or does not. One that took over from two stays in the table until they are gone, for a few minutes at most:
+//! until then it has less to do than they, and would be let go in their stead. Meanwhile there is no other swap: two
+//! that overlap would undo each other.
 //!
 //! After one that came to nothing the next of its kind waits, twice as long each time; swaps and rotations come one at
 //! a time, and a minute apart in any case. Owns the table and these waits. Whom a relief frees goes for its own reason,
@@ -291,7 +291,8 @@ impl Manager {
         true
     }
 
-    /// Ends what took over: whom it freed are gone, or one of them is needed again (`rest` says what is), or their time is over.
+    /// Ends what took over: whom it freed are gone, or one of them is needed again (`rest` says what is), or their time
+    /// is over.
     pub(in crate::manager::pruning) fn end_swaps(&mut self, needed: &[ConnId], wake: &mut Wake) {
         let now = self.now.mono_ms;
         let mut place = 0;
@@ -345,8 +346,8 @@ impl Manager {
         self.with_minimum().all(bears).then_some(sole)
     }
 
-    /// Whether without a connection everything that has a minimum would depend on one peer alone. Somebody else would be
-    /// dialed at once in its stead.
+    /// Whether without a connection everything that has a minimum would depend on one peer alone. Somebody else would
+    /// be dialed at once in its stead.
     pub(in crate::manager::pruning) fn spreads(&self, conn: ConnId) -> bool {
         self.all_depends_on(Some(conn)).is_some()
     }
@@ -356,7 +357,8 @@ impl Manager {
         self.needs.ids().filter(wanted)
     }
 
-    /// The only provider of everything that has a minimum, this connection left out; of one thing alone it is no matter.
+    /// The only provider of everything that has a minimum, this connection left out; of one thing alone it is no
+    /// matter.
     fn all_depends_on(&self, without: Option<ConnId>) -> Option<ConnId> {
         let mut sole: Option<ConnId> = None;
         let mut count = 0;

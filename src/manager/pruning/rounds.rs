@@ -230,8 +230,8 @@ impl Manager {
         longest.map(|(_, id)| id)
     }
 
-    /// Phase 4: what the worst offender who can pay would miss least. What the offender loses may be below its own target:
-    /// it is above its share, and only others' needs are held against it.
+    /// Phase 4: what the worst offender who can pay would miss least. What the offender loses may be below its own
+    /// target: it is above its share, and only others' needs are held against it.
     fn next_payer(&self) -> Option<ConnId> {
         let mut spared: Vec<usize> = Vec::new();
         loop {

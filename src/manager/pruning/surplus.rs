@@ -27,7 +27,8 @@ struct Candidate {
     bootstrap: bool,
     /// Without it some requirement would have its providers in fewer netgroups than it wants (4.3, spread).
     last_of_group: bool,
-    /// Who goes first: bootstrap peers, those in whose place another serves, then who is cared for least and does least.
+    /// Who goes first: bootstrap peers, those in whose place another serves, then who is cared for least and does
+    /// least.
     key: (bool, bool, Priority, usize, i16, Reverse<ConnId>),
 }
 
@@ -48,12 +49,13 @@ impl Sorted {
     }
 }
 
-/// Of those who were verified once, how many are looked at for one that could replace two. Who serves most stands first.
+/// Of those who were verified once, how many are looked at for one that could replace two. Who serves most stands
+/// first.
 const SUCCESSORS: usize = 128;
 
 impl Manager {
-    /// Sorts out what is surplus. Bootstrap peers leave by themselves once others do their work: they are neither surplus
-    /// nor needed.
+    /// Sorts out what is surplus. Bootstrap peers leave by themselves once others do their work: they are neither
+    /// surplus nor needed.
     pub(in crate::manager::pruning) fn sort_out(&self) -> Sorted {
         let mut candidates = self.candidates_to_go();
         sort_short_by_key(&mut candidates, |candidate| candidate.key);
