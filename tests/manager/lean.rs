@@ -115,6 +115,11 @@ fn whom_the_user_holds_is_never_surplus() {
 
 /// Two that share the work, and one that was verified before and could do it alone.
 fn two_and_one(config: Config, reachable: Reachable) -> (World, usize) {
+    two_and_one_who(config, reachable, &[])
+}
+
+/// The same, after the one did this at a service.
+fn two_and_one_who(config: Config, reachable: Reachable, outcomes: &[Outcome]) -> (World, usize) {
     let mut world = World::with(config, 1);
     for id in ALL {
         world.set_need(id, need(0, 1, 2));
@@ -125,6 +130,9 @@ fn two_and_one(config: Config, reachable: Reachable) -> (World, usize) {
     world.start();
     world.connects_by_itself(rich);
     world.run(1_000);
+    for outcome in outcomes {
+        world.report(rich, FILTER, *outcome);
+    }
     world.nodes[rich].reachable = reachable;
     world.lose(rich, CloseCause::Broken);
     for place in [first, second] {
