@@ -98,6 +98,8 @@ enum Outage {
     /// Nobody says so.
     Untold,
     Sleep,
+    /// Five to sixty seconds of it, while the monotonic clock runs on: nothing tells but a late look at the clocks.
+    Nap,
 }
 
 /// An outage after which minima did not hold: until the first dial, and until they did, counted from the return.
@@ -113,7 +115,11 @@ impl Resumed {
     fn from(seed: u64, outage: Outage, story: bool) -> Option<Self> {
         let mut rng = Rng::new(seed);
         let network = network(&mut rng, 10, 5);
-        let end = SETTLED_MS + length(&mut rng);
+        let length = match outage {
+            Outage::Nap => rng.between(5 * SECOND, MINUTE),
+            Outage::Told | Outage::Untold | Outage::Sleep => length(&mut rng),
+        };
+        let end = SETTLED_MS + length;
         let mono = rng.per_mille(500);
         let (gone, back) = match outage {
             Outage::Told => (Weather::NetworkGone { noticed: true }, Weather::NetworkBack),
@@ -122,6 +128,7 @@ impl Resumed {
                 Weather::NetworkBack,
             ),
             Outage::Sleep => (Weather::Sleep { mono }, Weather::Wake),
+            Outage::Nap => (Weather::Sleep { mono: true }, Weather::Wake),
         };
         let script = Script::new(seed, network, end + 10 * MINUTE)
             .at(SETTLED_MS, Act::Weather(gone))
@@ -154,6 +161,42 @@ impl Resumed {
     }
 }
 
+/// One of the two providers is dead for 75 seconds, and nobody else is known: from its return until it is connected again,
+/// and how often it was dialed meanwhile, a minute.
+fn absence(seed: u64) -> (Option<u64>, u64) {
+    const DEAD_MS: u64 = 75 * SECOND;
+    let network = network(&mut Rng::new(seed), 2, 0);
+    let script = Script::new(seed, network, SETTLED_MS + 10 * MINUTE)
+        .at(0, Act::Workload { every_ms: 1_000 })
+        .at(SETTLED_MS, Act::PeerDown(0))
+        .at(SETTLED_MS + DEAD_MS, Act::PeerUp(0));
+    let mut world = World::with(&script, Options::default(), without_spare);
+    world.run();
+    let log = &world.clients[0].log;
+    let back = SETTLED_MS + DEAD_MS;
+    let dials = log
+        .dials
+        .iter()
+        .filter(|(t, ..)| (SETTLED_MS..back).contains(t));
+    (
+        targets_after(log, back),
+        dials.count() as u64 * MINUTE / DEAD_MS,
+    )
+}
+
+pub(crate) fn absences() {
+    let all: Vec<_> = (0..SEEDS).map(absence).collect();
+    let again = Spread::of(all.iter().map(|(ms, _)| *ms));
+    let rates = Spread::of(all.iter().map(|(_, rate)| Some(*rate)));
+    say("absence_p50_ms", again.percentile(50), "ms");
+    say("absence_p99_ms", again.percentile(99), "ms");
+    say(
+        "absence_dials_per_minute_p99",
+        rates.percentile(99),
+        "dials",
+    );
+}
+
 /// Prints four numbers whose names begin so.
 fn say_resumed(name: &str, all: &[Resumed]) {
     let firsts = Spread::of(all.iter().map(|resumed| resumed.first_dial));
@@ -182,14 +225,14 @@ fn worst(all: &[Resumed]) -> Vec<u64> {
 pub(crate) fn outages() {
     if let Ok(seed) = std::env::var("SIM_SEED") {
         let seed = seed.parse().expect("SIM_SEED is a number");
-        for outage in [Outage::Told, Outage::Sleep, Outage::Untold] {
+        for outage in [Outage::Told, Outage::Sleep, Outage::Nap, Outage::Untold] {
             println!("{outage:?}");
             println!("{:?}", Resumed::from(seed, outage, true));
         }
         return;
     }
     let mut told = Vec::new();
-    for outage in [Outage::Told, Outage::Sleep, Outage::Untold] {
+    for outage in [Outage::Told, Outage::Sleep, Outage::Nap, Outage::Untold] {
         let each = (0..SEEDS).filter_map(|seed| Resumed::from(seed, outage, false));
         let each: Vec<Resumed> = each.collect();
         let (cost, worst) = (each.len(), worst(&each));

@@ -1,7 +1,7 @@
 //! What the manager comes to in simulated worlds: how few connections, how soon it recovers, what many clients do at
 //! once, and how the strategies of others do beside it.
 //!
-//! `cargo bench --no-default-features --bench simulation` does all of it; `-- economy`, `loss`, `resume`, `herd` and
+//! `cargo bench --no-default-features --bench simulation` does all of it; `-- economy`, `loss`, `resume`, `absence`, `herd` and
 //! `policies` each do one part. Every number is a line of JSON. `SIM_CLIENTS=1000` makes the herd smaller.
 
 // The world is made for tests, which use more of it.
@@ -70,10 +70,11 @@ mod recovery;
 mod report;
 mod truth;
 
-const PARTS: [(&str, fn()); 5] = [
+const PARTS: [(&str, fn()); 6] = [
     ("economy", economy::print),
     ("loss", recovery::losses),
     ("resume", recovery::outages),
+    ("absence", recovery::absences),
     ("herd", herd::herd),
     ("policies", comparison::policies),
 ];

@@ -2,7 +2,7 @@
 
 use lightkeeper::manager::{
     Cause, CloseCause, DialFailure, Direction, Event, Health, Metadata, NetworkCause, NetworkState,
-    Notice, Reason, Source,
+    Notice, Reason, Source, What,
 };
 
 use crate::world::{ALL, FILTER, Reachable, STORE, World, need};
@@ -158,6 +158,10 @@ fn a_suspected_outage_is_told_with_its_end_and_how_we_know() {
     world.tell(Event::NetworkChanged { constrained: false });
     let said = (NetworkState::Online, NetworkCause::Told);
     assert_eq!(told(&world, mark), [silence, said]);
+    // Each end of a suspicion is one line of the log.
+    let decisions = world.manager.decisions(1_000).into_iter();
+    let recovered = decisions.filter(|decision| decision.what == What::Recovered);
+    assert_eq!(recovered.count(), 2);
 }
 
 #[test]
