@@ -1,8 +1,8 @@
 //! From nothing to met (4.11).
 
 use lightkeeper::manager::{
-    Command, DialFailure, DialWhy, Event, Health, HealthReason, Notice, PeerState, Reason,
-    Sighting, Source,
+    CloseCause, Command, DialFailure, DialWhy, Event, Health, HealthReason, Notice, PeerState,
+    Reason, Sighting, Source, What,
 };
 
 use crate::world::{ALL, FILTER, LIGHT_PUSH, Reachable, STORE, World, config};
@@ -463,4 +463,43 @@ fn whom_the_user_names_and_who_only_knows_others_is_asked_again_when_they_are_go
     world.nodes[place].knows = vec![all[2]];
     world.run(30 * 60_000);
     assert!(world.connected(all[2]));
+}
+
+#[test]
+fn whom_the_user_names_and_who_only_knows_others_waits_for_no_rung() {
+    let mut world = World::offline_trees();
+    let all: Vec<usize> = (0..4).map(|_| world.node(&ALL)).collect();
+    let place = world.node(&[]);
+    world.nodes[place].exchanges = true;
+    world.nodes[place].knows = vec![all[0], all[1]];
+    world.named(place);
+    let boot = world.node(&ALL);
+    world.discovered(boot, Source::Dns);
+    world.start();
+    world.run(120_000);
+    assert_eq!(world.health(), Health::Met);
+    assert!(!world.connected(place), "its work is done");
+    world.nodes[place].knows = vec![all[2], all[3]];
+    let mark = world.mark();
+    for gone in &all[..2] {
+        world.nodes[*gone].reachable = Reachable::No(DialFailure::Unreachable);
+    }
+    for gone in &all[..2] {
+        world.lose(*gone, CloseCause::Broken);
+    }
+    world.run(60_000);
+    assert!(world.connected(all[2]) && world.connected(all[3]));
+    let dialed = world.dialed_since(mark);
+    assert!(dialed.contains(&place));
+    assert!(!dialed.contains(&boot), "others were there");
+    let peer = world.nodes[place].id;
+    for decision in world.manager.decisions(1_000) {
+        if let What::Dialed {
+            peer: whom, why, ..
+        } = decision.what
+        {
+            let parked = matches!(why, DialWhy::Bootstrap(_));
+            assert!(whom != peer || !parked, "{why:?}");
+        }
+    }
 }

@@ -17,6 +17,8 @@ pub(in crate::manager) const BEHAVIOUR_HALF_LIFE_MS: u64 = 10 * 60_000;
 
 /// Fractional bits of [`ROOTS`].
 const Q: u32 = 15;
+/// The longest half-life that is exact: products of it fit into 64 bits.
+const MAX_HALF_LIFE_MS: u64 = 1 << 48;
 /// Steps of one half-life.
 const STEPS: u64 = 32;
 /// 2^(−i/32) in Q15. Between two of them a straight line is within 0.006 % of the curve: less than a tenth of a unit.
@@ -89,18 +91,23 @@ impl Faded {
 
 /// `value · 2^(−age / half-life)`, rounded to the nearest unit, halves away from 0.
 pub(in crate::manager) fn fade(value: i16, age_ms: u64, half_life_ms: u64) -> i16 {
-    let half_life = half_life_ms.max(1);
+    let mut half_life = half_life_ms.max(1);
     let halvings = age_ms / half_life;
     if value == 0 || halvings >= 16 {
         // Less than half a unit of any score.
         return 0;
     }
-    let into = u128::from(age_ms % half_life) * u128::from(STEPS);
-    let half_life = u128::from(half_life);
+    let mut into = age_ms % half_life;
+    // Nobody has scores of 8,000 years; those who had would not see the difference.
+    while half_life > MAX_HALF_LIFE_MS {
+        half_life /= 2;
+        into /= 2;
+    }
+    let into = into.min(half_life - 1) * STEPS;
     let step = (into / half_life) as usize;
     let rest = into % half_life;
-    let drop = u128::from(ROOTS[step] - ROOTS[step + 1]) * rest / half_life;
-    let factor = u64::from(ROOTS[step]) - drop as u64;
+    let drop = u64::from(ROOTS[step] - ROOTS[step + 1]) * rest / half_life;
+    let factor = u64::from(ROOTS[step]) - drop;
     let shift = u64::from(Q) + halvings;
     let half = 1 << (shift - 1);
     let left = (u64::from(value.unsigned_abs()) * factor + half) >> shift;

@@ -13,7 +13,7 @@ impl Manager {
     /// input about that peer, or its subnet, changes them; the others when it is dialed.
     pub(in crate::manager) fn refresh(&mut self, ix: Ix) {
         let all = self.all();
-        let (mut entry, mut place) = (None, None);
+        let (mut entry, mut place, mut acquainted) = (None, None, None);
         if let Some(peer) = self.table.get(ix)
             && self.out_of_reach(peer).is_none()
             && let Some(route) = peer.routes.best()
@@ -21,7 +21,9 @@ impl Manager {
             match peer.role {
                 Role::Bootstrap => place = Some((peer.level, peer.salt)),
                 // Whom the user names may know others, also when it serves nothing.
-                Role::Named if peer.serves_none_of(all) => place = Some((peer.level, peer.salt)),
+                Role::Named if peer.serves_none_of(all) => {
+                    acquainted = Some((peer.level, peer.salt));
+                }
                 Role::Ordinary | Role::Named => {
                     let services = peer.possible(all);
                     entry = (!services.is_empty()).then(|| Entry {
@@ -36,6 +38,7 @@ impl Manager {
         }
         self.candidates.put(ix, entry);
         self.ladder.put(ix, place);
+        self.ladder.put_acquaintance(ix, acquainted);
     }
 
     /// Why a peer can't be dialed whatever else holds, but for parking: its own state, or every subnet where it is known

@@ -67,6 +67,9 @@ pub(in crate::manager) struct Ladder {
     /// (failures in a row, salt) → who may be released.
     parked: LiteMap<(u8, u64, Ix), ()>,
     placed: LiteMap<Ix, (u8, u64)>,
+    /// → (failures in a row, salt): whom the user named and who serves nothing that is wanted, but may know others. They
+    /// are not parked: nobody waits for a rung.
+    acquaintances: LiteMap<Ix, (u8, u64)>,
     /// Since when nobody serves.
     since: u64,
     /// Whether somebody did when it was last asked.
@@ -82,6 +85,7 @@ impl Ladder {
         Self {
             parked: LiteMap::new(),
             placed: LiteMap::new(),
+            acquaintances: LiteMap::new(),
             since: 0,
             served: false,
             lonely_since: 0,
@@ -132,6 +136,14 @@ impl Ladder {
         if let Some((level, salt)) = place {
             self.parked.insert((level, salt, ix), ());
         }
+    }
+
+    /// Places, moves or removes somebody whom the user named and who serves nothing.
+    pub(in crate::manager) fn put_acquaintance(&mut self, ix: Ix, place: Option<(u8, u64)>) {
+        match place {
+            Some(place) => self.acquaintances.insert(ix, place),
+            None => self.acquaintances.remove(&ix),
+        };
     }
 
     /// The first few that may be released.
@@ -235,6 +247,37 @@ impl Manager {
             bootstraps: bootstraps.count(),
             dialing: bootstrap_dials.len(),
             dialing_since: bootstrap_dials.into_iter().min().unwrap_or(now),
+        }
+    }
+
+    /// When nobody is left whom a dial could bring, those whom the user named are asked whom they know: before any
+    /// bootstrap peer, and without a head start to wait for (4.11).
+    pub(in crate::manager::dialing) fn ask_acquaintances(
+        &mut self,
+        others: Others,
+        wake: &mut Wake,
+    ) {
+        let s = self.situation(others);
+        if s.candidates || s.pending || s.asking || self.ladder.acquaintances.is_empty() {
+            return;
+        }
+        let Some(missing) = self.needs.deficits().next() else {
+            return;
+        };
+        if self.room_or_wait(Purpose::Need, wake).is_err() {
+            return;
+        }
+        let mut all: Vec<(u8, u64, Ix)> = self
+            .ladder
+            .acquaintances
+            .iter()
+            .map(|(ix, (level, salt))| (*level, *salt, *ix))
+            .collect();
+        all.sort_unstable();
+        for (_, _, ix) in all {
+            if self.dial(ix, DialWhy::Need(missing)).is_ok() {
+                return;
+            }
         }
     }
 

@@ -41,6 +41,7 @@ impl Manager {
                     let others = self.dial_needs(&mut wake);
                     self.redial_at_once();
                     self.ask_peers(&mut wake);
+                    self.ask_acquaintances(others, &mut wake);
                     self.look_up_trees(others, &mut wake);
                     self.climb(others, &mut wake);
                     self.make_room();
