@@ -178,6 +178,7 @@ pageTest("errors() has a dial that failed, watchPeers() the peers as they are", 
   const watching = (async () => {
     for await (const peers of node.watchPeers()) seen.push(peers.map(({ state }) => state).join());
   })();
+  await until("the first list is there", () => seen.length > 0);
   const failures = node.errors();
   const address = `/ip4/127.0.0.1/tcp/1/ws/p2p/${peer.peerId}`;
   const refused = await codeOf(node.dial(address));
