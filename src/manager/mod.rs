@@ -14,7 +14,7 @@
 //! - Time never goes back: an earlier time than the last is read as the last.
 //! - Ids that are unknown, or no longer mean anything, are ignored. A connection that nobody ordered is adopted and
 //!   judged. Every dial, ping and close has a watchdog, so a callback that the shell loses costs time, not a slot.
-//! - `handle` and `poll` change state, and [`Manager::gate`] takes a token; everything else only reads.
+//! - `handle` and `poll` change state, and [`Manager::gate`] takes a token and a place; everything else only reads.
 //!
 //! # Rules
 //!
@@ -379,7 +379,8 @@ impl Manager {
         }
     }
 
-    /// Judges a dial or a connection that somebody else wants. An admitted dial costs a token.
+    /// Judges a dial or a connection that somebody else wants. An admitted dial costs a token, and occupies a place below the
+    /// hard cap until it is connected or 30 s have passed.
     ///
     /// Dials that the manager ordered itself do not ask here; their peers are "already being dialed".
     ///
