@@ -1,11 +1,11 @@
 //! From nothing to met (4.11).
 
 use lightkeeper::manager::{
-    CloseCause, Command, DialFailure, DialWhy, Event, Health, HealthReason, Notice, PeerState,
-    Reason, Sighting, Source, What,
+    CloseCause, Command, DialFailure, DialWhy, Event, Health, HealthReason, Notice, Outcome,
+    PeerState, Reason, Sighting, Source, What,
 };
 
-use crate::world::{ALL, FILTER, LIGHT_PUSH, Reachable, STORE, World, config};
+use crate::world::{ALL, FILTER, LIGHT_PUSH, Reachable, STORE, World, config, need};
 
 fn is_discover(command: &Command) -> bool {
     *command == Command::Discover
@@ -502,4 +502,40 @@ fn whom_the_user_names_and_who_only_knows_others_waits_for_no_rung() {
             assert!(whom != peer || !parked, "{why:?}");
         }
     }
+}
+
+#[test]
+fn a_bootstrap_is_released_when_one_provider_after_another_fails_although_others_are_left_a5() {
+    let mut world = World::offline_trees();
+    world.set_need(LIGHT_PUSH, need(0, 0, 0));
+    world.set_need(STORE, need(0, 0, 0));
+    let liars: Vec<usize> = (0..12).map(|_| world.node(&[FILTER])).collect();
+    for place in &liars {
+        world.discovered(*place, Source::PeerExchange);
+    }
+    world.start();
+    world.run(1_000);
+    let boot = world.node(&ALL);
+    world.discovered(boot, Source::Dns);
+    let mut failed = 0;
+    while failed < 4 {
+        assert!(!world.dialed().contains(&boot), "after {failed}");
+        let serving = liars.iter().find(|place| world.serves(**place, FILTER));
+        let liar = *serving.expect("somebody else came");
+        world.report(liar, FILTER, Outcome::Broken);
+        world.report(liar, FILTER, Outcome::Broken);
+        failed += 1;
+        world.run(1_000);
+    }
+    world.run(1_000);
+    assert!(world.serves(boot, FILTER));
+    // One of them is enough.
+    assert_eq!(
+        world
+            .dialed()
+            .iter()
+            .filter(|place| **place == boot)
+            .count(),
+        1
+    );
 }

@@ -70,6 +70,9 @@ impl Manager {
             until = Some(self.now.mono_ms.saturating_add(LATE_REST_MS));
         }
         if let Some(until) = until {
+            if charged && !matches!(outcome, Outcome::Busy | Outcome::Absent) {
+                self.needs.tried(requirement, false);
+            }
             self.rest(ix, requirement, until, outcome);
         }
         let what = What::Failed {
@@ -100,6 +103,7 @@ impl Manager {
         };
         peer.has_served(self.now.wall_ms);
         let link = peer.link;
+        self.needs.tried(requirement, true);
         peer.judge(requirement, BEST, SUCCESS, now);
         let service = peer.service(requirement);
         service.broken_at = None;

@@ -54,6 +54,8 @@ struct Requirement {
     told: Health,
     /// When a provider last had to make room for having withheld something.
     displaced_at: Option<u64>,
+    /// Providers that failed one after another, since one last served.
+    failed: u8,
 }
 
 impl Requirement {
@@ -65,6 +67,7 @@ impl Requirement {
             expected: 0,
             told: Health::Unmet,
             displaced_at: None,
+            failed: 0,
         };
         requirement.told = requirement.health();
         requirement
@@ -362,6 +365,25 @@ impl Needs {
             }
         }
         self.dirty = true;
+    }
+
+    /// A provider failed so that it rests, or one served.
+    pub(in crate::manager) fn tried(&mut self, id: RequirementId, served: bool) {
+        if let Some(requirement) = at(&mut self.list, id) {
+            requirement.failed = if served {
+                0
+            } else {
+                requirement.failed.saturating_add(1)
+            };
+        }
+    }
+
+    /// Whether several providers of something missing failed one after another, and nobody served since.
+    pub(in crate::manager) fn let_down(&self) -> bool {
+        /// Any one may have a bad day.
+        const SEVERAL: u8 = 4;
+        let mut missing = self.all().filter(|r| r.health() != Health::Met);
+        missing.any(|requirement| requirement.failed >= SEVERAL)
     }
 
     /// A provider is to make room for having withheld something: whether the last one that did is long enough ago.

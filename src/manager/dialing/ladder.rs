@@ -23,6 +23,8 @@ pub(in crate::manager) struct Situation {
     pub(in crate::manager) short: bool,
     /// Something is missing that nobody on the way is expected to bring.
     pub(in crate::manager) deficit: bool,
+    /// Providers of something that is missing failed one after another.
+    pub(in crate::manager) let_down: bool,
     /// Others than bootstrap peers could be dialed for what is missing.
     pub(in crate::manager) candidates: bool,
     /// Other dials are under way, or connections are being verified.
@@ -165,6 +167,10 @@ impl Ladder {
         if s.connections == 0 && s.now >= cold_at && s.dialing < config.cold_start_dials {
             return Step::Release(5);
         }
+        // Rung 4 as well: whoever is left may be of the same kind as those who failed (A5).
+        if s.let_down && s.bootstraps == 0 && s.dialing == 0 {
+            return Step::Release(4);
+        }
         let head_start_ends = self.since.saturating_add(config.head_start_ms);
         if s.bootstraps == 0 && !s.serving {
             if s.dialing == 0 {
@@ -239,6 +245,7 @@ impl Manager {
             now,
             short: self.needs.short(),
             deficit: self.anything_missing(),
+            let_down: self.needs.let_down(),
             candidates: self.candidates_for_deficits() && others == Others::MayBeDialed,
             pending: self.dials.len() > bootstrap_dials.len() || verifying,
             asking: self.asking.patience(&self.config, now).is_some(),

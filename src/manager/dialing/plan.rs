@@ -2,6 +2,7 @@
 //!
 //! Runs after every input and decides from the state and the time alone, so that running it once more changes nothing.
 
+use crate::manager::book::peer::Bar;
 use crate::manager::boundary::command::DialWhy;
 use crate::manager::boundary::event::RequirementId;
 use crate::manager::boundary::reason::Reason;
@@ -39,7 +40,7 @@ impl Manager {
                 if short {
                     self.dial_anchors();
                     let others = self.dial_needs(&mut wake);
-                    self.redial_at_once();
+                    self.redial_soon();
                     self.ask_peers(&mut wake);
                     self.ask_acquaintances(others, &mut wake);
                     self.look_up_trees(others, &mut wake);
@@ -179,8 +180,10 @@ impl Manager {
         self.needs.deficits().next().is_some()
     }
 
-    /// The sole candidate, lost alone in this input, is dialed without a wait.
-    fn redial_at_once(&mut self) {
+    /// The sole candidate, lost alone in this input, waits for no backoff: only for so long that not all clients of one
+    /// server come back in the same instant (F1).
+    fn redial_soon(&mut self) {
+        const WITHIN_MS: u64 = 250;
         let Some(ix) = self.connections.lost_alone() else {
             return;
         };
@@ -191,9 +194,11 @@ impl Manager {
             .possible(self.all())
             .iter()
             .any(|id| self.needs.deficit(id) > 0 && !self.candidates.any(id));
-        if sole {
-            // Whoever stays a candidate is dialed by needs.
-            let _ = self.dial(ix, DialWhy::Redial);
+        if sole && admission::barred(peer, Purpose::Probe).is_none() {
+            let wait = self.seed.between(0, WITHIN_MS);
+            let at = self.now.mono_ms.saturating_add(wait);
+            let why = Reason::BackingOff;
+            self.set_bar(ix, Bar::Until { at, why });
         }
     }
 

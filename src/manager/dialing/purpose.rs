@@ -12,8 +12,6 @@ pub(in crate::manager) enum Purpose {
     Relief,
     /// A bootstrap peer that the ladder released.
     Ladder,
-    /// The last who could serve something was lost a moment ago: its backoff does not bind.
-    Redial,
     /// Does our network work? Backoffs do not bind: what they wait out may be our own fault.
     Probe,
     /// The user holds it.
@@ -31,14 +29,13 @@ pub(in crate::manager) enum Purpose {
 impl Purpose {
     pub(in crate::manager) fn of(why: DialWhy) -> Self {
         match why {
-            DialWhy::Need(_) => Self::Need,
+            DialWhy::Need(_) | DialWhy::Redial => Self::Need,
             DialWhy::HandOff
             | DialWhy::Swap
             | DialWhy::Rotation
             | DialWhy::Variety
             | DialWhy::Burst(_) => Self::Relief,
             DialWhy::Bootstrap(_) => Self::Ladder,
-            DialWhy::Redial => Self::Redial,
             DialWhy::Probe => Self::Probe,
             DialWhy::Requested => Self::Held,
             DialWhy::Sync => Self::Sync,
@@ -49,7 +46,7 @@ impl Purpose {
     pub(in crate::manager::dialing) fn waits_out(self, why: Reason) -> bool {
         match self {
             Self::Asked => false,
-            Self::Redial | Self::Probe | Self::Inbound => why != Reason::BackingOff,
+            Self::Probe | Self::Inbound => why != Reason::BackingOff,
             _ => true,
         }
     }
