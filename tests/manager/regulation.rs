@@ -1,8 +1,9 @@
 //! Rounds of regulation: what goes when there is too much (4.13).
 
 use lightkeeper::manager::{
-    Bound, CloseCause, Command, Config, EnrollmentId, Event, Guard, Health, Notice, Outcome,
-    PeerState, Priority, ProtocolSpec, Quota, Reason, RequirementId, Source, Trigger, What,
+    Bound, CloseCause, Command, Config, ConnId, EnrollmentId, Event, Guard, Health, Notice,
+    Outcome, PeerState, Priority, ProtocolSpec, Quota, Reason, RequirementId, Source, Trigger,
+    What,
 };
 
 use crate::enrollment::spec;
@@ -406,4 +407,31 @@ fn locked_connections_count_towards_the_soft_target() {
     world.run(30_000);
     assert_eq!(open(&world), 8);
     assert!((0..2).all(|place| world.connected(place)));
+}
+
+/// R3: a word about a connection that nobody knows begins no round.
+#[test]
+fn a_word_about_a_connection_that_is_gone_begins_no_round() {
+    let mut world = World::with(few(2, 20), 1);
+    for id in ALL {
+        world.set_need(id, need(1, 1, 2));
+    }
+    world.start();
+    for id in ALL {
+        let place = world.node(&[id]);
+        world.connects_by_itself(place);
+    }
+    world.run(60_000);
+    let rounds = world.rounds();
+    // Guards left nothing to close: it is tried again after a while.
+    let cause = CloseCause::Broken;
+    world.run(1_500);
+    let before = world.manager.stats().rounds;
+    for conn in 900..905 {
+        let conn = ConnId(conn);
+        world.tell(Event::Closed { conn, cause });
+        world.run(1_100);
+    }
+    let after = world.manager.stats().rounds;
+    assert!(after - before <= 1, "{before} to {after}: {rounds:?}");
 }

@@ -144,8 +144,11 @@ impl Connections {
     }
 
     pub(in crate::manager::connected) fn remove(&mut self, id: ConnId) -> Option<Conn> {
-        self.changed.mark();
-        self.list.remove(&id)
+        let gone = self.list.remove(&id);
+        if gone.is_some() {
+            self.changed.mark();
+        }
+        gone
     }
 
     /// What a connection counts for is looked at again.
