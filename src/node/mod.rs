@@ -19,8 +19,11 @@ mod handle;
 mod leases;
 mod light_push;
 pub mod muxer;
+pub mod noise;
 mod paces;
 mod peers;
+#[cfg(test)]
+mod pipe;
 mod platform;
 mod request;
 mod store;

@@ -1,118 +1,12 @@
 //! Against yamux itself, over a pipe in memory.
 
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex};
 
 use futures::{AsyncReadExt, AsyncWriteExt, FutureExt};
 use libp2p::core::muxing::StreamMuxerExt;
 
 use super::*;
-
-/// One direction of a pipe.
-#[derive(Default)]
-struct Lane {
-    bytes: VecDeque<u8>,
-    room: usize,
-    /// Nothing comes any more.
-    ended: bool,
-    /// Nobody reads any more: writes fail.
-    broken: bool,
-    wakers: Vec<Waker>,
-}
-
-impl Lane {
-    fn wake(&mut self) {
-        self.wakers.drain(..).for_each(Waker::wake);
-    }
-}
-
-#[derive(Clone)]
-struct Pipe {
-    incoming: Arc<Mutex<Lane>>,
-    outgoing: Arc<Mutex<Lane>>,
-}
-
-/// Both ends of a pipe that holds so many bytes each way.
-fn pipe(room: usize) -> (Pipe, Pipe) {
-    let lane = || {
-        Arc::new(Mutex::new(Lane {
-            room,
-            ..Lane::default()
-        }))
-    };
-    let (a, b) = (lane(), lane());
-    let end = |incoming: &Arc<Mutex<Lane>>, outgoing: &Arc<Mutex<Lane>>| Pipe {
-        incoming: incoming.clone(),
-        outgoing: outgoing.clone(),
-    };
-    (end(&a, &b), end(&b, &a))
-}
-
-impl Pipe {
-    fn end(&self) {
-        let mut lane = self.outgoing.lock().unwrap();
-        lane.ended = true;
-        lane.wake();
-    }
-
-    /// The other side can write no more.
-    fn refuse(&self) {
-        let mut lane = self.incoming.lock().unwrap();
-        lane.broken = true;
-        lane.wake();
-    }
-}
-
-impl AsyncRead for Pipe {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        let mut lane = self.incoming.lock().unwrap();
-        let count = buf.len().min(lane.bytes.len());
-        if count == 0 && !lane.ended {
-            lane.wakers.push(cx.waker().clone());
-            return Poll::Pending;
-        }
-        for (to, from) in buf.iter_mut().zip(lane.bytes.drain(..count)) {
-            *to = from;
-        }
-        lane.wake();
-        Poll::Ready(Ok(count))
-    }
-}
-
-impl AsyncWrite for Pipe {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let mut lane = self.outgoing.lock().unwrap();
-        if lane.broken {
-            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
-        }
-        let count = buf.len().min(lane.room - lane.bytes.len());
-        if count == 0 {
-            lane.wakers.push(cx.waker().clone());
-            return Poll::Pending;
-        }
-        lane.bytes.extend(&buf[..count]);
-        lane.wake();
-        Poll::Ready(Ok(count))
-    }
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.outgoing.lock().unwrap().broken {
-            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
-        }
-        Poll::Ready(Ok(()))
-    }
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.end();
-        Poll::Ready(Ok(()))
-    }
-}
+use crate::node::pipe::{Pipe, pipe};
 
 type Remote = yamux::Connection<Pipe>;
 

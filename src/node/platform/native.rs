@@ -11,12 +11,12 @@ use hyper_util::rt::TokioIo;
 use libp2p::core::muxing::StreamMuxerBox;
 use libp2p::core::transport::Boxed;
 use libp2p::core::upgrade::Version;
-use libp2p::identity::Keypair;
+use libp2p::identity::{Keypair, SigningError};
 use libp2p::{PeerId, Transport};
 
 use super::{HttpAnswer, MAX_DIAL};
 use crate::node::dialing::{Bottom, dial_fault};
-use crate::node::muxer;
+use crate::node::{muxer, noise};
 
 /// Ends after `duration`.
 pub(crate) fn sleep(duration: Duration) -> BoxFuture<'static, ()> {
@@ -44,13 +44,13 @@ pub(crate) fn swarm_config() -> libp2p::swarm::Config {
 /// When the noise keys can't be made.
 pub(crate) fn transport(
     keypair: &Keypair,
-) -> Result<Boxed<(PeerId, StreamMuxerBox)>, libp2p::noise::Error> {
+) -> Result<Boxed<(PeerId, StreamMuxerBox)>, SigningError> {
     let tcp = libp2p_tcp::tokio::Transport::new(libp2p_tcp::Config::default().nodelay(true));
     let websocket = libp2p_websocket::Config::new(tcp);
     Ok(websocket
         .map_err(|error| Bottom::unreachable(&error))
         .upgrade(Version::V1Lazy)
-        .authenticate(libp2p::noise::Config::new(keypair)?)
+        .authenticate(noise::Config::new(keypair)?)
         .multiplex(muxer::Config)
         .timeout(MAX_DIAL)
         .map_err(dial_fault)

@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use libp2p::core::muxing::StreamMuxerBox;
 use libp2p::core::transport::Boxed;
 use libp2p::core::upgrade::Version;
-use libp2p::identity::Keypair;
+use libp2p::identity::{Keypair, SigningError};
 use libp2p::{PeerId, Transport};
 use send_wrapper::SendWrapper;
 use wasm_bindgen::closure::Closure;
@@ -17,7 +17,7 @@ use wasm_bindgen_futures::JsFuture;
 
 use super::{HttpAnswer, MAX_DIAL};
 use crate::node::dialing::{Bottom, DialFault, dial_fault};
-use crate::node::muxer;
+use crate::node::{muxer, noise};
 use crate::transport;
 
 /// The longest time that one timer is set for: `setTimeout` above 2^31 − 1 ms fires at once.
@@ -67,14 +67,14 @@ pub(crate) fn swarm_config() -> libp2p::swarm::Config {
 /// When the noise keys can't be made.
 pub(crate) fn transport(
     keypair: &Keypair,
-) -> Result<Boxed<(PeerId, StreamMuxerBox)>, libp2p::noise::Error> {
+) -> Result<Boxed<(PeerId, StreamMuxerBox)>, SigningError> {
     Ok(transport::Transport::new()
         .map_err(|error| match error {
             transport::Error::Unreachable => Bottom::unreachable(&error),
             _ => Bottom(DialFault::NotAllowed(error.to_string())),
         })
         .upgrade(Version::V1Lazy)
-        .authenticate(libp2p::noise::Config::new(keypair)?)
+        .authenticate(noise::Config::new(keypair)?)
         .multiplex(muxer::Config)
         .timeout(MAX_DIAL)
         .map_err(dial_fault)
