@@ -380,6 +380,7 @@ impl Manager {
         let who = Provider {
             conn,
             peer: counted.peer,
+            group: counted.group,
         };
         let ix = counted.ix;
         self.connections.mark();

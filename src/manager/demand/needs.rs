@@ -16,6 +16,8 @@ use libp2p_identity::PeerId;
 pub(in crate::manager) struct Provider {
     pub(in crate::manager) conn: ConnId,
     pub(in crate::manager) peer: PeerId,
+    /// The netgroup where its connection leads.
+    pub(in crate::manager) group: u64,
 }
 
 /// An assigned provider that went without a successor.

@@ -192,16 +192,11 @@ impl Manager {
             usize::MAX
         };
         let providers = self.needs.providers(id);
-        let group = |provider: &Provider| {
-            let conn = self.connections.get(provider.conn);
-            conn.filter(|_| without != Some(provider.conn))
-                .map(|conn| conn.group)
-        };
+        let is_there = |provider: &&Provider| without != Some(provider.conn);
         let counts = |place: &usize| {
-            group(&providers[*place]).is_some_and(|own| {
-                let before = providers[..*place].iter();
-                before.filter(|other| group(other) == Some(own)).count() < share
-            })
+            let own = &providers[*place];
+            let before = providers[..*place].iter().filter(is_there);
+            is_there(&own) && before.filter(|other| other.group == own.group).count() < share
         };
         (0..providers.len()).filter(counts).count()
     }

@@ -157,19 +157,24 @@ impl Manager {
                 .needs
                 .need(id)
                 .map_or(0, |need| usize::from(need.target));
+            if target < 2 {
+                return false;
+            }
             let mut others = self
                 .needs
                 .providers(id)
                 .iter()
                 .filter(|provider| provider.conn != conn)
-                .filter_map(|provider| self.connections.get(provider.conn))
-                .map(|other| other.group);
+                .map(|provider| provider.group);
             let first = others.next();
             let alone = first
                 .is_some_and(|first| first != open.group && others.all(|other| other == first));
+            if alone {
+                return true;
+            }
             let left = self.covered(id, Some(conn));
             let wanted = target.min(usize::from(self.needs.have(id)).saturating_sub(1));
-            target >= 2 && (alone || left < wanted && left < self.covered(id, None))
+            left < wanted && left < self.covered(id, None)
         })
     }
 }
