@@ -1,6 +1,6 @@
 //! One operator is not everything while another is known (4.3, 4.15: spread).
 
-use lightkeeper::manager::{Config, DialFailure, DialWhy, Health, RequirementId, Source};
+use lightkeeper::manager::{Config, DialFailure, DialWhy, Health, Outcome, RequirementId, Source};
 
 use crate::world::{ALL, FILTER, LIGHT_PUSH, Reachable, STORE, World, config, need};
 
@@ -193,4 +193,22 @@ fn of_four_wanted_at_most_two_are_of_one_operator_and_a_third_operator_stays() {
             matches!(order, lightkeeper::manager::Command::Ping { .. })
         })
     );
+}
+
+#[test]
+fn another_operator_that_failed_at_it_before_is_not_asked_again_and_again() {
+    let (mut world, one, other) = another_is_heard_of(without_exploring(1), &ALL);
+    world.run(MINUTE);
+    assert!(world.connected(other));
+    // It breaks what it serves, and is replaced by one of the others.
+    for id in ALL {
+        for _ in 0..4 {
+            world.report(other, id, Outcome::Broken);
+        }
+    }
+    world.run(10 * MINUTE);
+    let mark = world.mark();
+    world.run(6 * 60 * MINUTE);
+    assert_eq!(world.dialed_since(mark), [0_usize; 0]);
+    assert_eq!(serving(&world, &one, FILTER), 2);
 }

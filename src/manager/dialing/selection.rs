@@ -92,7 +92,8 @@ impl Manager {
             let peer = self.table.get(ix);
             peer.is_some_and(|peer| {
                 let failed = peer.level > 0 || peer.flap > 0;
-                !failed && peer.known_for(Services::one(id))
+                let served_badly = peer.quality(id, self.now.mono_ms) < 0;
+                !failed && !served_badly && peer.known_for(Services::one(id))
             }) && self.fits(ix, id, Level::Spread, &census).is_some()
         };
         let mut top = self.candidates.top(id, 1, usable);
