@@ -548,7 +548,7 @@ fn more_deadlines_than_one_input_takes_are_one_sleep() {
 #[test]
 fn who_served_is_tried_after_an_outage_however_many_others_wait() {
     let mut config = crate::world::config(false);
-    config.recover_peers = 4;
+    config.recover_peers = 8;
     let mut world = World::with(config, 1);
     world.set_need(crate::world::STORE, crate::world::need(0, 0, 0));
     // Somebody answers all the time, so that no outage is suspected.
@@ -573,14 +573,29 @@ fn who_served_is_tried_after_an_outage_however_many_others_wait() {
     world.run(60_000);
     assert!(world.connected(good));
     world.report(good, pushes[0], lightkeeper::manager::Outcome::Success);
-    // It fails twice, and waits for some seconds.
+    // It fails some times and waits for long; others of whom nothing is known fail after it and are due before it.
     world.stop_node(good);
-    while world
-        .view(good)
-        .next_try_at_wall_ms
-        .is_none_or(|at| at < world.time().wall_ms + 3_000)
-    {
+    let waits_for = |world: &World, place: usize| {
+        let at = world.view(place).next_try_at_wall_ms;
+        at.map_or(0, |at| at.saturating_sub(world.time().wall_ms))
+    };
+    while waits_for(&world, good) < 30_000 {
         world.run(10);
+    }
+    let fresh: Vec<usize> = (0..5)
+        .map(|_| {
+            let place = world.node(&pushes);
+            world.nodes[place].reachable = Reachable::No(DialFailure::Unreachable);
+            world.discovered(place, Source::PeerExchange);
+            place
+        })
+        .collect();
+    world.run(4_000);
+    let good_waits = waits_for(&world, good);
+    assert!(good_waits > 20_000);
+    for place in fresh {
+        let waits = waits_for(&world, place);
+        assert!(waits > 0 && waits < good_waits, "{waits} of {good_waits}");
     }
     world.tell(Event::NetworkChanged { constrained: false });
     let due = world.view(good).next_try_at_wall_ms.expect("it waits");

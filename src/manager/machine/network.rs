@@ -5,6 +5,7 @@ use crate::manager::Notice;
 use crate::manager::What;
 use crate::manager::book::peer::Bar;
 use crate::manager::boundary::reason::{NetworkCause, NetworkState, Reason};
+use crate::manager::tools::slot::Ix;
 
 /// Failures in a row from which on a peer itself is to blame.
 const ESCALATED: u8 = 4;
@@ -94,33 +95,31 @@ impl Manager {
         self.ping_all();
     }
 
-    /// The backoffs of peers that did not fail often are drawn anew: the outage was not theirs (4.8). Of more than one input
-    /// can take those who served come first. Whoever waits for another reason waits on.
+    /// The backoffs of peers that did not fail often are drawn anew: the outage was not theirs (4.8). One input looks at no
+    /// more than a few hundred (4.2): first at those that were reached, the last first, then at those that are due soonest.
+    /// So whoever waits for long, be it a page full of peers of another network, does not stand before those that served.
+    /// Whoever waits for another reason waits on.
     fn redraw_waits(&mut self, escalated_too: bool) {
-        let mut waiting = Vec::new();
-        let mut strangers = Vec::new();
-        for ix in self.deadlines.barred() {
-            let Some(peer) = self.table.get(ix) else {
-                continue;
-            };
-            let backs_off = matches!(
-                peer.bar,
-                Bar::Until {
-                    why: Reason::BackingOff,
-                    ..
-                }
-            );
-            if backs_off && (escalated_too || peer.level.max(peer.flap) < ESCALATED) {
-                let list = if peer.good {
-                    &mut waiting
-                } else {
-                    &mut strangers
-                };
-                list.push(ix);
-            }
-        }
-        waiting.append(&mut strangers);
-        waiting.truncate(self.config.recover_peers);
+        let most = self.config.recover_peers;
+        let outlasts_an_outage = |ix: &Ix| {
+            self.table.get(*ix).is_some_and(|peer| {
+                let backs_off = matches!(
+                    peer.bar,
+                    Bar::Until {
+                        why: Reason::BackingOff,
+                        ..
+                    }
+                );
+                backs_off && (escalated_too || peer.level.max(peer.flap) < ESCALATED)
+            })
+        };
+        let reached = self.table.reached_last().take(most);
+        let mut waiting: Vec<Ix> = reached.filter(outlasts_an_outage).collect();
+        let room = most - waiting.len();
+        let mut others: Vec<Ix> = self.deadlines.barred_soonest().take(most / 2).collect();
+        others.retain(|ix| !waiting.contains(ix) && outlasts_an_outage(ix));
+        others.truncate(room);
+        waiting.append(&mut others);
         for ix in waiting {
             let spread = self.seed.between(0, self.config.recover_spread_ms);
             let soon = self.now.mono_ms.saturating_add(spread);

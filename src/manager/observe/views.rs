@@ -91,10 +91,10 @@ impl Manager {
                 HealthReason::NoCandidates
             };
         }
-        if self.deadlines.barred().next().is_none() {
-            HealthReason::NoCandidates
-        } else {
+        if self.deadlines.anybody_barred() {
             HealthReason::BackingOff
+        } else {
+            HealthReason::NoCandidates
         }
     }
 

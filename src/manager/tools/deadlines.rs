@@ -208,14 +208,18 @@ impl Deadlines {
             .collect()
     }
 
-    /// The peers whose bar is to end, in the order of their records.
-    pub(in crate::manager) fn barred(&self) -> impl Iterator<Item = Ix> + '_ {
-        self.by_timer
-            .range(Timer::Bar(Ix::FIRST)..=Timer::Bar(Ix::LAST))
-            .filter_map(|(timer, _)| match timer {
-                Timer::Bar(ix) => Some(*ix),
-                _ => None,
-            })
+    /// Whether any peer waits for its bar to end.
+    pub(in crate::manager) fn anybody_barred(&self) -> bool {
+        let bars = Timer::Bar(Ix::FIRST)..=Timer::Bar(Ix::LAST);
+        self.by_timer.range(bars).next().is_some()
+    }
+
+    /// The peers whose bar is to end, the soonest first.
+    pub(in crate::manager) fn barred_soonest(&self) -> impl Iterator<Item = Ix> + '_ {
+        self.by_time.iter().filter_map(|(_, timer)| match timer {
+            Timer::Bar(ix) => Some(*ix),
+            _ => None,
+        })
     }
 
     /// Whether both views agree (R4).
