@@ -108,7 +108,7 @@ function hunt(fault) {
       SIM_SEEDS: range,
     });
     if (green) continue;
-    const broken = said.match(/seed \d+: (\w+) broken/)?.[1];
+    const broken = said.match(/seed \d+: (\S+) broken/)?.[1];
     if (broken === undefined) return { killed: false, by: "does not build" };
     return { killed: broken === fault.invariant, by: `seed ${seed}: ${broken}` };
   }
