@@ -57,6 +57,8 @@ mod script;
 mod shell;
 #[path = "../simulation/steering.rs"]
 mod steering;
+#[path = "../simulation/truth.rs"]
+mod truth;
 #[path = "../simulation/view.rs"]
 mod view;
 #[path = "../simulation/world.rs"]
@@ -68,7 +70,6 @@ mod herd;
 mod policies;
 mod recovery;
 mod report;
-mod truth;
 
 const PARTS: [(&str, fn()); 6] = [
     ("economy", economy::print),

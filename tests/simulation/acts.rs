@@ -7,12 +7,15 @@ use lightkeeper::manager::{
 
 use crate::client::{What, failed};
 use crate::environment::Weather;
-use crate::network::{Behaviour, Life, SERVICES};
+use crate::network::{Behaviour, SERVICES};
 use crate::script::Act;
+use crate::truth::lives;
 use crate::world::World;
 
 /// An application gives a request up after this.
 const REQUEST_PATIENCE_MS: u64 = 10_000;
+/// One request in so many goes to another than the best: not a multiple of the number of requirements.
+const OTHERS_ONE_IN: usize = 4;
 /// Requests in a thousand that an honest peer fails.
 const SLIPS: u16 = 4;
 /// Requests in a thousand that a full peer refuses.
@@ -189,7 +192,8 @@ impl World {
                 dial: None,
             };
             self.tell(c, event);
-            self.greets(c, conn, place, Life::Lasts);
+            let life = self.network.life(place, self.t);
+            self.greets(c, conn, place, life);
         }
     }
 
@@ -315,6 +319,9 @@ impl World {
         for conn in conns {
             match self.clients[c].rng.below(10) {
                 0..5 => {
+                    if let Some(link) = self.clients[c].links.get_mut(&conn) {
+                        link.cut = true;
+                    }
                     let wait = self.clients[c].rng.between(0, 2_000);
                     self.after(c, wait, What::Breaks(conn, CloseCause::Broken));
                 }
@@ -367,7 +374,7 @@ impl World {
         }
     }
 
-    /// One request for each requirement, to the best who serves it.
+    /// One request for each requirement, mostly to the best who serves it; the others have their turn.
     pub(crate) fn works(&mut self, c: usize) {
         let every = self.clients[c].works_every;
         if every == 0 {
@@ -377,7 +384,14 @@ impl World {
         self.after(c, u64::from(every), What::Works);
         for requirement in (0..SERVICES).map(RequirementId) {
             let serving = self.clients[c].brain.serving(requirement);
-            if let Some((peer, conn)) = serving.first() {
+            let asked = &mut self.clients[c].asked;
+            *asked += 1;
+            let turn = if asked.is_multiple_of(OTHERS_ONE_IN) {
+                *asked / OTHERS_ONE_IN % serving.len().max(1)
+            } else {
+                0
+            };
+            if let Some((peer, conn)) = serving.get(turn) {
                 self.requests(c, *peer, *conn, requirement);
             }
         }
@@ -396,10 +410,9 @@ impl World {
             outcome,
             charged: true,
         };
-        let network = self.clients[c].environment.network;
+        let lives = lives(&self.clients[c], &self.network, conn, self.t);
         let link = self.clients[c].links.get(&conn).copied();
-        let Some(link) = link.filter(|link| network && self.network.is_up(link.place, self.t))
-        else {
+        let Some(link) = link.filter(|_| lives) else {
             let broken = report(Outcome::Broken);
             self.after(c, REQUEST_PATIENCE_MS, What::Tell(broken));
             return;

@@ -14,10 +14,12 @@ pub(crate) trait Brain {
     /// Who serves a requirement, as far as it knows; the best first.
     fn serving(&self, requirement: RequirementId) -> Vec<(PeerId, ConnId)>;
     fn knows(&self, peer: &PeerId) -> bool;
-    /// Whether, as far as it knows, all minima hold, and all targets.
-    fn holds(&self) -> (bool, bool);
     /// The manager, if it is one: only that can be judged.
     fn manager(&self) -> Option<&Manager>;
+
+    fn manager_mut(&mut self) -> Option<&mut Manager> {
+        None
+    }
 
     /// Recounts every index (R4).
     fn check(&self) {
@@ -52,14 +54,11 @@ impl Brain for Manager {
         self.peer(peer).is_some()
     }
 
-    fn holds(&self) -> (bool, bool) {
-        let requirements = self.requirements();
-        let minima = requirements.iter().all(|view| view.have >= view.min);
-        let targets = requirements.iter().all(|view| view.have >= view.target);
-        (minima, targets)
+    fn manager(&self) -> Option<&Manager> {
+        Some(self)
     }
 
-    fn manager(&self) -> Option<&Manager> {
+    fn manager_mut(&mut self) -> Option<&mut Manager> {
         Some(self)
     }
 }
@@ -79,6 +78,8 @@ pub(crate) type Hears = Box<dyn FnMut(&mut Manager, Time, Event) -> Option<Event
 pub(crate) struct Doctored {
     pub(crate) manager: Manager,
     pub(crate) hears: Hears,
+    /// Whether an order of its reaches the shell.
+    pub(crate) orders: fn(&Command) -> bool,
     /// What a recount of its indexes comes to.
     pub(crate) check: fn(&Manager),
 }
@@ -88,6 +89,7 @@ impl Doctored {
         Self {
             manager: Manager::new(config, seed, now),
             hears,
+            orders: |_| true,
             check: Manager::check,
         }
     }
@@ -101,7 +103,8 @@ impl Brain for Doctored {
     }
 
     fn poll(&mut self) -> Option<Command> {
-        self.manager.poll()
+        let orders = self.orders;
+        std::iter::from_fn(|| self.manager.poll()).find(orders)
     }
 
     fn next_deadline(&self) -> Option<u64> {
@@ -120,12 +123,12 @@ impl Brain for Doctored {
         Brain::knows(&self.manager, peer)
     }
 
-    fn holds(&self) -> (bool, bool) {
-        self.manager.holds()
-    }
-
     fn manager(&self) -> Option<&Manager> {
         Some(&self.manager)
+    }
+
+    fn manager_mut(&mut self) -> Option<&mut Manager> {
+        Some(&mut self.manager)
     }
 
     fn check(&self) {

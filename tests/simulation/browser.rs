@@ -173,8 +173,9 @@ impl Browser {
     }
 }
 
-/// When a timer that is due at `due` fires on a page that has been hidden since then.
-pub(crate) fn timer_fires(due: u64, hidden_since: Option<u64>) -> u64 {
+/// When a timer that is due at `due` fires on a page that has been hidden since then. `phase`: when the browser wakes its
+/// hidden pages is its own affair.
+pub(crate) fn timer_fires(due: u64, hidden_since: Option<u64>, phase: u64) -> u64 {
     let Some(since) = hidden_since else {
         return due;
     };
@@ -183,7 +184,10 @@ pub(crate) fn timer_fires(due: u64, hidden_since: Option<u64>) -> u64 {
     } else {
         HIDDEN_ALIGN_MS
     };
-    due.checked_next_multiple_of(align).unwrap_or(due)
+    let phase = phase % align;
+    let past = due.saturating_add(align - phase);
+    let next = past.checked_next_multiple_of(align);
+    next.map_or(due, |next| next - (align - phase))
 }
 
 #[cfg(test)]
@@ -246,8 +250,11 @@ mod tests {
 
     #[test]
     fn timers_of_a_hidden_page_are_aligned() {
-        assert_eq!(timer_fires(1_234, None), 1_234);
-        assert_eq!(timer_fires(1_234, Some(1_000)), 2_000);
-        assert_eq!(timer_fires(400_001, Some(1_000)), 420_000);
+        assert_eq!(timer_fires(1_234, None, 5), 1_234);
+        assert_eq!(timer_fires(1_234, Some(1_000), 0), 2_000);
+        assert_eq!(timer_fires(400_001, Some(1_000), 0), 420_000);
+        assert_eq!(timer_fires(400_001, Some(1_000), 59_500), 419_500);
+        assert_eq!(timer_fires(419_500, Some(1_000), 59_500), 419_500);
+        assert_eq!(timer_fires(1_234, Some(1_000), 59_500), 1_500);
     }
 }

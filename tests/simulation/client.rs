@@ -1,10 +1,10 @@
 //! One page: a manager, and everything around it that belongs to this page alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use libp2p_identity::PeerId;
 use lightkeeper::manager::{
-    Command, Config, ConnId, DialFailure, DialId, DialWhy, Event, Reason, Time,
+    Command, Config, ConnId, DialFailure, DialId, DialWhy, Event, Need, Reason, Time,
 };
 use multiaddr::Multiaddr;
 
@@ -12,9 +12,10 @@ use crate::brain::{Brain, Maker};
 use crate::browser::Browser;
 use crate::environment::Environment;
 use crate::judge::Judge;
-use crate::network::Answer;
+use crate::network::{Answer, Network};
 use crate::rng::Rng;
 use crate::script::Script;
+use crate::truth::Service;
 use crate::view::Input;
 
 /// A dial that the shell carries out.
@@ -34,6 +35,8 @@ pub(crate) struct Dialing {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Link {
     pub(crate) place: usize,
+    /// The other side has given it up: nothing gets through any more.
+    pub(crate) cut: bool,
 }
 
 /// Something that will happen to one client.
@@ -80,7 +83,7 @@ pub(crate) struct Step {
 pub(crate) struct Log {
     /// Every input, when asked for.
     pub(crate) steps: Option<Vec<Step>>,
-    /// When minima or targets began or ceased to hold: (time, minima, targets).
+    /// When minima or targets really began or ceased to hold: (time, minima, targets).
     pub(crate) held: Vec<(u64, bool, bool)>,
     pub(crate) dials: Vec<(u64, PeerId, DialWhy)>,
     pub(crate) closes: Vec<(u64, Reason)>,
@@ -88,18 +91,19 @@ pub(crate) struct Log {
     pub(crate) throttled: Vec<u64>,
 }
 
+/// What holds for less than this did not hold again: connections that an outage killed break after the outage.
+const LASTING_MS: u64 = 10_000;
+
 impl Log {
-    /// How long after `from` the minima held (again).
+    /// How long after `from` the minima held (again), for good or for a while.
     pub(crate) fn minima_after(&self, from: u64) -> Option<u64> {
-        let mut holds = None;
-        for (t, minima, _) in &self.held {
-            if *t <= from {
-                holds = minima.then_some(from);
-            } else if holds.is_none() && *minima {
-                holds = Some(*t);
-            }
-        }
-        holds.map(|t| t - from)
+        let ends = self.held.iter().skip(1).map(|(t, ..)| *t);
+        let mut periods = self.held.iter().zip(ends.chain([u64::MAX]));
+        periods.find_map(|((began, minima, _), end)| {
+            let began = (*began).max(from);
+            let lasts = *minima && end.saturating_sub(began) >= LASTING_MS;
+            lasts.then(|| began - from)
+        })
     }
 }
 
@@ -114,9 +118,17 @@ pub(crate) struct Client {
     pub(crate) rng: Rng,
     pub(crate) dials: BTreeMap<DialId, Dialing>,
     pub(crate) links: BTreeMap<ConnId, Link>,
+    /// Connections that are gone, while nobody told the manager, and it did not close them.
+    pub(crate) untold: BTreeSet<ConnId>,
+    /// What the user wants.
+    pub(crate) needs: Vec<Need>,
+    /// Whether protocols enroll.
+    pub(crate) guests: bool,
     /// The last ping of each connection.
     pub(crate) pings: BTreeMap<ConnId, u32>,
     pub(crate) named: u64,
+    /// When within a minute the browser wakes the page while nobody sees it.
+    pub(crate) phase: u64,
     /// When the timer that counts is to fire.
     pub(crate) armed: Option<u64>,
     /// What waits for the machine to wake.
@@ -127,6 +139,8 @@ pub(crate) struct Client {
     pub(crate) heard: BTreeMap<(u8, u64), u64>,
     pub(crate) works_every: u32,
     pub(crate) working: bool,
+    /// Requests so far.
+    pub(crate) asked: usize,
     pub(crate) judge: Option<Judge>,
     pub(crate) log: Log,
 }
@@ -146,14 +160,19 @@ impl Client {
             rng,
             dials: BTreeMap::new(),
             links: BTreeMap::new(),
+            untold: BTreeSet::new(),
+            needs: script.tuning.needs.to_vec(),
+            guests: script.enrolls(),
             pings: BTreeMap::new(),
             named: 0,
+            phase: Rng::new(script.seed).fork(u64::from(seed[0])).below(60_000),
             armed: None,
             deferred: Vec::new(),
             looked: None,
             heard: BTreeMap::new(),
             works_every: 0,
             working: false,
+            asked: 0,
             judge: None,
             log: Log::default(),
         }
@@ -168,6 +187,16 @@ impl Client {
             .collect()
     }
 
+    /// Notes whether what is wanted is really there.
+    pub(crate) fn look(&mut self, network: &Network, t: u64) {
+        let works = self.works_every > 0;
+        let now = Service::of(self, network, t, works);
+        let last = self.log.held.last();
+        if last.is_none_or(|(_, min, target)| (*min, *target) != (now.minima, now.targets)) {
+            self.log.held.push((t, now.minima, now.targets));
+        }
+    }
+
     /// Notes what an input led to.
     pub(crate) fn note(&mut self, t: u64, time: Time, input: &Input, commands: &[Command]) {
         for command in commands {
@@ -178,11 +207,6 @@ impl Client {
                 }
                 _ => {}
             }
-        }
-        let (minima, targets) = self.brain.holds();
-        let last = self.log.held.last();
-        if last.is_none_or(|(_, min, target)| (*min, *target) != (minima, targets)) {
-            self.log.held.push((t, minima, targets));
         }
         if let Some(steps) = &mut self.log.steps {
             steps.push(Step {
@@ -200,5 +224,31 @@ pub(crate) fn failed(dial: DialId, failure: DialFailure) -> Event {
         dial,
         failure,
         answered: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held(periods: &[(u64, bool)]) -> Log {
+        Log {
+            held: periods.iter().map(|(t, held)| (*t, *held, *held)).collect(),
+            ..Log::default()
+        }
+    }
+
+    #[test]
+    fn what_holds_all_the_time_holds_at_once() {
+        assert_eq!(held(&[(0, false), (50, true)]).minima_after(100), Some(0));
+        assert_eq!(held(&[(0, false), (50, true)]).minima_after(0), Some(50));
+    }
+
+    #[test]
+    fn what_breaks_right_after_the_mark_holds_when_it_is_mended() {
+        let log = held(&[(0, true), (101, false), (40_000, true)]);
+        assert_eq!(log.minima_after(100), Some(39_900));
+        let log = held(&[(0, true), (100, false), (200, true), (300, false)]);
+        assert_eq!(log.minima_after(100), None);
     }
 }

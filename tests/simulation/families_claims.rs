@@ -4,8 +4,7 @@
 use std::collections::BTreeMap;
 
 use lightkeeper::manager::{
-    BurstAnswer, Class, Command, Config, DialWhy, LockAnswer, Manager, Need, Offer, Reason,
-    RequirementId, Time,
+    BurstAnswer, Class, Command, Config, DialWhy, LockAnswer, Manager, Need, Offer, Reason, Time,
 };
 
 use crate::application::{SILENT, SILENT_HOLD};
@@ -269,11 +268,8 @@ fn starved(script: &Script, options: Options, make: Maker) -> (u64, Option<Strin
     let mut seconds = 0;
     for t in (2 * MINUTE..script.horizon_ms).step_by(1_000) {
         world.run_until(t);
-        let needs = &script.tuning.needs;
-        let below = (0..3).zip(needs).any(|(id, need)| {
-            let serving = world.clients[0].brain.serving(RequirementId(id));
-            serving.len() < usize::from(need.min)
-        });
+        let mut needs = world.truth(0).serving.into_iter().zip(&script.tuning.needs);
+        let below = needs.any(|(serving, need)| serving < usize::from(need.min));
         seconds += u64::from(below);
     }
     world.run();

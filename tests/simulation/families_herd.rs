@@ -208,10 +208,6 @@ impl Brain for Stubborn {
         Brain::knows(&self.manager, peer)
     }
 
-    fn holds(&self) -> (bool, bool) {
-        self.manager.holds()
-    }
-
     fn manager(&self) -> Option<&Manager> {
         None
     }

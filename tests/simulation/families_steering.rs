@@ -205,10 +205,6 @@ impl Brain for Greedy {
         self.known.contains_key(peer)
     }
 
-    fn holds(&self) -> (bool, bool) {
-        (true, true)
-    }
-
     fn manager(&self) -> Option<&Manager> {
         None
     }

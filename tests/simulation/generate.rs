@@ -68,6 +68,9 @@ impl Script {
             troubles(&mut rng, &script.network, t, busy_ms, &mut script.acts);
         }
         more_troubles(seed, &mut rng, busy_ms, acts, &mut script);
+        if seed % 3 == 1 {
+            spread(&mut Rng::new(seed ^ 0x0005_9ead), &mut script.network);
+        }
         script.acts.push((busy_ms, Act::Heal));
         script.horizon_ms = busy_ms + RECOVERY_MS + 5 * MINUTE;
         script
@@ -97,6 +100,22 @@ fn more_troubles(seed: u64, rng: &mut Rng, busy_ms: u64, acts: u64, script: &mut
         let t = rng.below(busy_ms);
         let kind = kinds[usize::try_from(n).expect("few") % kinds.len()];
         kind(rng, &script.network, t, busy_ms, &mut script.acts);
+    }
+}
+
+/// Some peers have addresses in several groups. At some they answer, and at some nobody does.
+fn spread(rng: &mut Rng, network: &mut NetworkSpec) {
+    for peer in &mut network.peers {
+        if !rng.per_mille(400) || matches!(peer.behaviour, Behaviour::WrongId { .. }) {
+            continue;
+        }
+        for _ in 0..rng.between(1, 2) {
+            // One of the groups in which others live, or one of its own.
+            let group = u8::try_from(rng.between(1, 40)).expect("few groups");
+            if group != peer.group && peer.elsewhere.iter().all(|(other, _)| *other != group) {
+                peer.elsewhere.push((group, rng.per_mille(500)));
+            }
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! Watches one manager: keeps the ledger, shows every input to every check, and stops at the first that fails.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
+use libp2p_identity::PeerId;
 use lightkeeper::manager::{Command, Config, Event, GateQuery, Manager, Time};
 
 use crate::brain::Brain;
@@ -9,11 +11,16 @@ use crate::checks::{self, Invariant, Scene};
 use crate::environment::{MONO_ZERO, WALL_ZERO};
 use crate::ledger::Ledger;
 use crate::names::named;
-use crate::view::{Input, Standing, View};
+use crate::truth::Truth;
+use crate::view::{Explained, Input, Standing, View};
 use crate::world::Options;
 
 /// Indexes are recounted after so many inputs (R4).
 const RECOUNT_EVERY: u64 = 64;
+
+fn why(manager: &Manager, peer: PeerId) -> Option<(PeerId, Explained)> {
+    Some((peer, Explained::of(manager, &peer)?))
+}
 
 /// A broken invariant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,18 +49,6 @@ impl fmt::Display for Violation {
     }
 }
 
-/// What is really the case, whatever the manager believes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Truth {
-    pub(crate) t: u64,
-    pub(crate) network: bool,
-    pub(crate) awake: bool,
-    pub(crate) hidden: bool,
-    /// A client that is left alone must get what it wants.
-    pub(crate) viable: bool,
-    pub(crate) healed_at: Option<u64>,
-}
-
 /// See the module.
 pub(crate) struct Judge {
     ledger: Ledger,
@@ -61,6 +56,8 @@ pub(crate) struct Judge {
     view: View,
     /// How the peer stands that the next input is about.
     prior: Option<Standing>,
+    /// What is said of those whom the next input may concern.
+    explained: BTreeMap<PeerId, Explained>,
     inputs: u64,
     story: bool,
     judging: bool,
@@ -79,6 +76,7 @@ impl Judge {
             checks: checks::all(),
             view: View::of(manager, None),
             prior: None,
+            explained: BTreeMap::new(),
             inputs: 0,
             story: options.story,
             judging: options.judge,
@@ -110,6 +108,7 @@ impl Judge {
         let decisions = manager.decisions(usize::try_from(taken).unwrap_or(usize::MAX));
         view.decisions = decisions.into_iter().map(|taken| taken.what).collect();
         view.prior = self.prior.take();
+        view.explained = std::mem::take(&mut self.explained);
         if let (Input::Event(event), Some(peer)) = (input, &subject)
             && Standing::matters(event)
         {
@@ -130,6 +129,17 @@ impl Judge {
             .subject(event)
             .filter(|_| Standing::matters(event));
         self.prior = peer.and_then(|peer| Standing::of(manager, &peer));
+        if Explained::matters(event) {
+            let peers = self.ledger.open().map(|(_, conn)| conn.peer);
+            self.explained = peers.filter_map(|peer| why(manager, peer)).collect();
+        }
+    }
+
+    /// Looks at what the gate is asked about.
+    pub(crate) fn look_at_gate(&mut self, manager: &Manager, query: &GateQuery) {
+        if let GateQuery::Outbound { peer: Some(peer) } = query {
+            self.explained = why(manager, *peer).into_iter().collect();
+        }
     }
 
     fn recount(&mut self, brain: &dyn Brain) {
@@ -245,6 +255,7 @@ impl Judge {
             checks: checks::all(),
             view,
             prior: None,
+            explained: BTreeMap::new(),
             inputs: 0,
             story: false,
             judging: true,

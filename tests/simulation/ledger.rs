@@ -113,9 +113,12 @@ pub(crate) struct Ledger {
     pub(crate) wall: u64,
     /// The machine slept before this input.
     resumed: bool,
+    /// Our own network is suspected, or was until this input.
+    suspects: bool,
     /// Backoffs are drawn anew in this input, also those that it brings.
     redrawn: bool,
-    /// Everybody is to show a sign of life since this input: after sleep, or on what may be another network.
+    /// Everybody is to show a sign of life since this input: after sleep, on what may be another network, after a loss, or
+    /// when somebody sees the page again (4.8).
     asks_all: bool,
     /// A minimum is missed around this input.
     missed: bool,
@@ -143,6 +146,7 @@ impl Ledger {
             handled_at: now.mono_ms,
             wall: now.wall_ms,
             resumed: false,
+            suspects: false,
             redrawn: false,
             asks_all: false,
             missed: false,
@@ -156,6 +160,11 @@ impl Ledger {
     /// Whether the machine slept before this input.
     pub(crate) fn resumed(&self) -> bool {
         self.resumed
+    }
+
+    /// Whether our own network is suspected, or was until this input.
+    pub(crate) fn suspects(&self) -> bool {
+        self.suspects
     }
 
     pub(crate) fn peer(&self, peer: &PeerId) -> PeerRecord {
@@ -263,7 +272,8 @@ impl Ledger {
             view.health.1 == HealthReason::SuspectOffline || view.decisions.contains(&What::Suspect)
         });
         let recovered = after.recovered_at > before.recovered_at;
-        self.redrawn = self.resumed || changed || suspected || recovered;
+        self.suspects = suspected || recovered;
+        self.redrawn = self.resumed || changed || self.suspects;
         if self.redrawn {
             self.void_backoffs();
         }
@@ -283,7 +293,11 @@ impl Ledger {
         if let Input::Event(event) = input {
             let anew = matches!(
                 event,
-                Event::Online | Event::NetworkChanged { .. } | Event::Unfreeze
+                Event::Online
+                    | Event::NetworkChanged { .. }
+                    | Event::Unfreeze
+                    | Event::Closed { .. }
+                    | Event::Visibility { hidden: false }
             );
             self.asks_all = self.resumed || anew;
             let record = after.subject.as_ref().map(|view| self.peer(&view.peer));

@@ -10,7 +10,7 @@
 //! | `script`, `generate` | what happens in a run, as a value, written by hand or from a seed |
 //! | `claims`, `steering`, `book` | acts of one kind each: what they are, do, and how often they happen |
 //! | `application`, `claims_generate` | the protocols' own answers; how often which claim is made |
-//! | `network`, `browser`, `environment` | the world as it is |
+//! | `network`, `browser`, `environment`, `truth` | the world as it is |
 //! | `shell`, `acts`, `client`, `brain`, `world` | how orders are carried out, and what comes back |
 //! | `ledger` and its parts, `view`, `judge`, `checks` | the slow and obvious bookkeeping, and the invariants of the contract |
 //! | `oracles` | what is right, worked out slowly and apart from the code that is judged |
@@ -31,7 +31,12 @@ mod families;
 mod families_book;
 mod families_claims;
 mod families_cost;
+mod families_eclipse;
+mod families_economy;
+mod families_flood;
 mod families_herd;
+mod families_liars;
+mod families_liveness;
 mod families_order;
 mod families_steering;
 mod generate;
@@ -55,5 +60,6 @@ mod soak;
 mod steering;
 mod stories;
 mod strategy;
+mod truth;
 mod view;
 mod world;

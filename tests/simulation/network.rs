@@ -65,6 +65,8 @@ pub(crate) struct PeerSpec {
     pub(crate) hop_ms: u16,
     /// Addresses before the right one at which nobody is.
     pub(crate) stale_routes: u8,
+    /// The groups of further addresses of its, and whether it answers there.
+    pub(crate) elsewhere: Vec<(u8, bool)>,
     /// Answers peer exchange, with these.
     pub(crate) knows: Option<Vec<u16>>,
     /// Named by the record tree.
@@ -82,6 +84,7 @@ impl PeerSpec {
             group,
             hop_ms: 20,
             stale_routes: 0,
+            elsewhere: Vec::new(),
             knows: None,
             in_tree: false,
             accepts_per_s: None,
@@ -222,6 +225,11 @@ impl Network {
                 let mut routes: Vec<Multiaddr> = (0..peer.stale_routes)
                     .map(|n| address(peer.group, place, 8_000 + u16::from(n)))
                     .collect();
+                routes.extend(
+                    peer.elsewhere
+                        .iter()
+                        .map(|(group, _)| address(*group, place, 443)),
+                );
                 routes.push(match peer.behaviour {
                     Behaviour::WrongId { at } => own[usize::from(at) % own.len()].clone(),
                     _ => own[place].clone(),
@@ -229,6 +237,13 @@ impl Network {
                 routes
             })
             .collect();
+        let own = own.into_iter().enumerate().map(|(place, own)| (own, place));
+        let peers = spec.peers.iter().enumerate();
+        let further = peers.flat_map(|(place, peer)| {
+            let answering = peer.elsewhere.iter().filter(|(_, answers)| *answers);
+            answering.map(move |(group, _)| (address(*group, place, 443), place))
+        });
+        let addresses = own.chain(further).collect();
         let node = Node {
             down: false,
             load: 0,
@@ -238,7 +253,7 @@ impl Network {
         };
         Self {
             places: ids.iter().enumerate().map(|(n, id)| (*id, n)).collect(),
-            addresses: own.into_iter().enumerate().map(|(n, a)| (a, n)).collect(),
+            addresses,
             nodes: vec![node; spec.peers.len()],
             tree_up: true,
             boasts: BTreeMap::new(),
@@ -295,13 +310,9 @@ impl Network {
         }
         let spec = &self.spec.peers[place];
         let mut after_ms = 4 * hop;
-        let mut life = Life::Lasts;
+        let mut life = self.life(place, t);
         match spec.behaviour {
             Behaviour::Slow { ms } => after_ms += u64::from(ms),
-            Behaviour::Flapping { up_ms, down_ms } => {
-                let left = phase(place, t, up_ms, down_ms).unwrap_or(1);
-                life = Life::Breaks { ms: left.max(1) };
-            }
             Behaviour::Full { capacity, refuses } if self.nodes[place].load >= capacity => {
                 if refuses {
                     return refused;
@@ -314,6 +325,17 @@ impl Network {
             place,
             after_ms,
             life,
+        }
+    }
+
+    /// How long a connection that it makes lasts.
+    pub(crate) fn life(&self, place: usize, t: u64) -> Life {
+        match self.spec.peers[place].behaviour {
+            Behaviour::Flapping { up_ms, down_ms } => {
+                let left = phase(place, t, up_ms, down_ms).unwrap_or(1);
+                Life::Breaks { ms: left.max(1) }
+            }
+            _ => Life::Lasts,
         }
     }
 
@@ -393,13 +415,19 @@ pub(crate) fn requirements(mask: u8) -> Vec<RequirementId> {
         .collect()
 }
 
-/// Groups from 50 on are reached by WebSockets in the clear, those from 100 on by WebRTC.
+/// Groups from 50 on are reached by WebSockets in the clear, those from 100 on by WebRTC. From 200 on every peer has a /24
+/// of its own.
 pub(crate) fn address(group: u8, place: usize, port: u16) -> Multiaddr {
     let [_, _, high, low] = u32::try_from(place).expect("few peers").to_be_bytes();
     let way = match group {
         50..100 => format!("tcp/{port}/ws"),
         100..150 => format!("udp/{port}/webrtc-direct"),
         _ => format!("tcp/{port}/wss"),
+    };
+    let (high, low) = if group < 200 {
+        (high, low)
+    } else {
+        (low, high)
     };
     format!("/ip4/60.{group}.{high}.{low}/{way}")
         .parse()

@@ -30,7 +30,8 @@ pub(crate) fn run(script: &Script, options: Options) -> Run {
     run_with(script, options, brain::manager)
 }
 
-fn run_with(script: &Script, options: Options, make: Maker) -> Run {
+/// The same with other brains.
+pub(crate) fn run_with(script: &Script, options: Options, make: Maker) -> Run {
     let mut world = World::with(script, options, make);
     let end = catch_unwind(AssertUnwindSafe(|| world.run()));
     let violation = match end {

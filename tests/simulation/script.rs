@@ -153,6 +153,13 @@ impl Script {
         self
     }
 
+    /// Whether protocols enroll.
+    pub(crate) fn enrolls(&self) -> bool {
+        self.acts
+            .iter()
+            .any(|(_, act)| matches!(act, Act::Claim(_)))
+    }
+
     /// Whether a client that is left alone must get what it wants: enough good peers can be found, and nothing else
     /// that the script does is in the way.
     pub(crate) fn viable(&self) -> bool {

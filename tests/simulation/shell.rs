@@ -9,7 +9,7 @@ use crate::browser::Ended;
 use crate::client::{Dialing, Link, What, failed};
 use crate::network::{Answer, Behaviour, Life, requirements};
 use crate::orders::endpoint;
-use crate::script::ShellFaults;
+use crate::truth::lives;
 use crate::world::World;
 
 /// From the order to close to its confirmation.
@@ -82,11 +82,7 @@ impl World {
 
     /// A callback of the shell's is on its way to the manager.
     pub(crate) fn call_back(&mut self, c: usize, ms: u64, event: Event) {
-        // A shell that goes on losing things cannot be held to anything.
-        let faults = match self.healed_at {
-            None => self.script.faults,
-            Some(_) => ShellFaults::default(),
-        };
+        let faults = self.faults();
         let client = &mut self.clients[c];
         if client.rng.per_mille(faults.lose) {
             return;
@@ -211,7 +207,7 @@ impl World {
         let client = &mut self.clients[c];
         client.named += 1;
         let conn = ConnId(client.named);
-        client.links.insert(conn, Link { place });
+        client.links.insert(conn, Link { place, cut: false });
         conn
     }
 
@@ -220,6 +216,7 @@ impl World {
         let Some(link) = self.clients[c].links.remove(&conn) else {
             return false;
         };
+        self.clients[c].untold.insert(conn);
         self.network.closed(link.place);
         true
     }
@@ -263,10 +260,10 @@ impl World {
     /// Something is said on a connection, if it is one and the network carries it.
     pub(crate) fn says(&mut self, c: usize, conn: ConnId, event: Event) {
         let client = &self.clients[c];
-        if !client.links.contains_key(&conn) {
+        let Some(link) = client.links.get(&conn) else {
             return;
-        }
-        if client.environment.network {
+        };
+        if client.environment.network && !link.cut {
             self.call_back(c, 0, event);
         } else {
             // TCP says it again.
@@ -276,7 +273,9 @@ impl World {
 
     /// We close it, and say so.
     pub(crate) fn closes(&mut self, c: usize, conn: ConnId) {
-        if self.unlink(c, conn) {
+        let there = self.unlink(c, conn);
+        self.clients[c].untold.remove(&conn);
+        if there {
             let cause = CloseCause::Ordered;
             self.call_back(c, CLOSE_MS, Event::Closed { conn, cause });
         }
@@ -293,9 +292,8 @@ impl World {
         let client = &mut self.clients[c];
         client.pings.insert(conn, ping);
         let place = client.links.get(&conn).map(|link| link.place);
-        let answers =
-            place.filter(|place| client.environment.network && self.network.is_up(*place, self.t));
-        match answers {
+        let lives = lives(client, &self.network, conn, self.t);
+        match place.filter(|_| lives) {
             Some(place) => {
                 let rtt_ms = 2 * u32::from(self.network.spec.peers[place].hop_ms);
                 let pong = Event::Pong { conn, ping, rtt_ms };
@@ -342,9 +340,9 @@ impl World {
     fn asks_peer(&mut self, c: usize, conn: ConnId, place: Option<usize>, count: u32) {
         let Some(place) = place else { return };
         let peer = self.network.ids[place];
+        let lives = lives(&self.clients[c], &self.network, conn, self.t);
         let client = &mut self.clients[c];
-        let linked = client.links.contains_key(&conn) && client.environment.network;
-        let names = if linked && self.network.is_up(place, self.t) {
+        let names = if lives {
             self.network.names(place, count, &mut client.rng)
         } else {
             None

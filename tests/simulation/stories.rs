@@ -7,7 +7,8 @@ use crate::environment::Weather;
 use crate::network::{Behaviour, NetworkSpec, PeerSpec};
 use crate::runner::run;
 use crate::script::{Act, Script, ShellFaults};
-use crate::world::Options;
+use crate::truth::minima_hold;
+use crate::world::{Options, World};
 
 fn holds(script: &Script) {
     let options = Options {
@@ -126,8 +127,12 @@ fn the_only_provider_of_a_guest_is_away_for_hours() {
         .at(1_000, Act::Claim(Claim::Enroll(1, guest)))
         .at(6 * hour, Act::PeerUp(2));
     holds(&script);
-    let log = run(&script, Options::default()).log;
-    let met = log.minima_after(6 * hour);
+    let mut world = World::new(&script, Options::default());
+    world.run_until(6 * hour - 1);
+    assert!(!minima_hold(&world));
+    world.run();
+    assert!(minima_hold(&world));
+    let met = world.clients[0].log.minima_after(6 * hour);
     let cap = 3_600_000 + 60_000;
     assert!(met.is_some_and(|ms| ms > 0 && ms <= cap), "{met:?}");
 }

@@ -1,12 +1,12 @@
 //! What can be read of a manager after an input, as a plain value: checks judge these, so that a doctored one can be
 //! put in its place.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use libp2p_identity::PeerId;
 use lightkeeper::manager::{
-    Event, GateQuery, Health, HealthReason, Manager, PeerState, PeerView, Priority, ProtocolView,
-    Reason, RequirementId, RequirementView, ScoreParts, Stats, What,
+    Event, GateQuery, Guard, Health, HealthReason, Manager, Outcome, PeerState, PeerView, Priority,
+    ProtocolView, Reason, RequirementId, RequirementView, ScoreParts, Stats, What,
 };
 
 /// Decisions of one input, and more.
@@ -37,8 +37,45 @@ pub(crate) struct View {
     /// How it stood before the input, and how after it, when the input says something of it.
     pub(crate) prior: Option<Standing>,
     pub(crate) standing: Option<Standing>,
+    /// Why those whom the input may concern were not dialed and not closed before it, as far as that was asked.
+    pub(crate) explained: BTreeMap<PeerId, Explained>,
     /// The scores of those who serve.
     pub(crate) scores: Vec<(PeerId, i16)>,
+}
+
+/// What forbids to dial a peer, and what forbids to close its connection for others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Explained {
+    pub(crate) not_dialed: Option<Reason>,
+    pub(crate) not_closed: Option<Guard>,
+}
+
+impl Explained {
+    pub(crate) fn of(manager: &Manager, peer: &PeerId) -> Option<Self> {
+        let why = manager.explain(peer)?;
+        Some(Self {
+            not_dialed: why.not_dialed,
+            not_closed: why.not_closed,
+        })
+    }
+
+    /// Whether an event is of the kind with which connections may be closed for others. The rest comes so often that
+    /// asking for each of them would take longer than everything else.
+    pub(crate) fn matters(event: &Event) -> bool {
+        !matches!(
+            event,
+            Event::Discovered { .. }
+                | Event::Answered { .. }
+                | Event::DnsFinished { .. }
+                | Event::DialFailed { .. }
+                | Event::Pong { .. }
+                | Event::Heard { .. }
+                | Event::Report {
+                    outcome: Outcome::Success,
+                    ..
+                }
+        )
+    }
 }
 
 /// What speaks for or against a peer.
@@ -90,6 +127,7 @@ impl View {
             health: manager.health(),
             next_deadline: manager.next_deadline(),
             decisions: Vec::new(),
+            explained: BTreeMap::new(),
             recovered_at: recovered_at(manager),
             subject: subject.and_then(|peer| manager.peer(&peer)),
             prior: None,

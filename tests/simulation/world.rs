@@ -8,7 +8,7 @@ use lightkeeper::manager::{Command, Event, GateQuery};
 use crate::brain::{self, Maker};
 use crate::browser;
 use crate::client::{Client, What};
-use crate::judge::{Judge, Truth, Violation};
+use crate::judge::{Judge, Violation};
 use crate::network::Network;
 use crate::rng::Rng;
 use crate::script::{Act, Script};
@@ -114,9 +114,13 @@ impl World {
             if act_at == Some(at) {
                 let (_, act) = self.acts.pop_front().expect("it was there");
                 self.act(&act);
+                for client in &mut self.clients {
+                    client.look(&self.network, self.t);
+                }
             } else {
                 let (client, what) = self.next_in_line();
                 self.happen(client, what);
+                self.clients[client].look(&self.network, self.t);
             }
         }
         self.t = t;
@@ -276,6 +280,17 @@ impl World {
         if let (Some(judge), Some(manager)) = (&mut client.judge, client.brain.manager()) {
             judge.look(manager, &event);
         }
+        match &event {
+            Event::Closed { conn, .. } => {
+                client.untold.remove(conn);
+            }
+            Event::SetNeed { requirement, need } => {
+                if let Some(old) = client.needs.get_mut(usize::from(requirement.0)) {
+                    *old = *need;
+                }
+            }
+            _ => {}
+        }
         client.brain.handle(time, event.clone());
         let mut commands = Vec::new();
         while let Some(command) = client.brain.poll() {
@@ -291,7 +306,11 @@ impl World {
     /// Asks the gate.
     pub(crate) fn ask(&mut self, c: usize, query: GateQuery) -> bool {
         let time = self.clients[c].environment.time(self.t);
-        let verdict = self.clients[c].brain.gate(time, query.clone());
+        let client = &mut self.clients[c];
+        if let (Some(judge), Some(manager)) = (&mut client.judge, client.brain.manager()) {
+            judge.look_at_gate(manager, &query);
+        }
+        let verdict = client.brain.gate(time, query.clone());
         self.witness(c, &Input::Gate(query, verdict), &[]);
         self.arm(c);
         verdict.is_ok()
@@ -299,27 +318,15 @@ impl World {
 
     fn witness(&mut self, c: usize, input: &Input, commands: &[Command]) {
         let time = self.clients[c].environment.time(self.t);
+        self.clients[c].note(self.t, time, input, commands);
+        if self.violation.is_some() || self.clients[c].judge.is_none() {
+            return;
+        }
         let truth = self.truth(c);
         let client = &mut self.clients[c];
-        client.note(self.t, time, input, commands);
-        if self.violation.is_none()
-            && let Some(judge) = &mut client.judge
-        {
+        if let Some(judge) = &mut client.judge {
             let brain = &*client.brain;
             self.violation = judge.observe(brain, &client.config, &truth, time, input, commands);
-        }
-    }
-
-    /// What is really the case.
-    pub(crate) fn truth(&self, c: usize) -> Truth {
-        let environment = &self.clients[c].environment;
-        Truth {
-            t: self.t,
-            network: environment.network,
-            awake: environment.awake(),
-            hidden: environment.hidden_since.is_some(),
-            viable: self.viable,
-            healed_at: self.healed_at,
         }
     }
 
@@ -331,7 +338,7 @@ impl World {
             return;
         };
         let due = client.environment.when(due).max(self.t);
-        let at = browser::timer_fires(due, client.environment.hidden_since);
+        let at = browser::timer_fires(due, client.environment.hidden_since, client.phase);
         if client.armed != Some(at) {
             client.armed = Some(at);
             self.at(c, at, What::Timer);

@@ -282,15 +282,4 @@ impl Book {
     pub(super) fn knows(&self, peer: &PeerId) -> bool {
         self.known.contains_key(peer)
     }
-
-    pub(super) fn holds(&self) -> (bool, bool) {
-        let mut held = (true, true);
-        for (place, spec) in self.config.requirements.iter().enumerate() {
-            let id = RequirementId(u8::try_from(place).expect("few requirements"));
-            let have = self.serving(id).len();
-            held.0 &= have >= usize::from(spec.need.min);
-            held.1 &= have >= usize::from(spec.need.target);
-        }
-        held
-    }
 }

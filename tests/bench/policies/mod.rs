@@ -68,10 +68,6 @@ impl<S: Strategy> Brain for Policy<S> {
         self.book.knows(peer)
     }
 
-    fn holds(&self) -> (bool, bool) {
-        self.book.holds()
-    }
-
     fn manager(&self) -> Option<&Manager> {
         None
     }

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use lightkeeper::manager::Command;
 
+use super::transports::stays;
 use super::{Invariant, Scene, Verdict, ensure};
-use crate::ledger::ConnRecord;
-use crate::ledger_steering::Mode;
 use crate::view::Input;
 
 /// S1: connections and dials together never pass the hard cap, but for connections that nobody let in.
@@ -18,18 +17,6 @@ pub(crate) struct Hard {
 
 /// After the cap was lowered, what is above it is ordered closed within a round, or the grace of its locks.
 const ROUND_MS: u64 = 1_000;
-
-impl Hard {
-    /// Whether a connection stays although there are too many: the user or a sync keeps it, or a minimum needs it. Only
-    /// memory that runs out takes these (4.13, phases 6 and 7).
-    fn stays(record: &ConnRecord, scene: &Scene<'_>) -> bool {
-        let steering = &scene.ledger.steering;
-        let mut requirements = scene.view.requirements.iter();
-        let needed = requirements
-            .any(|view| view.peers.contains(&record.peer) && view.min > 0 && view.have <= view.min);
-        needed || steering.keeps(&record.peer) || matches!(steering.mode, Mode::Sync(_))
-    }
-}
 
 impl Invariant for Hard {
     fn id(&self) -> &'static str {
@@ -90,7 +77,7 @@ impl Invariant for Hard {
             usize::MAX
         };
         let mut open = ledger.open().skip(most);
-        let late = open.find(|(_, record)| !Self::stays(record, scene));
+        let late = open.find(|(_, record)| !stays(&record.peer, scene));
         ensure!(
             late.is_none() || now <= ordered_by,
             "{counted} are above {hard} since {at}: {late:?}"

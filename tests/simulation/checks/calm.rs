@@ -1,8 +1,16 @@
 //! E1: where nothing happens, nothing is done.
+//!
+//! What the manager's own orders lead to is no news: a loop of dials and closes does not excuse itself, whatever its
+//! period. So nobody is let go again and again in a time without news, not even for a swap.
 
-use lightkeeper::manager::{Command, DialWhy, Event, Outcome, Reason};
+use std::collections::BTreeMap;
+
+use libp2p_identity::PeerId;
+use lightkeeper::manager::{CloseCause, Command, DialWhy, Event, Outcome, Reason, RequirementId};
+use multiaddr::Multiaddr;
 
 use super::{Invariant, Scene, Verdict, ensure};
+use crate::orders::{let_go, parting};
 use crate::view::Input;
 
 /// After this long without news everything that follows from the last has been done: hand-offs, rests, their watches.
@@ -12,35 +20,78 @@ const SETTLED_MS: u64 = 15 * 60_000;
 #[derive(Default)]
 pub(crate) struct Quiet {
     quiet_since: Option<u64>,
-    last_hand_off: Option<u64>,
-    last_swap: Option<u64>,
+    /// The last dial of somebody for whom another may go.
+    last_relief: Option<(u64, PeerId)>,
+    /// How often each peer was let go since there was news.
+    let_go: BTreeMap<PeerId, u32>,
+    /// When somebody came for whom others may go.
+    relieved_at: Option<u64>,
     /// Until then somebody may rest, and serve again without anybody saying so.
     resting_until: u64,
+    /// Whether the input is no news.
+    routine: bool,
 }
 
-/// Whether an event is no news.
-fn is_routine(event: &Event) -> bool {
-    let names_nobody = |event: &Event| match event {
-        Event::Answered { entries, .. } => entries.is_empty(),
+/// Who was let go this often without any news in between goes round in circles.
+const CIRCLES: u32 = 3;
+/// Whoever may go for another has gone by then: a wait of two minutes, give or take a fifth, and a drain.
+const RELIEVED_MS: u64 = 5 * 60_000;
+
+/// Whether all of this was said of a peer before.
+fn is_known(
+    peer: &PeerId,
+    routes: &[Multiaddr],
+    claims: &[RequirementId],
+    scene: &Scene<'_>,
+) -> bool {
+    scene.ledger.peers.get(peer).is_some_and(|known| {
+        routes.iter().all(|route| known.routes.contains(route))
+            && claims.iter().all(|claim| known.claims.contains(claim))
+    })
+}
+
+/// Whether an event is no news: the regular business, and whatever answers the manager's own orders.
+fn is_routine(event: &Event, scene: &Scene<'_>) -> bool {
+    match event {
+        Event::Tick
+        | Event::Pong { .. }
+        | Event::DnsFinished { .. }
+        | Event::Scores { .. }
+        | Event::DialFailed { .. }
+        | Event::Identified { .. }
+        | Event::Metadata { .. }
+        | Event::Closed {
+            cause: CloseCause::Ordered,
+            ..
+        }
+        | Event::Connected { dial: Some(_), .. }
+        | Event::Report {
+            outcome: Outcome::Success | Outcome::Ours,
+            ..
+        } => true,
+        Event::Discovered {
+            peer,
+            routes,
+            claims,
+            ..
+        } => is_known(peer, routes, claims, scene),
+        Event::Answered { entries, .. } => entries
+            .iter()
+            .all(|said| is_known(&said.peer, &said.routes, &said.claims, scene)),
         _ => false,
-    };
-    names_nobody(event)
-        || matches!(
-            event,
-            Event::Tick
-                | Event::Pong { .. }
-                | Event::DnsFinished { .. }
-                | Event::Scores { .. }
-                | Event::Report {
-                    outcome: Outcome::Success | Outcome::Ours,
-                    ..
-                }
-        )
+    }
 }
 
 impl Invariant for Quiet {
     fn id(&self) -> &'static str {
         "E1"
+    }
+
+    fn before(&mut self, scene: &Scene<'_>) -> Verdict {
+        if let Some(Input::Event(event)) = scene.input {
+            self.routine = is_routine(event, scene);
+        }
+        Ok(())
     }
 
     fn told(&mut self, scene: &Scene<'_>) -> Verdict {
@@ -49,10 +100,7 @@ impl Invariant for Quiet {
         };
         let settled = scene.before.targets_hold() && scene.view.targets_hold();
         // After a sleep every connection has to prove that it lives.
-        let late = scene
-            .before
-            .next_deadline
-            .is_some_and(|due| scene.now() >= due.saturating_add(scene.config.resume_late_ms));
+        let late = scene.ledger.resumed();
         if let Event::Report {
             outcome:
                 Outcome::Busy | Outcome::Unable | Outcome::Broken | Outcome::Fault | Outcome::Absent,
@@ -62,7 +110,14 @@ impl Invariant for Quiet {
             self.resting_until = scene.now() + scene.config.busy_cap_ms;
         }
         let resting = scene.now() < self.resting_until;
-        if !settled || resting || !is_routine(event) || late {
+        // Where something is missing peers are tried again and again.
+        if !self.routine || late || !settled {
+            self.let_go.clear();
+        }
+        if let Event::Connected { dial: Some(_), .. } = event {
+            self.relieved_at = Some(scene.now());
+        }
+        if !settled || resting || !self.routine || late {
             self.quiet_since = None;
         } else {
             self.quiet_since.get_or_insert(scene.now());
@@ -72,8 +127,21 @@ impl Invariant for Quiet {
 
     fn ordered(&mut self, command: &Command, scene: &Scene<'_>) -> Verdict {
         let now = scene.now();
+        if let Some((conn, reason, _)) = parting(command)
+            && let Some(conn) = scene.ledger.conns.get(&conn)
+            && let_go(reason)
+            && reason != Reason::LifetimeOver
+        {
+            let times = self.let_go.entry(conn.peer).or_insert(0);
+            *times += 1;
+            ensure!(
+                *times < CIRCLES,
+                "{} is let go as {reason} for the {times}th time, and nothing happened in between",
+                conn.peer
+            );
+        }
         let done = match command {
-            Command::Dial { why, .. } => {
+            Command::Dial { peer, why, .. } => {
                 let enrolled = scene.view.requirements.iter();
                 let mut enrolled = enrolled.chain(&scene.before.requirements);
                 let wanted = scene.ledger.needs.iter().any(|need| need.target > 0)
@@ -86,22 +154,14 @@ impl Invariant for Quiet {
                     wanted || wished,
                     "a dial ({why:?}) though nothing is wanted"
                 );
-                // Tried ever more seldom, down to once an hour.
-                if *why == DialWhy::Swap {
-                    let last = self.last_swap.replace(now);
+                // Who might go for another is tried ever more seldom, each at its addresses one after another.
+                let relief = matches!(why, DialWhy::Swap | DialWhy::HandOff | DialWhy::Variety);
+                if relief {
+                    let (at, last) = self.last_relief.replace((now, *peer)).unzip();
+                    let goes_on = last == Some(*peer)
+                        && at.is_some_and(|at| now <= at + scene.config.dial_job_ms);
                     let every = scene.config.swap_every_ms;
-                    if last.is_none_or(|at| now >= at + every) {
-                        return Ok(());
-                    }
-                }
-                if *why == DialWhy::HandOff {
-                    let last = self.last_hand_off.replace(now);
-                    let every = scene.config.hand_off_retry_ms;
-                    let often = last.is_some_and(|at| now < at + every);
-                    // One for each bootstrap peer that is held.
-                    let held = scene.ledger.open();
-                    let held = held.filter(|(_, c)| scene.ledger.peer(&c.peer).is_bootstrap());
-                    if !often || held.count() > 1 {
+                    if goes_on || at.is_none_or(|at| now >= at + every) {
                         return Ok(());
                     }
                 }
@@ -109,7 +169,9 @@ impl Invariant for Quiet {
             }
             // Silence is news too.
             Command::Close { reason, .. } | Command::Drain { reason, .. } => {
-                !matches!(reason, Reason::HandedOff | Reason::PingTimeout)
+                // Somebody may have come for whom it goes.
+                let relieved = self.relieved_at.is_some_and(|at| now <= at + RELIEVED_MS);
+                !relieved && !matches!(reason, Reason::HandedOff | Reason::PingTimeout)
             }
             _ => false,
         };

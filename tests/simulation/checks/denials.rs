@@ -1,4 +1,4 @@
-//! S19, denials: every refusal of the gate has a reason that the facts bear out.
+//! S19, denials: every refusal of the gate has a reason that the facts bear out, and the one that `explain` gave before.
 
 use std::collections::BTreeSet;
 
@@ -16,6 +16,31 @@ use crate::view::Input;
 #[derive(Default)]
 pub(crate) struct Plausible {
     faulty: BTreeSet<PeerId>,
+}
+
+/// Whether a denial is what was said before. Whom nobody needs is not dialed by ourselves, and may be by others: that is
+/// said before its addresses and the room are looked at. The time brings tokens.
+fn agrees(denied: Reason, said: Option<Reason>) -> bool {
+    let of_addresses = matches!(
+        denied,
+        Reason::TransportLimit
+            | Reason::DiversityLimit
+            | Reason::SubnetBanned
+            | Reason::LimitReached
+            | Reason::OverBudget
+    );
+    match said {
+        Some(said) if said == denied => true,
+        Some(
+            Reason::NotNeeded
+            | Reason::Busy
+            | Reason::FailedService
+            | Reason::Withheld
+            | Reason::LimitReached
+            | Reason::OverBudget,
+        ) => of_addresses,
+        _ => false,
+    }
 }
 
 impl Invariant for Plausible {
@@ -77,8 +102,8 @@ impl Invariant for Plausible {
             Reason::BadBehaviour => self
                 .faulty
                 .contains(peer.as_ref().expect("asked of a peer")),
-            // What the ledger does not count.
-            Reason::TransportLimit | Reason::DiversityLimit | Reason::SubnetBanned => true,
+            // What becomes of its addresses.
+            Reason::TransportLimit | Reason::DiversityLimit | Reason::SubnetBanned => outbound,
             Reason::Paused => ledger.steering.mode == Mode::Paused,
             Reason::InitialSync => matches!(ledger.steering.mode, Mode::Sync(_)),
             Reason::Parked => outbound && record.is_bootstrap(),
@@ -91,6 +116,14 @@ impl Invariant for Plausible {
             _ => false,
         };
         ensure!(right, "{query:?} denied as {reason}");
+        let explained = peer.and_then(|peer| scene.view.explained.get(&peer));
+        if let (true, Some(explained)) = (outbound, explained) {
+            ensure!(
+                agrees(*reason, explained.not_dialed) || scene.deadline_passed(scene.now()),
+                "{query:?} denied as {reason}, and before it was said: {:?}",
+                explained.not_dialed
+            );
+        }
         Ok(())
     }
 }

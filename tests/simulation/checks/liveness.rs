@@ -1,4 +1,5 @@
-//! L1 and L7, as far as one run can show: when the world is well, the minima hold again.
+//! L1 and L7, as far as one run can show: when the world is well, the minima hold again. Who serves is a matter of the
+//! world, and not of what the manager believes.
 
 use super::{Invariant, Scene, Verdict, ensure};
 
@@ -19,7 +20,7 @@ impl Invariant for Met {
     }
 
     fn after(&mut self, scene: &Scene<'_>) -> Verdict {
-        if scene.view.minima_hold() {
+        if scene.truth.minima {
             self.held_at = Some(scene.truth.t);
         }
         Ok(())
@@ -30,7 +31,7 @@ impl Invariant for Met {
             return Ok(());
         };
         let t = scene.truth.t;
-        if t < healed_at + RECOVERY_MS || scene.view.minima_hold() {
+        if t < healed_at + RECOVERY_MS || scene.truth.minima {
             return Ok(());
         }
         let lapse = self.held_at.is_some_and(|at| t - at <= LAPSE_MS);

@@ -14,6 +14,7 @@ mod closing;
 mod company;
 mod denials;
 mod dialing;
+mod diversity;
 #[cfg(test)]
 mod doctored;
 mod held;
@@ -33,11 +34,12 @@ mod scores;
 mod stale;
 mod stuck;
 mod transports;
+mod waits;
 
 use lightkeeper::manager::{Command, Config};
 
-use crate::judge::Truth;
 use crate::ledger::Ledger;
+use crate::truth::Truth;
 use crate::view::{Input, View};
 
 /// Well, or what is wrong.
@@ -133,6 +135,8 @@ pub(crate) fn all() -> Vec<Box<dyn Invariant>> {
     vec![
         Box::new(bounds::Hard::default()),
         Box::new(dialing::Allowed),
+        Box::new(waits::Waits::default()),
+        Box::new(diversity::Varied),
         Box::new(bans::Final),
         Box::new(bootstrap::Few::default()),
         Box::new(closing::Minima),
@@ -168,5 +172,6 @@ pub(crate) fn all() -> Vec<Box<dyn Invariant>> {
         Box::new(answers::Plausible),
         Box::new(scorers::Bounded::default()),
         Box::new(life::Asked::default()),
+        Box::new(life::Buried::default()),
     ]
 }

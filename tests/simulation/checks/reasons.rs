@@ -1,10 +1,11 @@
-//! S19, closes: every one has a reason that the facts bear out.
+//! S19, closes: every one has a reason that the facts bear out. Where it is for others, no guard stood before it in
+//! `explain` that the input did not take away.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use libp2p_identity::PeerId;
 use lightkeeper::manager::{
-    CloseCause, Command, ConnId, DialFailure, Event, Metadata, Notice, Outcome, Reason,
+    CloseCause, Command, ConnId, DialFailure, Event, Guard, Metadata, Notice, Outcome, Reason,
 };
 
 use super::closing::served;
@@ -18,6 +19,71 @@ use crate::view::Input;
 /// What a connection has at least to answer after sleep (4.14).
 const LEAST_ANSWER_MS: u64 = 3_000;
 
+/// Memory use up to which nothing is asked for.
+const CALM_PERCENT: u64 = 70;
+/// The limits that memory lowered are what they were by then: one connection more for each three windows (4.14).
+const PRESSURE_MS: u64 = 16 * 3 * 10_000;
+/// Memory use above which targets may break.
+const HARD_PERCENT: u64 = 85;
+
+/// Whether an input, or a deadline that passed with it, may have taken away what kept a connection.
+fn may_lift(guard: Guard, reason: Reason, peer: &PeerId, scene: &Scene<'_>) -> bool {
+    let Some(Input::Event(event)) = scene.input else {
+        return false;
+    };
+    let of_peer = scene.ledger.subject(event) == Some(*peer);
+    let due = scene.deadline_passed(scene.now());
+    match guard {
+        Guard::Pinned | Guard::Protected => {
+            let word = matches!(
+                event,
+                Event::Unprotect { .. }
+                    | Event::GaveUp { .. }
+                    | Event::HangUp { .. }
+                    | Event::SetPriority { .. }
+                    | Event::Forget { .. }
+            );
+            of_peer && word
+        }
+        Guard::Sync => matches!(
+            event,
+            Event::StopSync | Event::StartSync { .. } | Event::Start
+        ),
+        Guard::Locked => {
+            let word = matches!(event, Event::Unlock { .. } | Event::Withdraw { .. });
+            due || word
+        }
+        // Whose own work is over is neither new nor missed (4.13).
+        Guard::Grace | Guard::LastGroup
+            if matches!(
+                reason,
+                Reason::Idle | Reason::FailedService | Reason::HandedOff
+            ) =>
+        {
+            true
+        }
+        Guard::Asked => of_peer || due,
+        Guard::Grace => due || scene.input != Some(&Input::Event(Event::Tick)),
+        Guard::Minimum | Guard::Target | Guard::LastGroup => {
+            due || scene.input != Some(&Input::Event(Event::Tick))
+        }
+    }
+}
+
+/// Whether a close is for others, and asks every guard.
+fn asks_guards(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::NotNeeded
+            | Reason::Surplus
+            | Reason::Idle
+            | Reason::LifetimeOver
+            | Reason::HandedOff
+            | Reason::FailedService
+            | Reason::BurstOver
+    )
+}
+
 /// See the module.
 #[derive(Default)]
 pub(crate) struct Plausible {
@@ -30,15 +96,12 @@ pub(crate) struct Plausible {
     doubled: BTreeSet<PeerId>,
     /// Who broke the protocol.
     faulty: BTreeSet<PeerId>,
-    /// Whether memory was ever told of, and whether a burst was ever asked for.
-    memory: bool,
-    bursts: bool,
     /// Who turned out to be of another network, by the last word on it.
     strangers: BTreeMap<PeerId, u64>,
 }
 
 impl Plausible {
-    fn closes(&self, record: &ConnRecord, reason: Reason, scene: &Scene<'_>) -> bool {
+    fn closes(&self, conn: ConnId, record: &ConnRecord, reason: Reason, scene: &Scene<'_>) -> bool {
         let (ledger, config) = (scene.ledger, scene.config);
         let peer = ledger.peer(&record.peer);
         let age = ledger.now - record.opened_at;
@@ -77,7 +140,7 @@ impl Plausible {
                 others || !served.any(|id| scene.view.requirement(id).is_some())
             }
             // When memory is short offenders pay first, also below the limit (4.13, phase 4).
-            Reason::OverQuota if self.memory => true,
+            Reason::OverQuota if ledger.steering.memory > HARD_PERCENT => true,
             Reason::OverLimit | Reason::OverQuota => ledger.open().count() >= soft,
             // Whoever was let in without its address being known, or while nobody is.
             Reason::DiversityLimit | Reason::SubnetBanned => age == 0,
@@ -90,8 +153,14 @@ impl Plausible {
                 scene.input,
                 Some(Input::Event(Event::Forget { peer })) if *peer == record.peer
             ),
-            Reason::MemoryPressure => self.memory,
-            Reason::BurstOver => self.bursts,
+            // Above 70 % the limits fall, above 85 % targets break, above 95 % minima (4.14).
+            Reason::MemoryPressure => {
+                let pressed = ledger.steering.pressed_at;
+                ledger.steering.memory > CALM_PERCENT
+                    || pressed.is_some_and(|at| ledger.now <= at + PRESSURE_MS)
+            }
+            // That the burst is over is for S12 to see.
+            Reason::BurstOver => ledger.claims.made.contains_key(&conn),
             Reason::FailedService => !scene
                 .view
                 .requirements
@@ -131,18 +200,14 @@ impl Invariant for Plausible {
     }
 
     fn before(&mut self, scene: &Scene<'_>) -> Verdict {
-        match scene.input {
-            Some(Input::Event(Event::Report {
-                peer,
-                outcome: Outcome::Fault,
-                charged: true,
-                ..
-            })) => {
-                self.faulty.insert(*peer);
-            }
-            Some(Input::Event(Event::Memory { .. })) => self.memory = true,
-            Some(Input::Event(Event::OpenBurst { .. })) => self.bursts = true,
-            _ => {}
+        if let Some(Input::Event(Event::Report {
+            peer,
+            outcome: Outcome::Fault,
+            charged: true,
+            ..
+        })) = scene.input
+        {
+            self.faulty.insert(*peer);
         }
         let (mut seen, conns) = (BTreeSet::new(), scene.ledger.conns.values());
         let mut peers = conns.map(|conn| conn.peer);
@@ -183,10 +248,22 @@ impl Invariant for Plausible {
             let Some(record) = scene.ledger.conns.get(&conn) else {
                 return Ok(());
             };
+            let said = scene.view.explained.get(&record.peer);
+            if let Some(guard) = said.and_then(|said| said.not_closed)
+                && asks_guards(reason)
+            {
+                // A second connection is kept by nobody.
+                let only = scene.ledger.conns_of(&record.peer).len() == 1;
+                ensure!(
+                    !only || may_lift(guard, reason, &record.peer, scene),
+                    "{conn:?} of {} closed as {reason}, though it was kept as {guard:?}",
+                    record.peer
+                );
+            }
             let prior = self.prior.as_ref().filter(|(prior, _)| *prior == conn);
             ensure!(
-                self.closes(record, reason, scene)
-                    || prior.is_some_and(|(_, prior)| self.closes(prior, reason, scene)),
+                self.closes(conn, record, reason, scene)
+                    || prior.is_some_and(|(_, prior)| self.closes(conn, prior, reason, scene)),
                 "{conn:?} of {} closed as {reason}: {record:?}",
                 record.peer
             );

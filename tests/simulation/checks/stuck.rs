@@ -120,6 +120,24 @@ fn protocols(requirement: RequirementId, scene: &Scene<'_>) -> Vec<String> {
 }
 
 impl TriedAgain {
+    /// Whether it may serve a requirement, as far as is known of it.
+    fn may_serve(
+        &self,
+        peer: &PeerId,
+        record: &PeerRecord,
+        requirement: RequirementId,
+        scene: &Scene<'_>,
+    ) -> bool {
+        // Claims can only name what is built in: of the rest nothing is known.
+        let named = usize::from(requirement.0) < PROTOCOLS.len();
+        let claimed = !named || record.claims.is_empty() || record.claims.contains(&requirement);
+        let lacks = self.spoken.get(peer).is_some_and(|spoken| {
+            let wanted = protocols(requirement, scene);
+            !wanted.iter().any(|protocol| spoken.contains(protocol))
+        });
+        claimed && !lacks && !self.failing.contains(&(*peer, requirement))
+    }
+
     fn is_candidate(
         &self,
         peer: &PeerId,
@@ -128,21 +146,12 @@ impl TriedAgain {
         scene: &Scene<'_>,
     ) -> bool {
         let now = scene.ledger.now;
-        // Claims can only name what is built in: of the rest nothing is known.
-        let named = usize::from(requirement.0) < PROTOCOLS.len();
-        let claimed = !named || record.claims.is_empty() || record.claims.contains(&requirement);
-        let lacks = self.spoken.get(peer).is_some_and(|spoken| {
-            let wanted = protocols(requirement, scene);
-            !wanted.iter().any(|protocol| spoken.contains(protocol))
-        });
-        let excluded = self.failing.contains(&(*peer, requirement)) || lacks;
         let stranger = matches!(record.wait, Some((_, Wait::Network)));
-        claimed
+        self.may_serve(peer, record, requirement, scene)
             && !record.routes.is_empty()
             && !record.banned(now)
             && !record.hung_up
             && !stranger
-            && !excluded
     }
 
     fn learn(&mut self, event: &Event, scene: &Scene<'_>) {
@@ -196,9 +205,18 @@ impl Invariant for TriedAgain {
         Ok(())
     }
 
-    fn ordered(&mut self, command: &Command, _scene: &Scene<'_>) -> Verdict {
-        if matches!(command, Command::Dial { .. }) {
-            self.idle_ms.clear();
+    fn ordered(&mut self, command: &Command, scene: &Scene<'_>) -> Verdict {
+        // Only what may bring what is missing is a try for it: one requirement does not starve beside another.
+        if let Command::Dial { peer, .. } = command {
+            let record = scene.ledger.peer(peer);
+            let claims = |id: RequirementId| self.may_serve(peer, &record, id, scene);
+            let tried: Vec<_> = self
+                .idle_ms
+                .keys()
+                .copied()
+                .filter(|id| claims(*id))
+                .collect();
+            self.idle_ms.retain(|id, _| !tried.contains(id));
         }
         Ok(())
     }
@@ -218,7 +236,16 @@ impl Invariant for TriedAgain {
             // The caps on variety are parts of the soft target: a small one may leave places empty, but no minimum.
             let roomy = scene.view.stats.soft >= scene.config.soft_connections;
             let floor = if roomy { view.target } else { view.min };
-            let wants = may && ledger.running && !ledger.offline && !full && view.have < floor;
+            // What the manager believes in and is not there is missing too.
+            let place = usize::from(view.id.0);
+            let really = scene
+                .truth
+                .serving
+                .get(place)
+                .copied()
+                .unwrap_or(usize::MAX);
+            let missing = really.min(usize::from(view.have)) < usize::from(floor);
+            let wants = may && ledger.running && !ledger.offline && !full && missing;
             if !wants {
                 self.idle_ms.remove(&view.id);
                 continue;
@@ -236,8 +263,9 @@ impl Invariant for TriedAgain {
             let idle = *self.idle_ms.entry(view.id).or_insert(0);
             ensure!(
                 idle <= patience(scene),
-                "{:?} is below its target, nobody was dialed for {idle} ms, and {peer} could be",
-                view.id
+                "{:?} has {} and really {really} of {floor}, nobody was dialed for it for {idle} ms, and {peer} could be",
+                view.id,
+                view.have
             );
         }
         Ok(())

@@ -74,9 +74,9 @@ pub(super) fn above_its_cap(record: &ConnRecord, ledger: &Ledger) -> bool {
     cap(transport, ledger).is_some_and(|cap| count(transport, false, ledger) > cap)
 }
 
-/// Whether a peer's connection stays although its transport has too many: the user or a sync keeps it, or a minimum
-/// needs it. Locks keep theirs too.
-fn stays(peer: &PeerId, scene: &Scene<'_>) -> bool {
+/// Whether a peer's connection stays although there are too many: the user or a sync keeps it, or a minimum needs it. Only
+/// memory that runs out takes these (4.13, phases 6 and 7). Locks keep theirs too.
+pub(super) fn stays(peer: &PeerId, scene: &Scene<'_>) -> bool {
     let steering = &scene.ledger.steering;
     let needed = scene
         .view

@@ -136,27 +136,6 @@ fn a_duplicate_that_stays_breaks_s9() {
 }
 
 #[test]
-fn a_second_socket_to_an_endpoint_breaks_s10() {
-    let mut trace = Trace::started();
-    let mut second = dial(2, 2);
-    if let Command::Dial { route: to, .. } = &mut second {
-        *to = route(1, 443);
-    }
-    let event = found(1, Source::PeerExchange);
-    assert_eq!(trace.told(event, &[dial(1, 1), second]), Some("S10"));
-}
-
-#[test]
-fn a_dial_more_than_there_are_tokens_breaks_s10() {
-    let mut trace = Trace::started();
-    for n in 1..=8 {
-        trace.well(Event::Online, &[dial(n as usize, n)]);
-        trace.well(failed(n), &[]);
-    }
-    assert_eq!(trace.told(Event::Online, &[dial(9, 9)]), Some("S10"));
-}
-
-#[test]
 fn a_verified_address_that_failures_delete_breaks_s18() {
     let mut trace = Trace::started();
     let conn = trace.connects(1);
@@ -200,66 +179,6 @@ fn a_close_for_a_reason_that_is_not_so_breaks_s19() {
         let conn = trace.connects(1);
         let order = close(conn, reason);
         assert_eq!(trace.told(Event::Online, &[order]), Some("S19"), "{reason}");
-    }
-}
-
-#[test]
-fn giving_a_connection_less_than_its_time_to_answer_after_sleep_breaks_s19() {
-    for (waited_ms, broken) in [(2_999, Some("S19")), (3_000, None)] {
-        let mut trace = Trace::started();
-        let conn = trace.connects(1);
-        let timeout_ms = 3_000;
-        trace.well(
-            Event::Online,
-            &[Command::Ping {
-                conn,
-                ping: 1,
-                timeout_ms,
-            }],
-        );
-        trace.t += waited_ms;
-        let order = close(conn, Reason::PingTimeout);
-        let judged = trace.told(Event::PingFailed { conn, ping: 1 }, &[order]);
-        assert_eq!(judged, broken, "after {waited_ms} ms");
-    }
-}
-
-#[test]
-fn a_missed_sign_of_life_that_changes_nothing_breaks_4_8() {
-    let missed = |serves: bool, again: bool| {
-        let mut trace = Trace::started();
-        let conn = trace.connects(1);
-        let ping = |ping| Command::Ping {
-            conn,
-            ping,
-            timeout_ms: 3_000,
-        };
-        trace.serves(FILTER, &[1]);
-        trace.well(found(1, Source::PeerExchange), &[ping(1)]);
-        trace.t += 3_000;
-        if !serves {
-            trace.serves(FILTER, &[]);
-        }
-        let orders = if again { vec![ping(2)] } else { Vec::new() };
-        trace.told(Event::PingFailed { conn, ping: 1 }, &orders)
-    };
-    assert_eq!(missed(true, true), Some("4.8"));
-    assert_eq!(missed(false, false), Some("4.8"));
-    assert_eq!(missed(false, true), None);
-}
-
-#[test]
-fn a_ping_with_another_time_to_be_answered_breaks_4_8() {
-    for timeout_ms in [999, 5_001] {
-        let mut trace = Trace::started();
-        let conn = trace.connects(1);
-        let ping = Command::Ping {
-            conn,
-            ping: 1,
-            timeout_ms,
-        };
-        let event = found(1, Source::PeerExchange);
-        assert_eq!(trace.told(event, &[ping]), Some("4.8"));
     }
 }
 
@@ -326,6 +245,37 @@ fn a_dial_in_deep_quiet_breaks_e1() {
     assert_eq!(trace.told(routine, &[dial(5, 1)]), Some("E1"));
 }
 
+/// A swap that is undone and made again, this often and this far apart.
+fn circles(times: u64, apart_ms: u64) -> Option<&'static str> {
+    let mut trace = Trace::started();
+    trace.well(found(5, Source::PeerExchange), &[]);
+    trace.met_by(&[1, 2]);
+    trace.well(found(5, Source::PeerExchange), &[]);
+    let (found, failed) = (0, false);
+    let routine = Event::DnsFinished { found, failed };
+    (1..=times).find_map(|n| {
+        trace.t += apart_ms;
+        let swap = dial_for(5, n, DialWhy::Swap);
+        let conn = ConnId(n);
+        trace
+            .told(routine.clone(), &[swap])
+            .or_else(|| trace.told(connected(5, n, Some(n)), &[]))
+            .or_else(|| {
+                trace.t += 2 * MINUTE;
+                trace.told(routine.clone(), &[close(conn, Reason::Surplus)])
+            })
+            .or_else(|| trace.told(closed(conn), &[]))
+    })
+}
+
+#[test]
+fn a_loop_of_swaps_of_any_period_breaks_e1() {
+    for apart_ms in [2 * MINUTE, 20 * MINUTE, 120 * MINUTE] {
+        assert_eq!(circles(2, apart_ms), None, "{apart_ms}");
+        assert_eq!(circles(3, apart_ms), Some("E1"), "{apart_ms}");
+    }
+}
+
 #[test]
 fn a_dial_that_nobody_wants_breaks_e1() {
     let mut config = Tuning::default().config();
@@ -361,6 +311,40 @@ fn a_candidate_that_is_never_tried_breaks_l5() {
     let broken = (0..90).find_map(|_| {
         trace.t += MINUTE;
         trace.told(Event::Tick, &[])
+    });
+    assert_eq!(broken, Some("L5"));
+}
+
+#[test]
+fn minima_of_which_only_the_manager_believes_that_they_hold_break_l1() {
+    let mut trace = Trace::started();
+    trace.met_by(&[1, 2]);
+    trace.serving = [0; 3];
+    trace.healed_at = Some(0);
+    trace.t = 80 * MINUTE;
+    assert_eq!(trace.at_end(), Some("L1"));
+    trace.serving = [2; 3];
+    assert_eq!(trace.at_end(), None);
+}
+
+#[test]
+fn a_requirement_that_starves_beside_another_breaks_l5() {
+    let mut trace = Trace::started();
+    let claims = |place, service: u8| {
+        let mut event = found(place, Source::PeerExchange);
+        if let Event::Discovered { claims, .. } = &mut event {
+            *claims = vec![RequirementId(service)];
+        }
+        event
+    };
+    trace.well(claims(1, 0), &[]);
+    // Whoever serves the other is dialed at once.
+    let broken = (10..100).find_map(|place| {
+        trace.t += MINUTE;
+        let id = place as u64;
+        trace
+            .told(claims(place, 1), &[dial(place, id)])
+            .or_else(|| trace.told(failed(id), &[]))
     });
     assert_eq!(broken, Some("L5"));
 }

@@ -4,7 +4,12 @@ mod basics;
 mod book;
 mod bursts;
 mod claims;
+mod diversity;
+mod life;
+mod pacing;
 mod steering;
+
+use std::collections::BTreeSet;
 
 use libp2p_identity::PeerId;
 use lightkeeper::manager::{
@@ -14,9 +19,10 @@ use lightkeeper::manager::{
 use multiaddr::Multiaddr;
 
 use crate::environment::{MONO_ZERO, WALL_ZERO};
-use crate::judge::{Judge, Truth};
+use crate::judge::Judge;
 use crate::network::peer_id;
-use crate::script::Tuning;
+use crate::script::{ShellFaults, Tuning};
+use crate::truth::Truth;
 use crate::view::{Input, View};
 
 const FILTER: RequirementId = RequirementId(1);
@@ -29,6 +35,9 @@ struct Trace {
     view: View,
     t: u64,
     healed_at: Option<u64>,
+    /// What really serves, and which connections are really dead.
+    serving: [usize; 3],
+    dead: BTreeSet<ConnId>,
 }
 
 impl Trace {
@@ -49,6 +58,8 @@ impl Trace {
             view,
             t: 0,
             healed_at: None,
+            serving: [0; 3],
+            dead: BTreeSet::new(),
         }
     }
 
@@ -59,6 +70,8 @@ impl Trace {
     }
 
     fn truth(&self) -> Truth {
+        let needs = self.config.requirements.iter();
+        let needs = needs.map(|spec| usize::from(spec.need.min));
         Truth {
             t: self.t,
             network: true,
@@ -66,6 +79,14 @@ impl Trace {
             hidden: false,
             viable: true,
             healed_at: self.healed_at,
+            faults: ShellFaults::default(),
+            dead: self.dead.clone(),
+            serving: self.serving,
+            minima: self
+                .serving
+                .iter()
+                .zip(needs)
+                .all(|(have, need)| *have >= need),
         }
     }
 
@@ -113,6 +134,7 @@ impl Trace {
 
     fn serves(&mut self, requirement: RequirementId, places: &[usize]) {
         let view = &mut self.view.requirements[usize::from(requirement.0)];
+        self.serving[usize::from(requirement.0)] = places.len();
         view.have = u8::try_from(places.len()).expect("few");
         view.peers = places.iter().map(|place| peer_id(*place)).collect();
     }
