@@ -22,7 +22,7 @@ pub mod muxer;
 pub mod noise;
 mod paces;
 mod peers;
-#[cfg(test)]
+#[cfg(all(test, not(target_arch = "wasm32")))]
 mod pipe;
 mod platform;
 mod request;

@@ -116,6 +116,7 @@ impl AsyncWrite for Pipe {
     }
 }
 
+#[cfg(feature = "fleet")]
 impl Pipe {
     /// Bytes that were written here and not read at the other end.
     pub(super) fn on_its_way(&self) -> usize {

@@ -19,7 +19,7 @@ const MAX_TEXT: usize = 65_535 - 1_024;
 
 /// An encrypted connection.
 pub struct Secured<T> {
-    io: T,
+    pub(super) io: T,
     reader: Reader,
     writer: Writer,
 }
@@ -66,14 +66,6 @@ impl<T> Secured<T> {
                 sent: 0,
             },
         }
-    }
-}
-
-#[cfg(test)]
-impl<T> Secured<T> {
-    /// What lies below.
-    pub(super) fn pipe(&self) -> &T {
-        &self.io
     }
 }
 

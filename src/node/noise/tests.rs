@@ -178,7 +178,7 @@ async fn an_end_amid_a_text_is_no_end() {
 async fn what_is_written_waits_for_a_flush_or_a_full_text_and_no_more_is_held() {
     let key = Keypair::generate_ed25519();
     let ((_, mut here), (_, there)) = connect(&key, &key, 100_000).await;
-    let pipe = here.pipe().clone();
+    let pipe = here.io.clone();
     assert_eq!(here.write(b"").await.unwrap(), 0);
     here.flush().await.unwrap();
     assert_eq!(pipe.on_its_way(), 0);
