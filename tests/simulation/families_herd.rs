@@ -50,7 +50,8 @@ fn lose_the_first(make: Maker) -> World {
     world
 }
 
-/// The busiest window: its busiest second, and all of its dials.
+/// The busiest ten seconds: the busiest second of them, and all of their dials. A window that begins when nearly all are
+/// back already holds a second and its end, and says nothing of a herd.
 fn peak(arrivals: &[u64]) -> Option<(u64, u64)> {
     let mut seconds = vec![0_u64; WATCHED_S];
     for t in arrivals.iter().filter(|t| **t >= BACK_MS) {
@@ -65,7 +66,7 @@ fn peak(arrivals: &[u64]) -> Option<(u64, u64)> {
     });
     windows
         .filter(|(_, sum)| *sum >= ENOUGH)
-        .max_by_key(|(most, sum)| most * 1_000 / sum)
+        .max_by_key(|(_, sum)| *sum)
 }
 
 fn spread(world: &World) -> Result<(), String> {

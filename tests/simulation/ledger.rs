@@ -287,8 +287,10 @@ impl Ledger {
         // Closes that nobody confirmed are over by themselves.
         let since = mono.saturating_sub(self.config.close_ms);
         let over = |conn: &ConnRecord| conn.closing.is_some_and(|(at, _)| at <= since);
+        let mut ended = false;
         while let Some((id, _)) = self.conns.iter().find(|(_, conn)| over(conn)) {
             self.ended(*id);
+            ended = true;
         }
         if let Input::Event(event) = input {
             let anew = matches!(
@@ -299,7 +301,7 @@ impl Ledger {
                     | Event::Closed { .. }
                     | Event::Visibility { hidden: false }
             );
-            self.asks_all = self.resumed || anew;
+            self.asks_all = self.resumed || anew || ended;
             let record = after.subject.as_ref().map(|view| self.peer(&view.peer));
             let banned = record.is_some_and(|peer| peer.banned(mono));
             self.steering.told(mono, event, self.running, banned, after);

@@ -260,12 +260,12 @@ impl Peer {
         });
     }
 
-    /// Whether a loss was not made good yet.
     /// When its connection was lost, if it has not come back since.
     pub(in crate::manager) fn lost_at(&self) -> Option<u64> {
         self.history().lost.map(|lost| lost.at)
     }
 
+    /// Whether a loss was not made good yet.
     pub(in crate::manager) fn is_lost(&self) -> bool {
         self.history().lost.is_some()
     }

@@ -87,6 +87,10 @@ impl Manager {
     /// Who could serve a requirement although nothing is missing of it, of another netgroup than those that have their
     /// share. Whoever failed since it last worked is not asked: quiet is worth more (E1).
     pub(in crate::manager) fn somebody_else(&self, id: RequirementId) -> Option<Ix> {
+        // Nobody may be dialed for it now: hundreds would be asked in vain (R2).
+        if self.node_refuses(None, Purpose::Relief).is_some() {
+            return None;
+        }
         let census = self.census();
         let usable = |ix: Ix| {
             let peer = self.table.get(ix);

@@ -194,11 +194,15 @@ impl Manager {
         at
     }
 
-    /// Since when a peer is away that served until lately, and whom nobody can stand in for although something is missing:
+    /// How long a peer is away that served until lately, and whom nobody can stand in for although something is missing:
     /// while somebody sees the page it is tried every few seconds for two minutes, as probes are. Most restarts are over
     /// by then.
     fn misses(&self, ix: Ix) -> Option<u64> {
-        let peer = self.table.get(ix).filter(|peer| peer.good)?;
+        // Who is lost again and again before it was healthy waits, as 4.8 has it.
+        let peer = self
+            .table
+            .get(ix)
+            .filter(|peer| peer.good && peer.flap < 2)?;
         let down_ms = self.now.mono_ms.saturating_sub(peer.lost_at()?);
         let sole = peer
             .possible(self.all())

@@ -20,6 +20,8 @@ use crate::view::Input;
 
 /// Losses this close to each other may belong together: those come back at times of their own.
 const TOGETHER_MS: u64 = 3_000;
+/// After a loss that nobody can make good a peer is tried as often as probes are, for two minutes (4.8).
+const EAGER_MS: u64 = 120_000;
 /// Doubling ends there.
 const MOST_DOUBLINGS: u32 = 10;
 
@@ -85,9 +87,26 @@ impl Waits {
             if !std::mem::take(&mut record.lost_just_now) {
                 record.level += 1;
             }
+            // Whether somebody could stand in for it is not for this check to know: the shorter wait is taken.
+            let down = record.lost_at.map_or(u64::MAX, |lost| at - lost);
+            let eager = record.good
+                && record.flaps < 2
+                && down < EAGER_MS
+                && scene.ledger.steering.hidden_since.is_none();
+            if eager {
+                // So many tries count as one after all that time.
+                let base = scene.config.backoff_good_ms;
+                let one = (1..=record.level)
+                    .rev()
+                    .find(|level| base << (level - 1) <= down);
+                record.level = one.unwrap_or(1).min(record.level);
+            }
             let record = record.clone();
-            let until = at + Self::least(peer, &record, scene);
-            self.peers.entry(*peer).or_default().waits_until = Some(until);
+            let mut wait = Self::least(peer, &record, scene);
+            if eager {
+                wait = wait.min(scene.config.probe_min_ms);
+            }
+            self.peers.entry(*peer).or_default().waits_until = Some(at + wait);
         }
     }
 
