@@ -386,3 +386,20 @@ fn what_is_not_verified_yet_is_expected_of_somebody_else_after_a_miss() {
     world.run(3_000);
     assert_eq!(world.dialed(), [slow, good]);
 }
+
+#[test]
+fn whoever_answers_as_the_page_is_shown_is_asked_again_as_while_it_is_seen() {
+    let (mut world, place) = sole(0);
+    world.tell(Event::Visibility { hidden: true });
+    world.run(90_000);
+    // Long enough in silence to be asked when somebody looks again, and the answer is on its way meanwhile.
+    let mark = world.mark();
+    world.tell(Event::Woke);
+    assert_eq!(pings(&world, mark).len(), 1);
+    world.tell(Event::Visibility { hidden: false });
+    world.run(1_000);
+    silence(&mut world, place);
+    let mark = world.mark();
+    world.run(6_000);
+    assert!(!pings(&world, mark).is_empty(), "5 s of silence (4.8)");
+}

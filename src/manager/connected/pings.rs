@@ -169,8 +169,13 @@ impl Manager {
             let Some(open) = self.connections.get(conn) else {
                 continue;
             };
-            if open.is_open() && open.pinging == Pinging::Idle {
-                let at = open.heard_at.saturating_add(self.idle_ms(conn));
+            if open.is_open() {
+                // Whoever is asked already is looked at again when its answer is as old as that.
+                let since = match open.pinging {
+                    Pinging::Waiting => self.now.mono_ms,
+                    Pinging::Idle => open.heard_at,
+                };
+                let at = since.saturating_add(self.idle_ms(conn));
                 self.deadlines
                     .set(Timer::Ping(conn), at.max(self.now.mono_ms));
             }

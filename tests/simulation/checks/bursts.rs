@@ -199,7 +199,9 @@ impl Passing {
             };
             let used =
                 self.used(record, scene.view, scene) || self.used(record, scene.before, scene);
-            if used {
+            // Who did not answer is left alone until it was asked again (4.13): it answers, or it ends.
+            let asked = record.unanswered > 1;
+            if used || asked {
                 continue;
             }
             self.pure.insert(*conn);
