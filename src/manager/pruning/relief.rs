@@ -198,7 +198,11 @@ impl Manager {
         let mut place = 0;
         while let Some(relief) = self.releases.reliefs.list.get(place).copied() {
             let over = match relief.step {
-                Step::Wanted { at, .. } if at > self.now.mono_ms => false,
+                Step::Wanted { at, .. } if at > self.now.mono_ms => {
+                    // Not with what can wait, or else whoever ticks before would dial it sooner (D4).
+                    wake.by(at);
+                    false
+                }
                 Step::Wanted { whom, .. } => self.begin_relief(place, relief, whom, wake),
                 Step::Dialed(whom) => self.follow_relief(place, relief, whom),
                 Step::Serves { .. } => false,

@@ -21,7 +21,7 @@ const SETTLED_MS: u64 = 15 * 60_000;
 pub(crate) struct Quiet {
     quiet_since: Option<u64>,
     /// The last dial of somebody for whom another may go.
-    last_relief: Option<(u64, PeerId)>,
+    last_relief: BTreeMap<PeerId, u64>,
     /// How often each peer was let go since there was news.
     let_go: BTreeMap<PeerId, u32>,
     /// When somebody came for whom others may go.
@@ -154,12 +154,12 @@ impl Invariant for Quiet {
                     wanted || wished,
                     "a dial ({why:?}) though nothing is wanted"
                 );
-                // Who might go for another is tried ever more seldom, each at its addresses one after another.
+                // Swaps, hand-offs and alternatives have waits of their own, and may run beside one another (4.6). Each tries a
+                // peer ever more seldom, at its addresses one after another; what comes of it is judged where it is let go.
                 let relief = matches!(why, DialWhy::Swap | DialWhy::HandOff | DialWhy::Variety);
                 if relief {
-                    let (at, last) = self.last_relief.replace((now, *peer)).unzip();
-                    let goes_on = last == Some(*peer)
-                        && at.is_some_and(|at| now <= at + scene.config.dial_job_ms);
+                    let at = self.last_relief.insert(*peer, now);
+                    let goes_on = at.is_some_and(|at| now <= at + scene.config.dial_job_ms);
                     let every = scene.config.swap_every_ms;
                     if goes_on || at.is_none_or(|at| now >= at + every) {
                         return Ok(());

@@ -1,4 +1,4 @@
-//! S2, backoff: how long a peer is left alone after a failure or an early loss, worked out by 4.8 and not by what the
+//! S2, backoff: how long a peer is left alone after a failure, worked out by 4.8 and not by what the
 //! manager says of it.
 //!
 //! A job is at most three addresses of one peer, one after another, begun within 15 s. When all of them fail, the next job
@@ -20,8 +20,6 @@ use crate::view::Input;
 
 /// Losses this close to each other may belong together: those come back at times of their own.
 const TOGETHER_MS: u64 = 3_000;
-/// After a loss that nobody can make good a peer is tried as often as probes are, for two minutes (4.8).
-const EAGER_MS: u64 = 120_000;
 /// Doubling ends there.
 const MOST_DOUBLINGS: u32 = 10;
 
@@ -69,7 +67,13 @@ impl Waits {
         } else {
             (config.backoff_unknown_ms, config.backoff_unknown_cap_ms)
         };
-        let level = record.level.max(record.flaps).max(1);
+        // Who served and is missed is tried every few seconds, at a level that the time gone by bounds (4.8). Whether it is
+        // missed is not for this check to know: of such a peer the first wait alone is held.
+        let level = if record.good && !pinned {
+            1
+        } else {
+            record.level.max(record.flaps).max(1)
+        };
         let wait = base.saturating_mul(1 << (level - 1).min(MOST_DOUBLINGS));
         wait.min(cap) / 2
     }
@@ -87,25 +91,8 @@ impl Waits {
             if !std::mem::take(&mut record.lost_just_now) {
                 record.level += 1;
             }
-            // Whether somebody could stand in for it is not for this check to know: the shorter wait is taken.
-            let down = record.lost_at.map_or(u64::MAX, |lost| at - lost);
-            let eager = record.good
-                && record.flaps < 2
-                && down < EAGER_MS
-                && scene.ledger.steering.hidden_since.is_none();
-            if eager {
-                // So many tries count as one after all that time.
-                let base = scene.config.backoff_good_ms;
-                let one = (1..=record.level)
-                    .rev()
-                    .find(|level| base << (level - 1) <= down);
-                record.level = one.unwrap_or(1).min(record.level);
-            }
             let record = record.clone();
-            let mut wait = Self::least(peer, &record, scene);
-            if eager {
-                wait = wait.min(scene.config.probe_min_ms);
-            }
+            let wait = Self::least(peer, &record, scene);
             self.peers.entry(*peer).or_default().waits_until = Some(at + wait);
         }
     }
@@ -132,13 +119,8 @@ impl Waits {
             return;
         }
         record.flaps += 1;
-        // The first time it is redialed at once, if nobody else can stand in for it.
-        if record.flaps == 1 {
-            return;
-        }
-        let record = record.clone();
-        let until = now + Self::least(&gone.peer, &record, scene);
-        self.peers.entry(gone.peer).or_default().waits_until = Some(until);
+        // How long it is left alone for that alone is for the stories of 4.8: which of several losses is the peer's own is
+        // seen only by who takes charges back.
     }
 
     fn allows(&self, peer: &PeerId, scene: &Scene<'_>) -> Verdict {
@@ -217,6 +199,7 @@ impl Invariant for Waits {
                             began_at: record.began_at,
                             failed_at: record.failed_at,
                             excused: true,
+                            lost_at: record.lost_at,
                             good: record.good,
                             ..Record::default()
                         };
@@ -244,6 +227,7 @@ impl Invariant for Waits {
                     | Event::SetPriority { peer, .. } => {
                         if let Some(record) = self.peers.get_mut(peer) {
                             *record = Record {
+                                lost_at: record.lost_at,
                                 good: record.good,
                                 ..Record::default()
                             };

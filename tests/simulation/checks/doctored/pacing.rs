@@ -116,30 +116,6 @@ fn a_wait_that_is_too_short_after_a_failure_breaks_s2() {
     assert_eq!(run([5_000, 9_999]), Some("S2"));
 }
 
-/// The first early loss may be the only one that can serve; the second is not.
-#[test]
-fn a_wait_that_is_too_short_after_a_second_early_loss_breaks_s2() {
-    let run = |lived_ms: u64, wait_ms: u64| {
-        let mut trace = Trace::started();
-        trace.well(found(1, Source::PeerExchange), &[]);
-        for id in 1..=2 {
-            trace.t += MINUTE;
-            let conn = ConnId(id);
-            trace.well(found(2, Source::PeerExchange), &[dial(1, id)]);
-            trace.well(connected(1, id, Some(id)), &[]);
-            trace.t += lived_ms;
-            let cause = CloseCause::Broken;
-            trace.well(Event::Closed { conn, cause }, &[]);
-        }
-        trace.t += wait_ms;
-        trace.told(found(2, Source::PeerExchange), &[dial(1, 9)])
-    };
-    // Two short ones: half of the four seconds of the second level.
-    assert_eq!(run(30_000, 2_000), None);
-    assert_eq!(run(30_000, 1_999), Some("S2"));
-    assert_eq!(run(60_000, 0), None);
-}
-
 #[test]
 fn a_fourth_address_or_the_same_again_without_a_wait_breaks_s2() {
     let run = |ports: &[u16]| {
