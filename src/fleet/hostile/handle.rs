@@ -140,9 +140,13 @@ impl Hostile {
 
     /// Closes every connection to a peer, in order.
     pub async fn disconnect(&self, peer: PeerId) {
-        self.control.order(Order::Disconnect(peer));
         let mut connected = self.control.connected();
-        let _ = connected.wait_for(|peers| !peers.contains(&peer)).await;
+        let was_there = connected.borrow_and_update().contains(&peer);
+        self.control.order(Order::Disconnect(peer));
+        // Whoever comes back at once was gone all the same: the set has changed, whatever it is by the time it is read.
+        if was_there {
+            let _ = connected.changed().await;
+        }
     }
 
     /// Waits until a peer is connected.
