@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use multiaddr::Multiaddr;
 
 use crate::manager::Manager;
-use crate::manager::book::peer::{Bar, Reach};
+use crate::manager::book::peer::{Bar, Peer, Reach};
 use crate::manager::book::route::Tried;
 use crate::manager::book::score::Faded;
 use crate::manager::boundary::config::Config;
@@ -73,13 +73,10 @@ impl Charges {
     }
 }
 
-impl Manager {
-    /// Keeps a peer's record as it is, in case the next charge has to be taken back.
-    pub(in crate::manager) fn remember(&mut self, ix: Ix) {
-        let Some(peer) = self.table.get(ix) else {
-            return;
-        };
-        let charge = Charge {
+impl Charge {
+    /// What a peer's record is before anything is charged.
+    fn before(ix: Ix, peer: &Peer) -> Self {
+        Self {
             ix,
             level: peer.level,
             flap: peer.flap,
@@ -87,7 +84,17 @@ impl Manager {
             bar: peer.bar,
             service: None,
             route: None,
+        }
+    }
+}
+
+impl Manager {
+    /// Keeps a peer's record as it is, in case the next charge has to be taken back.
+    pub(in crate::manager) fn remember(&mut self, ix: Ix) {
+        let Some(peer) = self.table.get(ix) else {
+            return;
         };
+        let charge = Charge::before(ix, peer);
         self.outage.remember(&self.config, charge);
     }
 
@@ -97,13 +104,8 @@ impl Manager {
             return;
         };
         let charge = Charge {
-            ix,
-            level: peer.level,
-            flap: peer.flap,
-            reach: peer.reach,
-            bar: peer.bar,
-            service: None,
             route: peer.routes.tried(route).map(|tried| (route.clone(), tried)),
+            ..Charge::before(ix, peer)
         };
         self.outage.remember(&self.config, charge);
     }
@@ -117,11 +119,6 @@ impl Manager {
         let quality = peer.quality(requirement, now);
         let service = *peer.service(requirement);
         let charge = Charge {
-            ix,
-            level: peer.level,
-            flap: peer.flap,
-            reach: peer.reach,
-            bar: peer.bar,
             service: Some(Judged {
                 requirement,
                 quality,
@@ -129,7 +126,7 @@ impl Manager {
                 broken: service.broken,
                 broken_rounds: service.broken_rounds,
             }),
-            route: None,
+            ..Charge::before(ix, peer)
         };
         self.outage.remember(&self.config, charge);
     }

@@ -114,7 +114,8 @@ impl Outage {
         self.link != Link::Up || self.disturbed_at.is_some_and(|end| end >= at)
     }
 
-    /// Somebody was reached or heard, which ends a suspicion: what failed without one was the fault of those who did. What the browser says stands. Returns whether there was one.
+    /// Somebody was reached or heard, which ends a suspicion: what failed without one was the fault of those who did. What
+    /// the browser says stands. Returns whether there was one.
     pub(in crate::manager) fn reached(&mut self, now: u64) -> bool {
         self.trees_answered = false;
         self.ended(now)
