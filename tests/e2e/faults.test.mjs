@@ -92,7 +92,7 @@ demoTest(
   },
 );
 
-demoTest("a busy peer is told apart from a bad one: typed error, no ban, no disconnect, served again when it has time", {}, async ({ fleet, demo }) => {
+demoTest("a busy peer is told apart from a bad one: typed error, no ban, no disconnect for it, served again when it has time", {}, async ({ fleet, demo }) => {
   const { nodes } = await fleet.info();
   for (const node of nodes) if (node.services.includes("lightPush")) await fleet.act(node.name, "busy");
   const before = (await demo.connected()).map(({ peerId }) => peerId);
@@ -103,7 +103,10 @@ demoTest("a busy peer is told apart from a bad one: typed error, no ban, no disc
   const { detail } = await demo.event("peer:fail", { kind: "busy" }, { from });
   assert.ok(nodes.some(({ peerId }) => peerId === detail.peerId));
   assert.deepEqual(await demo.eventsOf("peer:ban", {}, from), []);
-  assert.deepEqual((await demo.eventsOf("peer:disconnect", {}, from)).filter(({ detail }) => before.includes(detail.peerId)), []);
+  // Somebody else was dialed meanwhile, who may serve all that one of them did: then that one is let go as not needed,
+  // which is economy (4.13) and no verdict on it.
+  const ended = (await demo.eventsOf("peer:disconnect", {}, from)).filter(({ detail }) => before.includes(detail.peerId));
+  assert.deepEqual(ended.filter(({ detail }) => detail.reason !== "not-needed"), []);
   for (const node of nodes) await fleet.act(node.name, "heal");
   await eventually(demo, "a message is accepted again", async () => (await send(demo)).report);
 });
