@@ -1,5 +1,7 @@
 //! A node among hostile peers, and what can be said of how it took them.
 
+use std::time::Duration;
+
 use lightkeeper::fleet::hostile::{Hostile, Part, Script};
 use lightkeeper::fleet::{Fleet, FleetOptions, Service};
 use lightkeeper::manager::{Failed, Notice, Reason};
@@ -89,6 +91,16 @@ impl Stage {
         self.hostile
             .iter()
             .partition(|hostile| !hostile.asked_for(Part::Subscribe).is_empty())
+    }
+
+    /// Waits until so many were asked to subscribe.
+    pub(crate) async fn until_asked(&self, servers: usize) {
+        soon(async {
+            while self.asked().0.len() < servers {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await;
     }
 
     /// What peers were charged with, as far as users hear of it: failed requests, bans, and connections that we ended
