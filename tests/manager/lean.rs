@@ -459,3 +459,31 @@ fn a_swap_whose_pair_stays_comes_to_nothing_once() {
     assert!(six.world.connected(locked));
     assert_eq!(six.world.health(), Health::Met);
 }
+
+#[test]
+fn nobody_is_swapped_in_who_would_leave_everything_to_one_netgroup() {
+    for (address, expected) in [("20.1.0.2", 0), ("20.2.0.2", 1)] {
+        let mut six = Six::new();
+        let rich = [six.node("ab"), six.node("ab")];
+        for (place, address) in rich.into_iter().zip(["20.1.0.1", address]) {
+            let address = format!("/ip4/{address}/tcp/443/wss").parse();
+            six.world.nodes[place].address = address.expect("an address");
+        }
+        let [connected, known] = rich;
+        six.world.connects_by_itself(known);
+        six.world.run(1_000);
+        six.world.lose(known, CloseCause::Broken);
+        six.world.connects_by_itself(connected);
+        for serves in ["a", "b"] {
+            six.connected(serves);
+        }
+        for place in 0..2 {
+            let two = need(0, 2, 8);
+            six.world.set_need(RequirementId(place), two);
+        }
+        six.world.run(60 * MINUTE);
+        assert_eq!(swaps(&six.world).len(), expected, "{address}");
+        let closed = six.world.closes_since(0);
+        assert_eq!(closed.len(), 2 * expected, "{address}");
+    }
+}

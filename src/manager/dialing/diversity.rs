@@ -14,7 +14,6 @@ use crate::manager::book::peer::{Peer, Role};
 use crate::manager::book::route::Route;
 use crate::manager::boundary::event::{ConnId, RequirementId};
 use crate::manager::boundary::view::What;
-use crate::manager::demand::needs::Provider;
 use crate::manager::dialing::purpose::Purpose;
 use crate::manager::tools::services::{Services, WHOLE};
 use crate::manager::tools::slot::Ix;
@@ -185,20 +184,30 @@ impl Manager {
     /// How many providers of a requirement count, of one netgroup no more than its share (4.3, spread); the same without
     /// one of them.
     pub(in crate::manager) fn covered(&self, id: RequirementId, without: Option<ConnId>) -> usize {
+        let providers = self.needs.providers(id).iter();
+        let there = providers.filter(|provider| without != Some(provider.conn));
+        self.covered_by(id, there.map(|provider| provider.group))
+    }
+
+    /// The same if its providers were of these netgroups.
+    pub(in crate::manager) fn covered_by(
+        &self,
+        id: RequirementId,
+        groups: impl Iterator<Item = u64>,
+    ) -> usize {
         let target = self.needs.need(id).map_or(0, |need| need.target);
         let share = if target >= 2 {
             share(target)
         } else {
             usize::MAX
         };
-        let providers = self.needs.providers(id);
-        let is_there = |provider: &&Provider| without != Some(provider.conn);
-        let counts = |place: &usize| {
-            let own = &providers[*place];
-            let before = providers[..*place].iter().filter(is_there);
-            is_there(&own) && before.filter(|other| other.group == own.group).count() < share
-        };
-        (0..providers.len()).filter(counts).count()
+        let mut counted: Vec<u64> = Vec::new();
+        for group in groups {
+            if counted.iter().filter(|of| **of == group).count() < share {
+                counted.push(group);
+            }
+        }
+        counted.len()
     }
 
     /// A peer is about to be dialed beyond the caps.

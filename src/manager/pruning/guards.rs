@@ -177,4 +177,24 @@ impl Manager {
             left < wanted && left < self.covered(id, None)
         })
     }
+    /// Whether every requirement would have its providers in as many netgroups as it wants, or as it has, when somebody
+    /// of this one, who serves so much, takes the place of these two. Or else one of them would be kept, and nothing won.
+    pub(in crate::manager::pruning) fn keeps_spread(
+        &self,
+        pair: [ConnId; 2],
+        group: u64,
+        serves: Services,
+    ) -> bool {
+        self.needs.ids().all(|id| {
+            let staying = self.needs.providers(id).iter();
+            let staying = staying.filter(|provider| !pair.contains(&provider.conn));
+            let groups = staying.map(|provider| provider.group);
+            let groups = groups.chain(serves.contains(id).then_some(group));
+            let target = self
+                .needs
+                .need(id)
+                .map_or(0, |need| usize::from(need.target));
+            self.covered_by(id, groups) >= self.covered(id, None).min(target)
+        })
+    }
 }

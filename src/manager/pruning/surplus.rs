@@ -132,9 +132,11 @@ impl Manager {
         }
         // Asked about the few who could do it, and mostly nobody can.
         let census = LazyCell::new(|| self.census());
-        let admitted = |ix: Ix| {
+        let spreads = |ix: Ix, pair, serves| {
             let admitted = self.admits(ix, Purpose::Relief, &census);
-            admitted.is_some_and(|admitted| !admitted.relaxed)
+            admitted.is_some_and(|admitted| {
+                !admitted.relaxed && self.keeps_spread(pair, admitted.route.group, serves)
+            })
         };
         let proven: Vec<(Ix, Services)> = self.candidates.proven().take(SUCCESSORS).collect();
         rest.iter().enumerate().find_map(|(place, first)| {
@@ -143,7 +145,7 @@ impl Manager {
                 let able = proven.iter().find(|(ix, services)| {
                     needed.minus(*services).is_empty()
                         && self.not_worse(*ix, needed, [first, second])
-                        && admitted(*ix)
+                        && spreads(*ix, [first.id, second.id], *services)
                 });
                 able.map(|(ix, _)| Wish {
                     what: For::Swap([first.id, second.id]),
