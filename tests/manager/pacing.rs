@@ -103,6 +103,35 @@ fn clients_that_lose_the_same_peer_come_back_at_times_of_their_own() {
     }
 }
 
+/// Numbers are drawn for somebody and something, not off one row: whoever waited before changes nothing (D4).
+#[test]
+fn how_long_a_lost_peer_waits_does_not_depend_on_who_else_had_to() {
+    let waits = |others: usize| {
+        let mut world = sole(1);
+        with_company(&mut world);
+        for _ in 0..others {
+            let place = world.node(&[LIGHT_PUSH]);
+            world.nodes[place].reachable = Reachable::No(DialFailure::Unreachable);
+            let other = world.nodes[place].clone();
+            world.tell(Event::ConnectNow {
+                peer: other.id,
+                routes: vec![other.address],
+                permanent: false,
+            });
+        }
+        world.run(MINUTE);
+        let (mark, at) = (world.mark(), world.now);
+        world.stop_node(0);
+        world.run(10_000);
+        let dials = world.dials_since(mark).into_iter();
+        let own = dials.filter(|(_, place, _)| *place == 0);
+        own.map(|(when, ..)| when - at).collect::<Vec<u64>>()
+    };
+    assert!(waits(0).len() > 1);
+    assert_eq!(waits(1), waits(0));
+    assert_eq!(waits(2), waits(0));
+}
+
 #[test]
 fn of_peers_lost_together_those_that_no_minimum_needs_leave_the_first_seconds_to_the_others() {
     let mut late = 0;

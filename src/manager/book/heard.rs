@@ -73,13 +73,13 @@ impl Manager {
             && new
             && self.table.counts().of(Label::New(introducer)) > self.config.max_introduced
         {
-            let other = self.table.any_of_introducer(introducer, ix, &mut self.seed);
+            let other = self.table.any_of_introducer(introducer, ix, &self.seed);
             self.forget(other.unwrap_or(ix));
         }
         if let Some(group) = group
             && self.table.counts().of(Label::Group(group)) > self.config.max_per_netgroup
         {
-            let other = self.table.any_of_group(group, ix, &mut self.seed);
+            let other = self.table.any_of_group(group, ix, &self.seed);
             let forgettable = new && self.table.get(ix).is_some_and(Peer::forgettable);
             if let Some(gone) = other.or(forgettable.then_some(ix)) {
                 self.forget(gone);

@@ -13,6 +13,7 @@ use crate::manager::book::score::{
 use crate::manager::boundary::event::{ConnId, Priority, RequirementId, Source};
 use crate::manager::boundary::reason::{Outcome, Reason};
 use crate::manager::tools::backoff::Standing;
+use crate::manager::tools::seed::{Domain, Draw, Seed};
 use crate::manager::tools::services::{Cover, Services, UNKNOWN, WHOLE};
 use crate::manager::tools::sort::sort_short_by_key;
 
@@ -106,6 +107,8 @@ pub(in crate::manager) struct Peer {
     pub(in crate::manager) id: PeerId,
     /// Decides between equals; different for each seed.
     pub(in crate::manager) salt: u64,
+    /// How many waits were drawn for it.
+    drawn: u16,
     /// Who told first.
     pub(in crate::manager) source: Source,
     /// The mark of who named it first.
@@ -142,6 +145,7 @@ impl Peer {
         Self {
             id,
             salt,
+            drawn: 0,
             source,
             introducer: None,
             role: match source {
@@ -544,6 +548,12 @@ impl Peer {
             }
         };
         &mut services[place]
+    }
+
+    /// A number for the next time that it waits.
+    pub(in crate::manager) fn draw(&mut self, seed: &Seed) -> Draw {
+        self.drawn = self.drawn.wrapping_add(1);
+        seed.draw(Domain::Wait, self.salt, u64::from(self.drawn))
     }
 
     /// Which waits apply to it.

@@ -50,7 +50,7 @@ impl Manager {
         if let Some(ix) = self.table.find(&peer) {
             return Some(ix);
         }
-        let room = self.table.room(self.config.max_peers, &mut self.seed);
+        let room = self.table.room(self.config.max_peers, &self.seed);
         if let Some(old) = room.ok()? {
             self.forget(old);
         }

@@ -13,7 +13,7 @@ use libp2p_identity::PeerId;
 use crate::manager::book::netgroups::{Counts, Label, Tally};
 use crate::manager::book::peer::Peer;
 use crate::manager::boundary::event::{RequirementId, Source};
-use crate::manager::tools::seed::{Domain, Seed};
+use crate::manager::tools::seed::{Domain, Draw, Seed};
 use crate::manager::tools::slot::{Ix, Set};
 use crate::manager::tools::steps::step;
 
@@ -63,6 +63,8 @@ pub(in crate::manager) struct Table {
     reached: Set,
     counts: Counts,
     clock: u64,
+    /// How many records were made so far.
+    inserted: u64,
 }
 
 impl Table {
@@ -172,7 +174,7 @@ impl Table {
     pub(in crate::manager) fn room(
         &mut self,
         limit: usize,
-        seed: &mut Seed,
+        seed: &Seed,
     ) -> Result<Option<Ix>, Full> {
         if self.by_id.len() < limit {
             return Ok(None);
@@ -199,7 +201,7 @@ impl Table {
         &self,
         introducer: u64,
         but: Ix,
-        seed: &mut Seed,
+        seed: &Seed,
     ) -> Option<Ix> {
         let teller = self.counts.find(Label::New(introducer))?;
         self.most_crowded(seed, |new| {
@@ -212,7 +214,7 @@ impl Table {
         &self,
         group: u64,
         but: Ix,
-        seed: &mut Seed,
+        seed: &Seed,
     ) -> Option<Ix> {
         let group = self.counts.find(Label::Group(group))?;
         self.most_crowded(seed, |new| {
@@ -222,9 +224,9 @@ impl Table {
 
     /// Of a random few that were never reached, and that `among` admits and may be forgotten: the one of whose netgroup
     /// and from whose introducer most others are here. Whoever has no address goes before all others.
-    fn most_crowded(&self, seed: &mut Seed, among: impl Fn(&New) -> bool) -> Option<Ix> {
+    fn most_crowded(&self, seed: &Seed, among: impl Fn(&New) -> bool) -> Option<Ix> {
         let len = self.new.len();
-        let mut random = seed.draw();
+        let Draw(mut random) = seed.draw(Domain::Room, 0, self.inserted);
         let mut few: [Option<(usize, u32)>; SAMPLED] = [None; SAMPLED];
         for (number, sample) in few.iter_mut().enumerate().take(len) {
             // All of a few, from a random one on; else as a linear congruential generator says, whose low bits are poor.
@@ -261,6 +263,7 @@ impl Table {
         introducer: Option<u64>,
         seed: &Seed,
     ) -> Ix {
+        self.inserted += 1;
         let mut peer = Peer::new(id, seed.mark(Domain::Peer, &id.to_bytes()), source);
         peer.introducer = introducer;
         let teller = Slot::teller(&peer);

@@ -189,8 +189,7 @@ impl Manager {
             } else {
                 self.config.mass_loss_spread_other_ms
             };
-            let wait = self.seed.between(0, within);
-            let at = self.now.mono_ms.saturating_add(wait);
+            let at = self.now.mono_ms.saturating_add(self.wait(ix, 0, within));
             let why = Reason::BackingOff;
             self.set_bar(ix, Bar::Until { at, why });
         }

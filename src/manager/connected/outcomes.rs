@@ -152,9 +152,11 @@ impl Manager {
         let service = peer.service(requirement);
         let rest = match outcome {
             Outcome::Busy => {
-                let draw = self.seed.between(config.busy_min_ms, config.busy_max_ms);
+                let (least, most) = (config.busy_min_ms, config.busy_max_ms);
+                let first = peer.draw(&self.seed).between(least, most);
+                let service = peer.service(requirement);
                 service.busy_rounds = service.busy_rounds.saturating_add(1);
-                let wait = backoff::doubled(draw, service.busy_rounds, config.busy_cap_ms);
+                let wait = backoff::doubled(first, service.busy_rounds, config.busy_cap_ms);
                 Some((wait, Some(Reason::Busy)))
             }
             // Once or twice may be what was asked, not who was (lightpush.md, section 8).

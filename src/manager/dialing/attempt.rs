@@ -173,7 +173,7 @@ impl Manager {
         let connected = self.connections.open().next().is_some();
         let charges = self.outage.failed(
             &self.config,
-            &mut self.seed,
+            &self.seed,
             self.now.mono_ms,
             group,
             self.table.counts().groups(),

@@ -105,6 +105,11 @@ impl Dials {
         }
     }
 
+    /// How many were ordered so far.
+    pub(in crate::manager) fn ordered(&self) -> u64 {
+        self.named
+    }
+
     /// An id for the next dial.
     pub(in crate::manager) fn next_id(&mut self) -> DialId {
         self.named += 1;

@@ -17,7 +17,6 @@ impl Manager {
                     return;
                 }
                 let wants = |id: RequirementId| if id == requirement { WHOLE } else { 0 };
-                let drawn = self.seed.drawn();
                 let Some(choice) = self.choose(&wants) else {
                     break;
                 };
@@ -25,7 +24,6 @@ impl Manager {
                     .dial(choice.candidate.ix, DialWhy::Burst(burst))
                     .is_err()
                 {
-                    self.seed.undraw(drawn);
                     break;
                 }
             }

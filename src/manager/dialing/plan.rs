@@ -132,7 +132,6 @@ impl Manager {
             };
             let deficits: Vec<u32> = self.needs.ids().map(deficit).collect();
             let wants = |id: RequirementId| deficits[usize::from(id.0)];
-            let drawn = self.seed.drawn();
             let Some(choice) = self.choose(&wants) else {
                 return Others::Refused;
             };
@@ -146,7 +145,6 @@ impl Manager {
                 DialWhy::Need(choice.requirement)
             };
             if self.dial(choice.candidate.ix, why).is_err() {
-                self.seed.undraw(drawn);
                 return Others::MayBeDialed;
             }
         }
@@ -195,8 +193,7 @@ impl Manager {
             .iter()
             .any(|id| self.needs.deficit(id) > 0 && !self.candidates.any(id));
         if sole && admission::barred(peer, Purpose::Probe).is_none() {
-            let wait = self.seed.between(0, WITHIN_MS);
-            let at = self.now.mono_ms.saturating_add(wait);
+            let at = self.now.mono_ms.saturating_add(self.wait(ix, 0, WITHIN_MS));
             let why = Reason::BackingOff;
             self.set_bar(ix, Bar::Until { at, why });
         }

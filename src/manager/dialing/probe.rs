@@ -51,7 +51,7 @@ impl Manager {
         let short = self.needs.health() == Health::Unmet;
         let eager = short && self.environment.is_visible();
         self.outage
-            .probed(&self.config, &mut self.seed, self.now.mono_ms, eager);
+            .probed(&self.config, &self.seed, self.now.mono_ms, eager);
     }
 
     fn next_probe(&mut self) -> Option<Ix> {

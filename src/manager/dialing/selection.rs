@@ -8,6 +8,7 @@ use crate::manager::boundary::event::{Priority, RequirementId};
 use crate::manager::dialing::candidates::Candidate;
 use crate::manager::dialing::diversity::Census;
 use crate::manager::dialing::purpose::Purpose;
+use crate::manager::tools::seed::{Domain, Draw};
 use crate::manager::tools::services::{Services, WHOLE};
 use crate::manager::tools::slot::Ix;
 use crate::manager::tools::sort::sort_short_by_key;
@@ -228,16 +229,19 @@ impl Manager {
         })?;
         let best = *choices.iter().max_by_key(|choice| choice.key())?;
         let compared = choices.len();
-        let choice = match self.try_another(best, &census) {
-            Some(other) => other,
-            None => self.explore(choices, best),
+        let explores = self.draw(Domain::Explore);
+        let choice = if explores.one_in(self.config.explore_one_in) {
+            let other = self.try_another(best, &census);
+            other.unwrap_or_else(|| self.equal(choices, best))
+        } else {
+            best
         };
         self.ring
             .chose(self.now, choice.candidate.ix, compared, choice.worth.1);
         Some(choice)
     }
 
-    /// One time in a few, anybody of the same priority, so that nobody starves whatever is said of others; but only while
+    /// Anybody of the same priority, so that nobody starves whatever is said of others; but only while
     /// every minimum holds, and one at a time.
     fn try_another(&mut self, best: Choice, census: &Census) -> Option<Choice> {
         let tried = self.selection.explored;
@@ -245,10 +249,7 @@ impl Manager {
         if urgent || tried.is_some_and(|ix| self.dials.of(ix).is_some()) {
             return None;
         }
-        if !self.seed.one_in(self.config.explore_one_in) {
-            return None;
-        }
-        let from = self.seed.draw();
+        let Draw(from) = self.draw(Domain::Around);
         let usable = |ix: Ix| {
             let peer = self.table.get(ix);
             peer.is_some_and(|peer| {
@@ -262,7 +263,7 @@ impl Manager {
             .around(best.requirement, from, EXPLORED, usable)
             .collect();
         let last = u64::try_from(around.len()).ok()?.checked_sub(1)?;
-        let place = usize::try_from(self.seed.between(0, last)).ok()?;
+        let place = usize::try_from(self.draw(Domain::Other).between(0, last)).ok()?;
         let candidate = *around.get(place)?;
         self.selection.explored = Some(candidate.ix);
         Some(Choice {
@@ -272,11 +273,8 @@ impl Manager {
         })
     }
 
-    /// One time in a few, any other of the same worth.
-    fn explore(&mut self, mut choices: Vec<Choice>, best: Choice) -> Choice {
-        if !self.seed.one_in(self.config.explore_one_in) {
-            return best;
-        }
+    /// Any other of the same worth.
+    fn equal(&self, mut choices: Vec<Choice>, best: Choice) -> Choice {
         choices.retain(|choice| choice.worth == best.worth);
         sort_short_by_key(&mut choices, |choice| {
             let c = choice.candidate;
@@ -284,8 +282,13 @@ impl Manager {
         });
         choices.dedup_by_key(|choice| choice.candidate.group);
         let last = u64::try_from(choices.len()).unwrap_or(1).saturating_sub(1);
-        let place = usize::try_from(self.seed.between(0, last)).unwrap_or(0);
+        let place = usize::try_from(self.draw(Domain::Other).between(0, last)).unwrap_or(0);
         choices.get(place).copied().unwrap_or(best)
+    }
+
+    /// A number for the choice of whom to dial next: the same until somebody is dialed.
+    fn draw(&self, domain: Domain) -> Draw {
+        self.seed.draw(domain, 0, self.dials.ordered())
     }
 
     /// Peers that are being tried on nothing but hope.

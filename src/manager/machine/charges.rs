@@ -168,27 +168,34 @@ impl Manager {
     /// Bars a peer for as long as its failures ask for. Returns until when.
     pub(in crate::manager) fn back_off(&mut self, ix: Ix) -> u64 {
         let now = self.now.mono_ms;
-        let Some(peer) = self.table.get(ix) else {
+        let Some(peer) = self.table.get_mut(ix) else {
             return now;
         };
         let level = peer.level.max(peer.flap);
-        let wait = backoff::delay(&self.config, &mut self.seed, peer.standing(), level);
+        let draw = peer.draw(&self.seed);
+        let wait = backoff::delay(&self.config, draw, peer.standing(), level);
         let why = Reason::BackingOff;
         let mut at = now.saturating_add(wait);
         self.set_bar(ix, Bar::Until { at, why });
         // Asked last: by now it is no candidate itself.
         if let Some(down_ms) = self.misses(ix) {
-            let config = &self.config;
-            let soon = self.seed.between(config.probe_min_ms, config.probe_max_ms);
+            let (min, max) = (self.config.probe_min_ms, self.config.probe_max_ms);
+            let soon = self.wait(ix, min, max);
             at = at.min(now.saturating_add(soon));
             // So many tries in so short a time say no more than one after all of it.
-            let most = backoff::level_of(config.backoff_good_ms, down_ms);
+            let most = backoff::level_of(self.config.backoff_good_ms, down_ms);
             if let Some(peer) = self.table.get_mut(ix) {
                 peer.level = peer.level.min(most);
             }
             self.set_bar(ix, Bar::Until { at, why });
         }
         at
+    }
+
+    /// How long a peer waits, between two bounds.
+    pub(in crate::manager) fn wait(&mut self, ix: Ix, least: u64, most: u64) -> u64 {
+        let draw = self.table.get_mut(ix).map(|peer| peer.draw(&self.seed));
+        draw.map_or(least, |draw| draw.between(least, most))
     }
 
     /// How long a peer is away that served until lately, and whom nobody can stand in for although something is missing:
@@ -212,8 +219,9 @@ impl Manager {
     /// Bars a peer for as long as any wait of its kind can be, whatever it did: what stands against it won't change soon.
     /// Returns until when.
     pub(in crate::manager) fn wait_longest(&mut self, ix: Ix, why: Reason) -> Option<u64> {
-        let standing = self.table.get(ix)?.standing();
-        let wait = backoff::longest(&self.config, &mut self.seed, standing);
+        let peer = self.table.get_mut(ix)?;
+        let draw = peer.draw(&self.seed);
+        let wait = backoff::longest(&self.config, draw, peer.standing());
         let at = self.now.mono_ms.saturating_add(wait);
         self.set_bar(ix, Bar::Until { at, why });
         Some(at)

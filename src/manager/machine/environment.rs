@@ -159,7 +159,7 @@ impl Manager {
         if !hidden {
             if self.environment.sight != Sight::Visible {
                 self.outage
-                    .probe_soon(&self.config, &mut self.seed, self.now.mono_ms);
+                    .probe_soon(&self.config, &self.seed, self.now.mono_ms);
             }
             self.environment.sight = Sight::Visible;
             self.deadlines.clear(Timer::Hidden);

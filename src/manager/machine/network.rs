@@ -121,7 +121,7 @@ impl Manager {
         others.truncate(room);
         waiting.append(&mut others);
         for ix in waiting {
-            let spread = self.seed.between(0, self.config.recover_spread_ms);
+            let spread = self.wait(ix, 0, self.config.recover_spread_ms);
             let soon = self.now.mono_ms.saturating_add(spread);
             let Some(peer) = self.table.get_mut(ix) else {
                 continue;

@@ -9,7 +9,7 @@ use crate::manager::boundary::config::Config;
 use crate::manager::boundary::event::RequirementId;
 use crate::manager::machine::charges::{Charge, Charges};
 use crate::manager::machine::odds::Odds;
-use crate::manager::tools::seed::Seed;
+use crate::manager::tools::seed::{Domain, Draw, Seed};
 use crate::manager::tools::slot::Ix;
 
 /// This machine's network.
@@ -55,10 +55,18 @@ pub(in crate::manager) struct Outage {
     disturbed_at: Option<u64>,
     /// Where the rotation goes on among peers that nothing recommends.
     pub(in crate::manager) cursor: Option<Ix>,
+    /// How many waits for a probe were drawn.
+    drawn: u64,
 }
 
 /// Losses that are remembered: more than the hard cap of connections is not needed.
 const MAX_LOSSES: usize = 64;
+
+/// Another wait for a probe.
+fn draw(drawn: &mut u64, seed: &Seed) -> Draw {
+    *drawn += 1;
+    seed.draw(Domain::Probe, 0, *drawn)
+}
 
 impl Outage {
     pub(in crate::manager) fn new() -> Self {
@@ -74,6 +82,7 @@ impl Outage {
             trees_answered: false,
             disturbed_at: None,
             cursor: None,
+            drawn: 0,
         }
     }
 
@@ -205,7 +214,7 @@ impl Outage {
     pub(in crate::manager) fn failed(
         &mut self,
         config: &Config,
-        seed: &mut Seed,
+        seed: &Seed,
         now: u64,
         group: u64,
         known_groups: usize,
@@ -219,9 +228,10 @@ impl Outage {
         if self.link != Link::Up || connected || !self.doubts(config, known_groups) {
             return None;
         }
+        let wait = draw(&mut self.drawn, seed);
         self.link = Link::Suspect {
             since: now,
-            probe_at: now.saturating_add(seed.between(config.probe_min_ms, config.probe_max_ms)),
+            probe_at: now.saturating_add(wait.between(config.probe_min_ms, config.probe_max_ms)),
         };
         Some(self.take_charges())
     }
@@ -238,13 +248,14 @@ impl Outage {
     pub(in crate::manager) fn probed(
         &mut self,
         config: &Config,
-        seed: &mut Seed,
+        seed: &Seed,
         now: u64,
         eager: bool,
     ) {
         let Link::Suspect { since, probe_at } = &mut self.link else {
             return;
         };
+        let wait = draw(&mut self.drawn, seed);
         let (least, most) = if !eager {
             (
                 config.probe_cap_ms - config.probe_cap_ms / 5,
@@ -255,13 +266,14 @@ impl Outage {
         } else {
             (config.probe_later_min_ms, config.probe_later_max_ms)
         };
-        *probe_at = now.saturating_add(seed.between(least, most));
+        *probe_at = now.saturating_add(wait.between(least, most));
     }
 
     /// Somebody looks at the page again: the next probe does not wait for as long as it was put off.
-    pub(in crate::manager) fn probe_soon(&mut self, config: &Config, seed: &mut Seed, now: u64) {
+    pub(in crate::manager) fn probe_soon(&mut self, config: &Config, seed: &Seed, now: u64) {
         if let Link::Suspect { probe_at, .. } = &mut self.link {
-            let soon = now.saturating_add(seed.between(0, config.probe_max_ms));
+            let wait = draw(&mut self.drawn, seed);
+            let soon = now.saturating_add(wait.between(0, config.probe_max_ms));
             *probe_at = soon.min(*probe_at);
         }
     }

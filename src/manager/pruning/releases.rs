@@ -171,25 +171,26 @@ impl Manager {
                 continue;
             }
             let old = before.get(id).filter(|release| release.case == *case);
-            let at = old.map_or_else(|| self.moment(*case), |release| release.at);
+            let at = old.map_or_else(|| self.moment(*id, *case), |release| release.at);
             self.releases.list.insert(*id, Release { case: *case, at });
         }
     }
 
     /// When a connection goes to which a case applies from now on. Clients that started together let go apart.
-    fn moment(&mut self, case: Case) -> u64 {
+    fn moment(&self, id: ConnId, case: Case) -> u64 {
         let config = &self.config;
+        let draw = self.seed.draw(Domain::Release, id.0, 0);
         let wait = match case {
             Case::OverCap | Case::Failed | Case::Old => 0,
             Case::HandedOff => {
                 let (min, max) = (config.hand_off_min_ms, config.hand_off_max_ms);
                 config
                     .hand_off_after_ms
-                    .saturating_add(self.seed.between(min, max))
+                    .saturating_add(draw.between(min, max))
             }
             Case::Useless => config.useless_grace_ms,
             Case::AboveMax => config.surplus_grace_ms,
-            Case::Surplus => self.seed.about(config.lean_after_ms),
+            Case::Surplus => draw.about(config.lean_after_ms),
         };
         self.now.mono_ms.saturating_add(wait)
     }

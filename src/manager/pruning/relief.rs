@@ -248,7 +248,6 @@ impl Manager {
         if room.is_err() {
             return false;
         }
-        let drawn = self.seed.drawn();
         let needed = relief.needed;
         let whom = match whom {
             Some(ix) => (!self.candidates.services(ix).is_empty()).then_some(ix),
@@ -262,7 +261,6 @@ impl Manager {
                 false
             }
             _ => {
-                self.seed.undraw(drawn);
                 self.end_relief(what, false);
                 true
             }

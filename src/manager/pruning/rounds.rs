@@ -21,6 +21,7 @@ use crate::manager::boundary::reason::{Guard, Reason, Revocation, Trigger};
 use crate::manager::boundary::view::What;
 use crate::manager::machine::environment::MemoryLevel;
 use crate::manager::pruning::guards::Pressure;
+use crate::manager::tools::seed::Domain;
 use crate::manager::tools::services::{Services, WHOLE};
 
 /// Connections that one protocol is asked about in a round.
@@ -110,7 +111,7 @@ impl Manager {
         };
         self.ring.push(self.now, what);
         if round.left > 0 && self.excess(&round) > 0 {
-            self.overcommitted();
+            self.overcommitted(number);
         }
     }
 
@@ -291,9 +292,10 @@ impl Manager {
     }
 
     /// Guards left nothing to close: that is told, and tried again when something changes, or after a while (L6).
-    fn overcommitted(&mut self) {
+    fn overcommitted(&mut self, round: u64) {
         let now = self.now.mono_ms;
-        let mut until = now.saturating_add(self.seed.about(self.config.round_timer_ms));
+        let wait = self.seed.draw(Domain::Round, 0, round);
+        let mut until = now.saturating_add(wait.about(self.config.round_timer_ms));
         let mut held_by: Vec<(Guard, u16)> = Vec::new();
         for (id, conn) in self.connections.open() {
             let Some(guard) = self.guard(id, Pressure::Voluntary) else {

@@ -3,7 +3,7 @@
 //! Pure functions of a peer's record: they own nothing.
 
 use crate::manager::boundary::config::Config;
-use crate::manager::tools::seed::Seed;
+use crate::manager::tools::seed::Draw;
 
 /// What the wait depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,19 +21,14 @@ const MAX_DOUBLINGS: u8 = 10;
 
 /// `min(cap, base · 2^(level − 1))`, then uniformly between half of it and all of it ("equal jitter"), so that clients
 /// which failed together do not come back together.
-pub(in crate::manager) fn delay(
-    config: &Config,
-    seed: &mut Seed,
-    standing: Standing,
-    level: u8,
-) -> u64 {
+pub(in crate::manager) fn delay(config: &Config, draw: Draw, standing: Standing, level: u8) -> u64 {
     let (base, cap) = bounds(config, standing);
-    jittered(seed, doubled(base, level, cap))
+    jittered(draw, doubled(base, level, cap))
 }
 
 /// The longest wait that there is, with its jitter.
-pub(in crate::manager) fn longest(config: &Config, seed: &mut Seed, standing: Standing) -> u64 {
-    jittered(seed, bounds(config, standing).1)
+pub(in crate::manager) fn longest(config: &Config, draw: Draw, standing: Standing) -> u64 {
+    jittered(draw, bounds(config, standing).1)
 }
 
 /// The first wait, and the longest.
@@ -60,6 +55,6 @@ pub(in crate::manager) fn level_of(base: u64, wait: u64) -> u8 {
 }
 
 /// Uniformly between half and all of a wait.
-pub(in crate::manager) fn jittered(seed: &mut Seed, wait: u64) -> u64 {
-    seed.between(wait.div_ceil(2), wait)
+pub(in crate::manager) fn jittered(draw: Draw, wait: u64) -> u64 {
+    draw.between(wait.div_ceil(2), wait)
 }
