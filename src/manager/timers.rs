@@ -87,7 +87,7 @@ impl Manager {
             // These only say that it is time to decide again, as every input does.
             Timer::Plan | Timer::Regulate => {}
             Timer::Tidy => self.releases.look_again(),
-            Timer::Quota => self.enrollments.changed.mark(),
+            Timer::Quota => self.enrollments.look_again(),
             Timer::Evict => self.finish_evictions(),
             Timer::Hidden => self.hidden_for_long(),
             Timer::Window => self.window_ends(),

@@ -18,8 +18,7 @@ pub(in crate::manager) struct Pins {
     pub(in crate::manager) tried: LiteMap<Ix, u32>,
     /// Whose connection a tag of the user's protects, held or not.
     pub(in crate::manager) protected: LiteMap<Ix, ()>,
-    /// Somebody is held or protected who was not, or no longer.
-    pub(in crate::manager) changed: Changed,
+    changed: Changed,
 }
 
 impl Pins {
@@ -47,6 +46,11 @@ impl Pins {
     pub(in crate::manager) fn unprotect(&mut self, ix: Ix) {
         self.protected.remove(&ix);
         self.changed.mark();
+    }
+
+    /// How often somebody began or ceased to be held or protected.
+    pub(in crate::manager) fn revision(&self) -> u64 {
+        self.changed.count()
     }
 
     /// How many peers the budget of 4.8 counts.

@@ -117,7 +117,6 @@ pub(in crate::manager) struct Connections {
     strangers: u32,
     /// Who was lost in this input, alone: it may be dialed at once if nobody else can serve.
     lost_alone: Option<Ix>,
-    /// One came, went, or counts for something else.
     changed: Changed,
 }
 
@@ -156,13 +155,9 @@ impl Connections {
         self.changed.mark();
     }
 
-    pub(in crate::manager) fn is_changed(&self) -> bool {
-        self.changed.is_set()
-    }
-
-    /// Whether one came, went, or counts for something else since the last call.
-    pub(in crate::manager) fn take_changed(&mut self) -> bool {
-        self.changed.take()
+    /// How often one came, went, or counted for something else.
+    pub(in crate::manager) fn revision(&self) -> u64 {
+        self.changed.count()
     }
 
     /// Nobody waits any more for the answer to a ping, and none is missing.

@@ -50,8 +50,7 @@ struct Burst {
 pub(in crate::manager) struct Bursts {
     list: LiteMap<BurstId, Burst>,
     members: LiteMap<ConnId, BurstId>,
-    /// One ended.
-    pub(in crate::manager) changed: Changed,
+    changed: Changed,
 }
 
 impl Bursts {
@@ -62,6 +61,11 @@ impl Bursts {
                 Stage::Open { slots } => Some((*id, burst, slots)),
                 Stage::Closed { .. } => None,
             })
+    }
+
+    /// How often one ended.
+    pub(in crate::manager) fn revision(&self) -> u64 {
+        self.changed.count()
     }
 
     /// What is dialed for: each open burst, what it requires, and how many connections it may have.

@@ -112,8 +112,7 @@ pub(in crate::manager) struct Enrollments {
     list: Vec<Protocol>,
     built_in: usize,
     pub(in crate::manager) sweep: Sweep,
-    /// What somebody is granted may have changed, or how long it has had more.
-    pub(in crate::manager) changed: Changed,
+    changed: Changed,
 }
 
 impl Enrollments {
@@ -131,6 +130,16 @@ impl Enrollments {
             sweep: Sweep::default(),
             changed: Changed::default(),
         }
+    }
+
+    /// How often what somebody is granted, or for how long it has had more, may have become another.
+    pub(in crate::manager) fn revision(&self) -> u64 {
+        self.changed.count()
+    }
+
+    /// It is time to look at the shares again.
+    pub(in crate::manager) fn look_again(&mut self) {
+        self.changed.mark();
     }
 
     /// How many protocols are built in.

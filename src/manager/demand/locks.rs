@@ -60,11 +60,15 @@ impl Lock {
 pub(in crate::manager) struct Locks {
     list: LiteMap<LockId, Lock>,
     granted: u64,
-    /// One began or ended.
-    pub(in crate::manager) changed: Changed,
+    changed: Changed,
 }
 
 impl Locks {
+    /// How often one began or ended.
+    pub(in crate::manager) fn revision(&self) -> u64 {
+        self.changed.count()
+    }
+
     /// Locks that hold.
     pub(in crate::manager) fn len(&self) -> usize {
         self.list.values().filter(|lock| lock.holds()).count()

@@ -8,6 +8,7 @@
 use crate::manager::boundary::command::{Crossed, Health};
 use crate::manager::boundary::config::RequirementSpec;
 use crate::manager::boundary::event::{ConnId, Need, RequirementId};
+use crate::manager::tools::changed::Changed;
 use crate::manager::tools::services::{Cover, Services, WHOLE};
 use libp2p_identity::PeerId;
 
@@ -106,8 +107,7 @@ pub(in crate::manager) struct Needs {
     told: Health,
     /// Requirements that were taken over and that nobody was told of yet.
     takeovers: Vec<Takeover>,
-    /// Something changed that decisions on connections depend on.
-    dirty: bool,
+    changed: Changed,
 }
 
 impl Needs {
@@ -122,7 +122,7 @@ impl Needs {
             list,
             told: Health::Met,
             takeovers: Vec::new(),
-            dirty: false,
+            changed: Changed::default(),
         };
         needs.told = needs.health();
         needs
@@ -177,7 +177,7 @@ impl Needs {
             self.specs[place] = spec;
         }
         self.live.insert(id);
-        self.dirty = true;
+        self.changed.mark();
         Some(id)
     }
 
@@ -191,7 +191,7 @@ impl Needs {
             spec.protocols = Vec::new();
         }
         self.takeovers.retain(|takeover| takeover.requirement != id);
-        self.dirty = true;
+        self.changed.mark();
     }
 
     /// Every place, whether or not it is used.
@@ -228,7 +228,7 @@ impl Needs {
         requirement.need = sound(need);
         let missing = usize::from(need.target).saturating_sub(requirement.providers.len());
         requirement.vacancies.truncate(missing);
-        self.dirty = true;
+        self.changed.mark();
     }
 
     /// What is missing beyond what is on its way, in units of [`WHOLE`].
@@ -292,7 +292,7 @@ impl Needs {
         let Some(requirement) = at(&mut self.list, id) else {
             return;
         };
-        self.dirty = true;
+        self.changed.mark();
         requirement.providers.push(who);
         let own = requirement
             .vacancies
@@ -327,7 +327,7 @@ impl Needs {
         let Some(place) = providers.position(|provider| provider.conn == conn) else {
             return;
         };
-        self.dirty = true;
+        self.changed.mark();
         let target = usize::from(requirement.need.target);
         let gone = requirement.providers.remove(place);
         if place >= target {
@@ -366,7 +366,7 @@ impl Needs {
                 provider.conn = to;
             }
         }
-        self.dirty = true;
+        self.changed.mark();
     }
 
     /// A provider failed so that it rests, or one served.
@@ -476,14 +476,9 @@ impl Needs {
         })
     }
 
-    /// Whether anything changed since [`Self::take_dirty`].
-    pub(in crate::manager) fn is_dirty(&self) -> bool {
-        self.dirty
-    }
-
-    /// Whether anything changed since the last call.
-    pub(in crate::manager) fn take_dirty(&mut self) -> bool {
-        core::mem::take(&mut self.dirty)
+    /// How often anything changed that decisions on connections depend on.
+    pub(in crate::manager) fn revision(&self) -> u64 {
+        self.changed.count()
     }
 
     /// Expected units of a requirement, to compare with a recount (R4).

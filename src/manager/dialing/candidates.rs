@@ -8,7 +8,6 @@
 
 use crate::manager::book::peer::Rank;
 use crate::manager::boundary::event::RequirementId;
-use crate::manager::tools::changed::Changed;
 use crate::manager::tools::services::Services;
 use crate::manager::tools::slot::{Ix, Set, change};
 use crate::manager::tools::steps;
@@ -170,9 +169,9 @@ pub(in crate::manager) struct Candidates {
     /// (standing, who, 0) of those of whom anything is proven. Few of a large table ever are.
     proven: Set,
     /// There is a candidate who was none, or one for more.
-    grown: Changed,
+    grown: bool,
     /// The same, and something is proven of it: it may do the work of two (4.6).
-    proven_grown: Changed,
+    proven_grown: bool,
 }
 
 impl Candidates {
@@ -181,8 +180,8 @@ impl Candidates {
             postings: (0..requirements).map(|_| Posting::default()).collect(),
             placed: Vec::new(),
             proven: Set::new(),
-            grown: Changed::default(),
-            proven_grown: Changed::default(),
+            grown: false,
+            proven_grown: false,
         }
     }
 
@@ -236,10 +235,10 @@ impl Candidates {
         }
         steps::moved();
         if !new.services.minus(old.services).is_empty() {
-            self.grown.mark();
+            self.grown = true;
         }
         if !new.proven.minus(old.proven).is_empty() {
-            self.proven_grown.mark();
+            self.proven_grown = true;
         }
         self.post(ix, &old, false);
         self.post(ix, &new, true);
@@ -270,18 +269,18 @@ impl Candidates {
 
     /// Whether somebody can be dialed since [`Self::seen`] who could not.
     pub(in crate::manager) fn has_grown(&self) -> bool {
-        self.grown.is_set()
+        self.grown
     }
 
     /// The same of those of whom something is proven.
     pub(in crate::manager) fn has_proven_grown(&self) -> bool {
-        self.proven_grown.is_set()
+        self.proven_grown
     }
 
     /// Whoever can be dialed now was looked at.
     pub(in crate::manager) fn seen(&mut self) {
-        self.grown.take();
-        self.proven_grown.take();
+        self.grown = false;
+        self.proven_grown = false;
     }
 
     /// Who was verified once, the best first, and for what.

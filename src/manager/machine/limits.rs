@@ -32,8 +32,7 @@ pub(in crate::manager) struct Limits {
     most_wanted: u16,
     /// How old connections become; `None`: as old as they like (4.17).
     lifetime_ms: Option<u64>,
-    /// What holds now is not what held before.
-    pub(in crate::manager) changed: Changed,
+    changed: Changed,
 }
 
 impl Limits {
@@ -50,6 +49,11 @@ impl Limits {
             lifetime_ms: None,
             changed: Changed::default(),
         }
+    }
+
+    /// How often other limits came to hold.
+    pub(in crate::manager) fn revision(&self) -> u64 {
+        self.changed.count()
     }
 
     /// The soft target (G): aimed at, exceeded only to replace before breaking.

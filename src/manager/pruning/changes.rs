@@ -2,39 +2,39 @@
 //!
 //! Each owner marks itself where it changes; here they are asked. Owns nothing.
 
-use crate::manager::Manager;
 use crate::manager::book::peer::Role;
+use crate::manager::machine::modes::Mode;
+use crate::manager::{Manager, Run};
+
+/// What the node is at, and how often anything changed that decisions on connections depend on.
+pub(in crate::manager::pruning) type Basis = (Run, Mode, u64);
 
 impl Manager {
     /// Whether anything changed that decisions on connections depend on.
     pub(in crate::manager) fn is_changed(&self) -> bool {
-        self.needs.is_dirty()
-            || self.connections.is_changed()
-            || self.releases.is_due(self.run, self.mode)
-            || self.pins.changed.is_set()
-            || self.locks.changed.is_set()
-            || self.limits.changed.is_set()
-            || self.bursts.changed.is_set()
-            || self.enrollments.changed.is_set()
-            || self.candidates_matter()
+        !self.releases.saw(self.basis()) || self.candidates_matter()
     }
 
     /// The same since the last call.
     pub(in crate::manager::pruning) fn take_changed(&mut self) -> bool {
-        let candidates = self.candidates_matter();
+        let changed = self.is_changed();
+        self.releases.see(self.basis());
         self.candidates.seen();
-        [
-            candidates,
-            self.needs.take_dirty(),
-            self.connections.take_changed(),
-            self.releases.take_due(self.run, self.mode),
-            self.pins.changed.take(),
-            self.locks.changed.take(),
-            self.limits.changed.take(),
-            self.bursts.changed.take(),
-            self.enrollments.changed.take(),
-        ]
-        .contains(&true)
+        changed
+    }
+
+    fn basis(&self) -> Basis {
+        let revisions = [
+            self.needs.revision(),
+            self.connections.revision(),
+            self.releases.times_due(),
+            self.pins.revision(),
+            self.locks.revision(),
+            self.limits.revision(),
+            self.bursts.revision(),
+            self.enrollments.revision(),
+        ];
+        (self.run, self.mode, revisions.iter().sum())
     }
 
     /// Whether somebody can be dialed who could not, and may do the work of two (4.6) or relieve a connection.

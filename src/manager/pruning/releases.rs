@@ -26,6 +26,7 @@ use crate::manager::boundary::reason::{Guard, Reason};
 use crate::manager::boundary::view::What;
 use crate::manager::connected::connections::{Conn, Network};
 use crate::manager::machine::modes::Mode;
+use crate::manager::pruning::changes::Basis;
 use crate::manager::pruning::guards::Pressure;
 use crate::manager::pruning::relief::{For, Reliefs, Wish};
 use crate::manager::pruning::surplus::Sorted;
@@ -92,8 +93,8 @@ pub(in crate::manager) struct Releases {
     retained: LiteMap<ConnId, ()>,
     /// It is time to look again.
     due: Changed,
-    /// What the node was at when it was looked at last.
-    seen: Option<(Run, Mode)>,
+    /// What was there when it was looked at last.
+    seen: Option<Basis>,
 }
 
 impl Releases {
@@ -102,13 +103,19 @@ impl Releases {
         self.due.mark();
     }
 
-    pub(in crate::manager::pruning) fn is_due(&self, run: Run, mode: Mode) -> bool {
-        self.due.is_set() || self.seen != Some((run, mode))
+    /// How often it was time to look again.
+    pub(in crate::manager::pruning) fn times_due(&self) -> u64 {
+        self.due.count()
     }
 
-    pub(in crate::manager::pruning) fn take_due(&mut self, run: Run, mode: Mode) -> bool {
-        let seen = Some((run, mode));
-        self.due.take() | (core::mem::replace(&mut self.seen, seen) != seen)
+    /// Whether nothing changed since it was looked at last.
+    pub(in crate::manager::pruning) fn saw(&self, basis: Basis) -> bool {
+        self.seen == Some(basis)
+    }
+
+    /// It is looked at now.
+    pub(in crate::manager::pruning) fn see(&mut self, basis: Basis) {
+        self.seen = Some(basis);
     }
 
     /// The node stops: nobody has a reason to go, and nobody is to be relieved.

@@ -1,23 +1,18 @@
-//! Whether something changed since somebody looked.
+//! How often something changed, for whoever wants to know whether it did since they looked.
 //!
 //! Each owner of state that decisions on connections depend on has one, and marks it where it changes: nobody else has to
 //! remember.
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(in crate::manager) struct Changed(bool);
+pub(in crate::manager) struct Changed(u64);
 
 impl Changed {
     pub(in crate::manager) fn mark(&mut self) {
-        self.0 = true;
+        self.0 += 1;
     }
 
-    pub(in crate::manager) fn is_set(&self) -> bool {
+    pub(in crate::manager) fn count(&self) -> u64 {
         self.0
-    }
-
-    /// Whether it was marked since the last call.
-    pub(in crate::manager) fn take(&mut self) -> bool {
-        core::mem::take(&mut self.0)
     }
 }
