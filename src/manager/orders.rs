@@ -49,7 +49,7 @@ impl Manager {
         }
         self.asking.stop();
         self.needs.forget_vacancies();
-        self.pins.urgent.clear();
+        self.pins.stop();
         if self.outage.reached(self.now.mono_ms) {
             self.tell_network(NetworkState::Online, NetworkCause::Told);
         }
@@ -113,24 +113,19 @@ impl Manager {
             return WishAnswer::Refused(Reason::LimitReached);
         };
         // Each call may be given up later, a refused one too.
-        if !permanent && let Some(tries) = self.pins.tried.get_mut(&ix) {
-            *tries = tries.saturating_add(1);
+        if !permanent {
+            self.pins.dial_again(ix);
         }
         if let Some(reason) = refusal {
             return WishAnswer::Refused(reason);
         }
         record.last_reason = None;
-        if permanent {
-            self.pins.tried.remove(&ix);
-        } else if !record.pinned {
-            self.pins.tried.insert(ix, 1);
-        }
         let held = core::mem::replace(&mut record.pinned, true);
         let idle = record.link == Link::Idle;
         let barred = record.bar != Bar::Open;
-        self.pins.hold(ix);
+        self.pins.hold(ix, permanent);
         if idle && obstacle.is_none() {
-            self.pins.urgent.insert(ix, ());
+            self.pins.wait_for(ix);
         }
         if barred {
             self.set_bar(ix, Bar::Open);
@@ -159,7 +154,7 @@ impl Manager {
 
     /// Why a peer is not held.
     fn refuses_pin(&self, ix: Ix) -> Option<Reason> {
-        let full = !self.pins.counts(ix) && self.pins.len() >= self.limits.pins();
+        let full = self.pins.is_full_for(ix, self.limits.pins());
         let banned = self.table.get(ix).and_then(|peer| peer.ban);
         banned.or_else(|| full.then_some(Reason::PinLimit))
     }
@@ -179,11 +174,7 @@ impl Manager {
         let Some(ix) = self.table.find(peer) else {
             return;
         };
-        let Some(tries) = self.pins.tried.get_mut(&ix) else {
-            return;
-        };
-        *tries -= 1;
-        if *tries > 0 {
+        if !self.pins.give_up(ix) {
             return;
         }
         self.unpin(ix);

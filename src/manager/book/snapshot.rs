@@ -296,7 +296,7 @@ impl Manager {
                 Some((id, service.quality))
             })
             .collect();
-        let fits = self.pins.len() < self.limits.pins();
+        let fits = !self.pins.is_full_for(ix, self.limits.pins());
         let limit = self.config.max_routes;
         let Some(record) = self.table.get_mut(ix) else {
             return false;
@@ -318,7 +318,7 @@ impl Manager {
         let claims = record.claims.iter().collect();
         if saved.pinned && fits && record.ban.is_none() {
             record.pinned = true;
-            self.pins.hold(ix);
+            self.pins.hold(ix, true);
         }
         if saved.anchor && self.memory.anchors.len() < ANCHORS {
             self.memory.anchors.push(ix);

@@ -101,7 +101,7 @@ impl Manager {
             Ok(ix) => ix,
             Err(reason) => return WishAnswer::Refused(reason),
         };
-        let full = !self.pins.counts(ix) && self.pins.len() >= self.limits.pins();
+        let full = self.pins.is_full_for(ix, self.limits.pins());
         let Some(record) = self.table.get_mut(ix) else {
             return WishAnswer::Refused(Reason::LimitReached);
         };

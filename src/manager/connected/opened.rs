@@ -48,7 +48,7 @@ impl Manager {
         let at = Route::new(route.clone(), &self.seed);
         let refusal = self.refuses(ix, ordered, &at);
         self.table.reached(ix);
-        self.pins.urgent.remove(&ix);
+        self.pins.stop_waiting(ix);
         let Some(record) = self.table.get_mut(ix) else {
             return;
         };

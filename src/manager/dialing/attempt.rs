@@ -25,7 +25,7 @@ impl Manager {
     /// The first rule that forbids it.
     pub(in crate::manager) fn dial(&mut self, ix: Ix, why: DialWhy) -> Result<(), Reason> {
         let purpose = Purpose::of(why);
-        let urgent = why == DialWhy::Requested && self.pins.urgent.contains_key(&ix);
+        let urgent = why == DialWhy::Requested && self.pins.is_urgent(ix);
         let peer = self.table.get(ix).ok_or(Reason::UnknownPeer)?;
         let admitted = self.admission(peer, purpose, &self.census(), &[])?;
         // Last: whoever can't be dialed anyway waits for no token, however many are left (D4).
@@ -204,7 +204,7 @@ impl Manager {
             Some((admitted.route.clone(), admitted.relaxed))
         });
         let Some((route, relaxed)) = next else {
-            self.pins.urgent.remove(&ix);
+            self.pins.stop_waiting(ix);
             self.refresh(ix);
             return None;
         };
@@ -233,7 +233,7 @@ impl Manager {
     pub(in crate::manager) fn end_dial(&mut self, ix: Ix) -> Option<Dial> {
         let dial = self.take_dial(ix)?;
         self.needs.unexpect(dial.cover);
-        self.pins.urgent.remove(&ix);
+        self.pins.stop_waiting(ix);
         self.refresh(ix);
         Some(dial)
     }

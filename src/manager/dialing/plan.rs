@@ -83,18 +83,12 @@ impl Manager {
 
     /// Peers that the user holds. Under suspicion only those whom the user waits for.
     fn dial_pins(&mut self, urgent_only: bool, wake: &mut Wake) {
-        let pins = if urgent_only {
-            &self.pins.urgent
-        } else {
-            &self.pins.held
-        };
+        let pins = self.pins.held().map(|ix| (ix, self.pins.is_urgent(ix)));
         let due: Vec<(Ix, bool)> = pins
-            .keys()
-            .filter(|ix| {
-                let peer = self.table.get(**ix);
+            .filter(|(ix, urgent)| {
+                let peer = self.table.get(*ix).filter(|_| *urgent || !urgent_only);
                 peer.is_some_and(|peer| admission::barred(peer, Purpose::Held).is_none())
             })
-            .map(|ix| (*ix, self.pins.urgent.contains_key(ix)))
             .collect();
         for (ix, urgent) in due {
             if self.dial(ix, DialWhy::Requested) == Err(Reason::OverBudget) {

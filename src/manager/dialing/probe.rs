@@ -18,7 +18,7 @@ impl Manager {
         let Some(at) = self.outage.probe_at() else {
             return;
         };
-        if !self.needs.short() && self.pins.held.is_empty() {
+        if !self.needs.short() && self.pins.held().next().is_none() {
             return;
         }
         if !self.dials.is_empty() {
@@ -69,7 +69,7 @@ impl Manager {
 
     /// A new round: the held, then those reached before and the bootstraps in turn. One in four is anybody else.
     fn round(&mut self) -> Vec<Ix> {
-        let mut round: Vec<Ix> = self.pins.held.keys().copied().collect();
+        let mut round: Vec<Ix> = self.pins.held().collect();
         let reached: Vec<Ix> = self
             .table
             .reached_last()

@@ -47,8 +47,6 @@ impl Manager {
                 Link::Idle | Link::Dialing => assert!(open.is_empty()),
             }
             assert_eq!(peer.link == Link::Dialing, self.dials.of(ix).is_some());
-            assert_eq!(peer.pinned, self.pins.held.contains_key(&ix));
-            assert_eq!(peer.protected(), self.pins.protected.contains_key(&ix));
             self.check_peer(peer);
             if peer.banned().is_some() {
                 assert!(
@@ -61,15 +59,7 @@ impl Manager {
                 assert!(self.candidates.services(ix).is_empty(), "{:?}", peer.id);
             }
         }
-        assert!(self.pins.len() <= self.limits.pins_ever());
-        let mut tried = self.pins.tried.keys();
-        assert!(tried.all(|ix| self.pins.held.contains_key(ix)));
-        assert!(
-            self.pins
-                .urgent
-                .keys()
-                .all(|ix| self.pins.held.contains_key(ix))
-        );
+        self.pins.check(&self.table, self.limits.pins_ever());
     }
 
     /// Nothing refers to a requirement that is gone (R3).
