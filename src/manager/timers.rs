@@ -80,7 +80,7 @@ impl Manager {
             Timer::Offer(enrollment) => self.offer_due(enrollment),
             Timer::Lock(lock) => self.lock_over(lock),
             Timer::Burst(burst) => self.burst_due(burst),
-            Timer::Sweep => self.place_peers(),
+            Timer::Sweep => self.place_some(),
             Timer::Hint(ix) => self.hints_over(ix),
             Timer::Bans => self.bans_over(),
             Timer::Quarantine => self.quarantine_over(),

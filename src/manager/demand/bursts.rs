@@ -158,7 +158,7 @@ impl Manager {
             Mode::Sync { .. } => return Err(Reason::InitialSync),
         }
         // A protocol that brought no requirement has nobody to dial.
-        let requirement = protocol.requirement.ok_or(Reason::NoRoute)?;
+        let requirement = protocol.requirement().ok_or(Reason::NoRoute)?;
         let bursts = &self.bursts;
         let nested = bursts.open().any(|(_, b, _)| b.enrollment == enrollment);
         if nested || bursts.open().count() >= MAX_OPEN || bursts.list.len() >= MAX_BURSTS {
@@ -177,7 +177,7 @@ impl Manager {
             return Err(Reason::LimitReached);
         }
         let share = self.share_of(enrollment).div_ceil(WHOLE);
-        let headroom = u32::from(protocol.grant.high).saturating_sub(share);
+        let headroom = u32::from(protocol.grant().high).saturating_sub(share);
         if headroom == 0 {
             return Err(Reason::OverQuota);
         }

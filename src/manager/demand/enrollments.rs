@@ -6,17 +6,14 @@
 //! enrolled. The grants of all are worked out anew whenever somebody comes, leaves or asks for something else, and
 //! whenever the soft target changes; they hold at once, and are told at most every few seconds.
 
+mod grants;
+
 use litemap::LiteMap;
 
 use crate::manager::Manager;
-use crate::manager::boundary::command::{Command, Grant, Offer};
-use crate::manager::boundary::event::{
-    Bound, Class, ConnId, EnrollmentId, Need, ProtocolSpec, Quota, RequirementId,
-};
+use crate::manager::boundary::command::{Grant, Offer};
+use crate::manager::boundary::event::{Class, ConnId, EnrollmentId, ProtocolSpec, RequirementId};
 use crate::manager::boundary::reason::Reason;
-use crate::manager::boundary::view::What;
-use crate::manager::demand::quota::{Request, allocate};
-use crate::manager::demand::requirements::Sweep;
 use crate::manager::tools::changed::Changed;
 use crate::manager::tools::deadlines::Timer;
 use libp2p_identity::PeerId;
@@ -27,10 +24,12 @@ const MAX_ENROLLED: usize = 32;
 const MAX_TEXT: usize = 4_096;
 /// Scores of one protocol that are kept: it is asked for no more in a round (4.13).
 const MAX_SCORES: usize = 32;
+/// A breach that a round of regulation could not end is told again after this, in milliseconds.
+const REMIND_MS: u64 = 30_000;
 
 /// Whether a protocol uses more than its share while others want it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::manager) enum Breach {
+enum Breach {
     /// No.
     None,
     /// It does since then.
@@ -41,7 +40,7 @@ pub(in crate::manager) enum Breach {
 
 /// Whether a protocol takes part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::manager) enum Stage {
+enum Stage {
     /// It has a counter-offer.
     Offered {
         /// When silence counts as consent.
@@ -62,9 +61,9 @@ struct Told {
 
 /// A protocol that enrolled by itself.
 #[derive(Debug)]
-pub(in crate::manager) struct Guest {
-    pub(in crate::manager) id: EnrollmentId,
-    pub(in crate::manager) stage: Stage,
+struct Guest {
+    id: EnrollmentId,
+    stage: Stage,
     told: Option<Told>,
     spec: ProtocolSpec,
     /// What connections were worth to it when it was asked last.
@@ -75,10 +74,10 @@ pub(in crate::manager) struct Guest {
 #[derive(Debug)]
 pub(in crate::manager) struct Protocol {
     /// `None`: it is built in.
-    pub(in crate::manager) guest: Option<Guest>,
-    pub(in crate::manager) requirement: Option<RequirementId>,
-    pub(in crate::manager) grant: Grant,
-    pub(in crate::manager) breach: Breach,
+    guest: Option<Guest>,
+    requirement: Option<RequirementId>,
+    grant: Grant,
+    breach: Breach,
 }
 
 impl Protocol {
@@ -99,6 +98,43 @@ impl Protocol {
         self.guest.as_ref().is_some_and(|guest| guest.spec.scores)
     }
 
+    /// What exists for it.
+    pub(in crate::manager) fn requirement(&self) -> Option<RequirementId> {
+        self.requirement
+    }
+
+    /// What it is granted, or offered.
+    pub(in crate::manager) fn grant(&self) -> Grant {
+        self.grant
+    }
+
+    /// Whether it uses more than its share (`over`) while others want it. Returns whether a round of regulation is to be
+    /// asked for because that lasts, and when it is looked at again.
+    pub(in crate::manager::demand) fn breaches(
+        &mut self,
+        over: bool,
+        now: u64,
+        after_ms: u64,
+    ) -> Option<(bool, u64)> {
+        if !over {
+            self.breach = Breach::None;
+            return None;
+        }
+        let due = match self.breach {
+            Breach::None => {
+                self.breach = Breach::Since(now);
+                now.saturating_add(after_ms)
+            }
+            Breach::Since(since) => since.saturating_add(after_ms),
+            Breach::Asked(at) => at.saturating_add(REMIND_MS),
+        };
+        if now < due {
+            return Some((false, due));
+        }
+        self.breach = Breach::Asked(now);
+        Some((true, now.saturating_add(REMIND_MS)))
+    }
+
     /// By which name the shell knows it.
     pub(in crate::manager) fn enrollment(&self) -> Option<EnrollmentId> {
         self.guest.as_ref().map(|guest| guest.id)
@@ -111,7 +147,6 @@ pub(in crate::manager) struct Enrollments {
     /// The built-in ones first.
     list: Vec<Protocol>,
     built_in: usize,
-    pub(in crate::manager) sweep: Sweep,
     changed: Changed,
 }
 
@@ -127,7 +162,6 @@ impl Enrollments {
         Self {
             list: list.collect(),
             built_in,
-            sweep: Sweep::default(),
             changed: Changed::default(),
         }
     }
@@ -151,7 +185,7 @@ impl Enrollments {
         self.list.iter()
     }
 
-    pub(in crate::manager) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Protocol> {
+    pub(in crate::manager::demand) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Protocol> {
         self.list.iter_mut()
     }
 
@@ -219,7 +253,7 @@ impl Manager {
             return;
         }
         self.deadlines.set(Timer::Answer(enrollment), until);
-        self.share_out();
+        self.reallocate();
     }
 
     fn may_enroll(&self, spec: &ProtocolSpec) -> bool {
@@ -265,7 +299,7 @@ impl Manager {
         self.deadlines.clear(Timer::Answer(enrollment));
         self.deadlines.clear(Timer::Offer(enrollment));
         self.offer(enrollment, Offer::Ended);
-        self.share_out();
+        self.reallocate();
     }
 
     pub(in crate::manager) fn on_scores(
@@ -298,166 +332,6 @@ impl Manager {
         for (conn, score) in fresh {
             guest.scores.insert(conn, score);
         }
-    }
-
-    /// The limits of connections changed: shares may have to be offered anew.
-    pub(in crate::manager) fn reallocate(&mut self) {
-        self.share_out();
-    }
-
-    /// What a requirement wants changed. A protocol that asks for more than it is granted hears its grant again.
-    pub(in crate::manager) fn need_changed(&mut self, requirement: RequirementId, before: Need) {
-        let Some(now) = self.needs.need(requirement) else {
-            return;
-        };
-        let short = |protocol: &Protocol| u16::from(now.target) > protocol.grant.high;
-        let soft = self.soft();
-        if now.target > before.target
-            && let Some(protocol) = self
-                .enrollments
-                .iter_mut()
-                .find(|protocol| protocol.requirement == Some(requirement))
-            && let Some(guest) = &protocol.guest
-            && (short(protocol) || protocol.grant.low < asked(&guest.spec, soft).low)
-            && let Some(guest) = &mut protocol.guest
-            && let Some(told) = &mut guest.told
-        {
-            told.again = true;
-        }
-        self.share_out();
-    }
-
-    /// The soft target, as quotas count.
-    fn soft(&self) -> u16 {
-        u16::try_from(self.limits.soft()).unwrap_or(u16::MAX)
-    }
-
-    /// What everybody would be granted now.
-    fn grants(&self) -> Vec<Grant> {
-        let soft = self.soft();
-        let requests: Vec<Request> = self
-            .enrollments
-            .iter()
-            .enumerate()
-            .map(|(place, protocol)| match &protocol.guest {
-                Some(guest) => asked(&guest.spec, soft),
-                // What is built in asks for what its minimum may take: nobody who enrolls gets that (A6).
-                None => {
-                    let need = protocol.requirement.and_then(|id| self.needs.need(id));
-                    let min = need.map(|need| Bound::Count(u16::from(need.min)));
-                    let quota = Quota { min, max: None };
-                    Request::new(self.class_of(place), 1, quota, soft)
-                }
-            })
-            .collect();
-        allocate(&requests, soft)
-    }
-
-    /// Works out all grants, and tells those that changed.
-    fn share_out(&mut self) {
-        let grants = self.grants();
-        for (protocol, grant) in self.enrollments.iter_mut().zip(grants) {
-            protocol.grant = grant;
-        }
-        for place in 0..self.enrollments.list.len() {
-            if self.offered(place) && !self.short_of_minimum(place) {
-                self.settle(place);
-            } else {
-                self.announce_grant(place);
-            }
-        }
-        self.keep_lock_budgets();
-        self.enrollments.changed.mark();
-    }
-
-    fn offered(&self, place: usize) -> bool {
-        let protocol = self.enrollments.list.get(place);
-        protocol.is_some_and(|protocol| !protocol.takes_part())
-    }
-
-    /// Whether a protocol is granted less than the minimum that it asks for.
-    fn short_of_minimum(&self, place: usize) -> bool {
-        let soft = self.soft();
-        let Some(protocol) = self.enrollments.list.get(place) else {
-            return false;
-        };
-        let guest = protocol.guest.as_ref();
-        guest.is_some_and(|guest| protocol.grant.low < asked(&guest.spec, soft).low)
-    }
-
-    /// A protocol is enrolled from now on: its requirement begins.
-    fn settle(&mut self, place: usize) {
-        let Some(guest) = self
-            .enrollments
-            .list
-            .get_mut(place)
-            .and_then(|p| p.guest.as_mut())
-        else {
-            return;
-        };
-        guest.stage = Stage::Enrolled;
-        let (id, need) = (guest.id, guest.spec.need);
-        let (name, protocols) = (guest.spec.name.clone(), guest.spec.protocols.clone());
-        self.deadlines.clear(Timer::Answer(id));
-        let requirement = need.and_then(|need| self.open_requirement(&name, &protocols, need));
-        self.enrollments.list[place].requirement = requirement;
-        self.tell_grant(place);
-    }
-
-    /// Tells a protocol its grant if that changed, but not too often.
-    fn announce_grant(&mut self, place: usize) {
-        let Some(protocol) = self.enrollments.list.get(place) else {
-            return;
-        };
-        let Some(guest) = &protocol.guest else {
-            return;
-        };
-        let (id, told) = (guest.id, guest.told);
-        let Some(told) = told else {
-            self.tell_grant(place);
-            return;
-        };
-        let changed = told.again || told.grant != protocol.grant;
-        let at = told.at.saturating_add(self.config.offer_every_ms);
-        if changed && self.now.mono_ms >= at {
-            self.tell_grant(place);
-        } else {
-            self.deadlines.put(Timer::Offer(id), changed.then_some(at));
-        }
-    }
-
-    fn tell_grant(&mut self, place: usize) {
-        let short = self.short_of_minimum(place);
-        let now = self.now.mono_ms;
-        let Some(protocol) = self.enrollments.list.get_mut(place) else {
-            return;
-        };
-        let grant = protocol.grant;
-        let Some(guest) = &mut protocol.guest else {
-            return;
-        };
-        guest.told = Some(Told {
-            grant,
-            at: now,
-            again: false,
-        });
-        let answer_ms = match guest.stage {
-            Stage::Offered { until } => until.saturating_sub(now),
-            Stage::Enrolled => 0,
-        };
-        let (id, protocol) = (guest.id, guest.spec.name.clone());
-        self.deadlines.clear(Timer::Offer(id));
-        self.ring.push(self.now, What::Offered { protocol, grant });
-        let offer = if short {
-            Offer::Counter { grant, answer_ms }
-        } else {
-            Offer::Granted(grant)
-        };
-        self.offer(id, offer);
-    }
-
-    fn offer(&mut self, enrollment: EnrollmentId, offer: Offer) {
-        self.out.order(Command::Offer { enrollment, offer });
     }
 
     /// The name of a protocol, by its place.
@@ -521,9 +395,4 @@ impl Manager {
             "one owner for each requirement (R3)"
         );
     }
-}
-
-/// What a protocol asks for at this soft target.
-fn asked(spec: &ProtocolSpec, soft: u16) -> Request {
-    Request::new(spec.class, spec.weight, spec.quota, soft)
 }

@@ -166,7 +166,7 @@ impl Manager {
             return Err(LockDenial::LockBudget);
         }
         let of_own = self.locks.connections(Some(enrollment));
-        if !of_own.contains(&conn) && of_own.len() >= usize::from(protocol.grant.high) {
+        if !of_own.contains(&conn) && of_own.len() >= usize::from(protocol.grant().high) {
             return Err(LockDenial::QuotaExceeded);
         }
         let locked = self.locks.connections(None);
@@ -265,7 +265,7 @@ impl Manager {
             .iter()
             .filter_map(|protocol| {
                 let id = protocol.enrollment()?;
-                Some((Some(id), usize::from(protocol.grant.high)))
+                Some((Some(id), usize::from(protocol.grant().high)))
             })
             .chain([(None, self.lock_budget())])
             .collect();
@@ -348,7 +348,10 @@ impl Manager {
             let locked = protocol
                 .enrollment()
                 .map_or(0, |id| self.locks.connections(Some(id)).len());
-            assert!(locked <= usize::from(protocol.grant.high), "locks fit (S6)");
+            assert!(
+                locked <= usize::from(protocol.grant().high),
+                "locks fit (S6)"
+            );
         }
     }
 }

@@ -10,22 +10,9 @@ use crate::manager::RequirementSpec;
 use crate::manager::boundary::event::{Need, RequirementId};
 use crate::manager::tools::deadlines::Timer;
 use crate::manager::tools::services::Services;
-use crate::manager::tools::slot::Ix;
 
-/// Peers that are placed anew in one input (4.2).
-const PLACED_AT_ONCE: usize = 256;
-/// Between two such inputs, in milliseconds: as soon as the shell can.
-const PLACED_EVERY_MS: u64 = 1;
 /// Of the protocols that identify lists, this many bytes are remembered: no list is longer than its one frame of 4,096.
 const KEPT_BYTES: usize = 4_096;
-
-/// The placing of known peers among the candidates of a new requirement.
-#[derive(Debug, Default)]
-pub(in crate::manager) struct Sweep {
-    /// The last that was placed.
-    cursor: Option<Ix>,
-    left: usize,
-}
 
 /// What is remembered of a list of protocols.
 pub(in crate::manager) fn kept(protocols: &[String]) -> Vec<String> {
@@ -81,14 +68,8 @@ impl Manager {
             self.look_again(conn, id, protocols);
         }
         self.recall(id);
-        self.sweep();
+        self.place_all();
         Some(id)
-    }
-
-    /// Places every peer anew, a few at a time.
-    pub(in crate::manager) fn sweep(&mut self) {
-        self.enrollments.sweep.left = self.table.len();
-        self.place_peers();
     }
 
     /// Ends a requirement and everything that refers to it.
@@ -104,23 +85,5 @@ impl Manager {
         for ix in self.table.forget_requirement(id) {
             self.deadlines.clear(Timer::Rest(ix, id));
         }
-    }
-
-    /// Places the next few peers where they belong since a requirement was opened.
-    pub(in crate::manager) fn place_peers(&mut self) {
-        let sweep = &self.enrollments.sweep;
-        let batch = self
-            .table
-            .after(sweep.cursor, sweep.left.min(PLACED_AT_ONCE));
-        for ix in &batch {
-            self.refresh(*ix);
-        }
-        let cursor = batch.last().copied();
-        let sweep = &mut self.enrollments.sweep;
-        sweep.cursor = cursor;
-        sweep.left -= batch.len();
-        let more = !batch.is_empty() && sweep.left > 0;
-        let at = self.now.mono_ms.saturating_add(PLACED_EVERY_MS);
-        self.deadlines.put(Timer::Sweep, more.then_some(at));
     }
 }

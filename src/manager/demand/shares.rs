@@ -5,16 +5,12 @@
 //! for; only how long a protocol has used more than its share is kept, with the protocol.
 
 use crate::manager::Manager;
-use crate::manager::boundary::command::Grant;
 use crate::manager::boundary::event::{ConnId, EnrollmentId};
 use crate::manager::boundary::reason::Trigger;
 use crate::manager::boundary::view::ProtocolView;
-use crate::manager::demand::enrollments::{Breach, Protocol};
+use crate::manager::demand::enrollments::Protocol;
 use crate::manager::tools::deadlines::{Timer, Wake};
 use crate::manager::tools::services::WHOLE;
-
-/// A breach that a round of regulation could not end is told again after this, in milliseconds.
-const REMIND_MS: u64 = 30_000;
 
 /// What one protocol uses.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -38,10 +34,10 @@ impl Manager {
                 ProtocolView {
                     name: self.protocol_name(place).to_owned(),
                     enrollment: protocol.enrollment(),
-                    requirement: protocol.requirement,
+                    requirement: protocol.requirement(),
                     class: self.class_of(place),
-                    granted: enrolled.then_some(protocol.grant),
-                    offered: (!enrolled).then_some(protocol.grant),
+                    granted: enrolled.then_some(protocol.grant()),
+                    offered: (!enrolled).then_some(protocol.grant()),
                     share: used.share,
                     connections: used.connections,
                     locked: used.locked,
@@ -63,7 +59,7 @@ impl Manager {
     fn uses(&self, protocol: &Protocol, conn: ConnId) -> bool {
         let assigned = |id| self.needs.assigned(id, conn);
         let guest = |id| self.locks.held_by(id, conn) || self.bursts.made_by(id, conn);
-        protocol.requirement.is_some_and(assigned) || protocol.enrollment().is_some_and(guest)
+        protocol.requirement().is_some_and(assigned) || protocol.enrollment().is_some_and(guest)
     }
 
     /// What an enrolled protocol uses, in 1/256 of a connection.
@@ -111,9 +107,9 @@ impl Manager {
             Vec::new()
         };
         let lacks = |(protocol, used): (&Protocol, &Used)| {
-            used.share < u32::from(protocol.grant.low) * WHOLE
+            used.share < u32::from(protocol.grant().low) * WHOLE
                 && protocol
-                    .requirement
+                    .requirement()
                     .is_some_and(|id| !self.needs.met(id) && self.candidates.any(id))
         };
         let wanted = total > soft || self.enrollments.iter().zip(&used).any(lacks);
@@ -121,25 +117,11 @@ impl Manager {
         let mut wake = Wake::default();
         let mut ask = false;
         for (place, protocol) in self.enrollments.iter_mut().enumerate() {
-            let over = |used: &Used| exceeds(used, protocol.grant);
-            if !wanted || !used.get(place).is_some_and(over) {
-                protocol.breach = Breach::None;
-                continue;
-            }
-            let due = match protocol.breach {
-                Breach::None => {
-                    protocol.breach = Breach::Since(now);
-                    now.saturating_add(self.config.breach_ms)
-                }
-                Breach::Since(since) => since.saturating_add(self.config.breach_ms),
-                Breach::Asked(at) => at.saturating_add(REMIND_MS),
-            };
-            if now >= due {
-                ask = true;
-                protocol.breach = Breach::Asked(now);
-                wake.by(now.saturating_add(REMIND_MS));
-            } else {
-                wake.by(due);
+            let over = |used: &Used| used.share > u32::from(protocol.grant().high) * WHOLE;
+            let over = wanted && used.get(place).is_some_and(over);
+            if let Some((asks, again)) = protocol.breaches(over, now, self.config.breach_ms) {
+                ask |= asks;
+                wake.by(again);
             }
         }
         if ask {
@@ -147,8 +129,4 @@ impl Manager {
         }
         self.deadlines.put(Timer::Quota, wake.0);
     }
-}
-
-fn exceeds(used: &Used, grant: Grant) -> bool {
-    used.share > u32::from(grant.high) * WHOLE
 }

@@ -7,6 +7,7 @@
 //! Most of the memory of a large table is here: where a peer stands is packed into one number.
 
 use crate::manager::book::peer::Rank;
+use crate::manager::book::table::Table;
 use crate::manager::boundary::event::RequirementId;
 use crate::manager::tools::services::Services;
 use crate::manager::tools::slot::{Ix, Set, change};
@@ -14,6 +15,8 @@ use crate::manager::tools::steps;
 
 /// Members of a group that are looked at before it is given up.
 const MEMBERS_TRIED: usize = 4;
+/// Peers that are placed anew in one input (4.2).
+const PLACED_AT_ONCE: usize = 256;
 
 /// How a candidate stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,6 +175,9 @@ pub(in crate::manager) struct Candidates {
     grown: bool,
     /// The same, and something is proven of it: it may do the work of two (4.6).
     proven_grown: bool,
+    /// The last that was placed anew since a requirement was opened, and how many are left.
+    last_placed: Option<Ix>,
+    to_place: usize,
 }
 
 impl Candidates {
@@ -182,7 +188,23 @@ impl Candidates {
             proven: Set::new(),
             grown: false,
             proven_grown: false,
+            last_placed: None,
+            to_place: 0,
         }
+    }
+
+    /// Everybody who is known is to be placed anew.
+    pub(in crate::manager::dialing) fn place_anew(&mut self, known: usize) {
+        self.to_place = known;
+    }
+
+    /// The next few of them, and whether there are more.
+    pub(in crate::manager::dialing) fn next_to_place(&mut self, table: &Table) -> (Vec<Ix>, bool) {
+        let batch = table.after(self.last_placed, self.to_place.min(PLACED_AT_ONCE));
+        self.last_placed = batch.last().copied();
+        self.to_place -= batch.len();
+        let more = !batch.is_empty() && self.to_place > 0;
+        (batch, more)
     }
 
     /// Makes room for a requirement.

@@ -6,7 +6,11 @@ use crate::manager::boundary::reason::Reason;
 use crate::manager::dialing::admission;
 use crate::manager::dialing::candidates::Entry;
 use crate::manager::dialing::purpose::Purpose;
+use crate::manager::tools::deadlines::Timer;
 use crate::manager::tools::slot::Ix;
+
+/// Between two inputs that place the next few peers anew, in milliseconds: as soon as the shell can.
+const PLACED_EVERY_MS: u64 = 1;
 
 impl Manager {
     /// Places a peer where its record says that it belongs. Only those rules of admission are asked that stand until an
@@ -49,5 +53,20 @@ impl Manager {
             let refused = routes.all(|route| self.quarantine.refuses(&route.address));
             refused.then_some(Reason::SubnetBanned)
         })
+    }
+    /// Places every peer anew, a few at a time: a requirement was opened.
+    pub(in crate::manager) fn place_all(&mut self) {
+        self.candidates.place_anew(self.table.len());
+        self.place_some();
+    }
+
+    /// Places the next few peers where they belong since then.
+    pub(in crate::manager) fn place_some(&mut self) {
+        let (batch, more) = self.candidates.next_to_place(&self.table);
+        for ix in batch {
+            self.refresh(ix);
+        }
+        let at = self.now.mono_ms.saturating_add(PLACED_EVERY_MS);
+        self.deadlines.put(Timer::Sweep, more.then_some(at));
     }
 }

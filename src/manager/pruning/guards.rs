@@ -103,15 +103,15 @@ impl Manager {
     fn at_minimum(&self, id: crate::manager::RequirementId) -> bool {
         let mut protocols = self.enrollments.iter();
         let guest = protocols
-            .find(|protocol| protocol.requirement == Some(id))
-            .filter(|protocol| protocol.guest.is_some());
+            .find(|protocol| protocol.requirement() == Some(id))
+            .filter(|protocol| protocol.enrollment().is_some());
         let funded = guest.map_or(u16::MAX, |protocol| {
             let idle = self.connections.open().filter(|(conn, open)| {
                 let lock = |of| self.locks.held_by(of, *conn);
                 !open.serving.contains(id) && protocol.enrollment().is_some_and(lock)
             });
             let idle = u16::try_from(idle.count()).unwrap_or(u16::MAX);
-            protocol.grant.high.saturating_sub(idle)
+            protocol.grant().high.saturating_sub(idle)
         });
         self.needs
             .need(id)

@@ -108,7 +108,9 @@ impl Manager {
             places
                 .filter(|(_, protocol)| protocol.takes_part())
                 .map(|(place, protocol)| {
-                    let served = protocol.requirement.filter(|id| conn.serving.contains(*id));
+                    let served = protocol
+                        .requirement()
+                        .filter(|id| conn.serving.contains(*id));
                     let score = if protocol.is_scorer() {
                         positive(self.enrollments.score(place, id))
                     } else {
