@@ -26,7 +26,7 @@ impl Manager {
         let hung_up: Vec<Ix> = self
             .table
             .iter()
-            .filter(|(_, peer)| peer.bar == Bar::HungUp)
+            .filter(|(_, peer)| peer.bar() == Bar::HungUp)
             .map(|(ix, _)| ix)
             .collect();
         for ix in hung_up {
@@ -80,8 +80,8 @@ impl Manager {
         let Some(record) = self.table.get_mut(ix) else {
             return WishAnswer::Refused(Reason::LimitReached);
         };
-        let before = core::mem::replace(&mut record.priority, priority);
-        if lifted || record.bar == Bar::HungUp {
+        let before = record.set_priority(priority);
+        if lifted || record.bar() == Bar::HungUp {
             self.set_bar(ix, Bar::Open);
         } else if before == priority {
             return WishAnswer::Unchanged;
@@ -119,10 +119,10 @@ impl Manager {
         if let Some(reason) = refusal {
             return WishAnswer::Refused(reason);
         }
-        record.last_reason = None;
-        let held = core::mem::replace(&mut record.pinned, true);
-        let idle = record.link == Link::Idle;
-        let barred = record.bar != Bar::Open;
+        record.note(None);
+        let held = record.pin(true);
+        let idle = record.link() == Link::Idle;
+        let barred = record.bar() != Bar::Open;
         self.pins.hold(ix, permanent);
         if idle && obstacle.is_none() {
             self.pins.wait_for(ix);
@@ -144,7 +144,7 @@ impl Manager {
             return;
         };
         for route in routes {
-            record.routes.ask(route, limit, &self.seed);
+            record.routes_mut().ask(route, limit, &self.seed);
         }
         if !routes.is_empty() {
             self.table.regroup(ix);
@@ -155,7 +155,7 @@ impl Manager {
     /// Why a peer is not held.
     fn refuses_pin(&self, ix: Ix) -> Option<Reason> {
         let full = self.pins.is_full_for(ix, self.limits.pins());
-        let banned = self.table.get(ix).and_then(|peer| peer.ban);
+        let banned = self.table.get(ix).and_then(|peer| peer.banned());
         banned.or_else(|| full.then_some(Reason::PinLimit))
     }
 
@@ -198,7 +198,7 @@ impl Manager {
         let Some(peer) = self.table.get_mut(ix) else {
             return;
         };
-        peer.last_reason = Some(Reason::HungUp);
+        peer.note(Some(Reason::HungUp));
         // A ban outlasts it.
         if peer.banned().is_none() {
             self.set_bar(ix, Bar::HungUp);
@@ -217,7 +217,7 @@ impl Manager {
     fn unpin(&mut self, ix: Ix) {
         self.pins.release(ix);
         if let Some(peer) = self.table.get_mut(ix) {
-            peer.pinned = false;
+            peer.pin(false);
         }
     }
 }

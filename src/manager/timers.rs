@@ -70,7 +70,7 @@ impl Manager {
                 if self
                     .table
                     .get(ix)
-                    .is_some_and(|peer| matches!(peer.bar, Bar::Until { .. }))
+                    .is_some_and(|peer| matches!(peer.bar(), Bar::Until { .. }))
                 {
                     self.set_bar(ix, Bar::Open);
                 }

@@ -7,10 +7,8 @@ use libp2p_identity::PeerId;
 use litemap::LiteMap;
 
 use crate::manager::Manager;
-use crate::manager::book::score::BEHAVIOUR_HALF_LIFE_MS;
 use crate::manager::boundary::command::{Notice, WishAnswer};
 use crate::manager::boundary::config::Config;
-use crate::manager::boundary::event::Priority;
 use crate::manager::boundary::reason::{Reason, Revocation};
 use crate::manager::boundary::view::What;
 use crate::manager::tools::deadlines::Timer;
@@ -259,10 +257,10 @@ impl Manager {
             return;
         };
         peer.history_mut().faults = 0;
-        let id = peer.id;
+        let id = peer.id();
         let address = match self.connections.of(ix).next() {
             Some((_, conn)) => Some(conn.route.clone()),
-            None => peer.routes.best().map(|route| route.address.clone()),
+            None => peer.routes().best().map(|route| route.address.clone()),
         };
         let Verdict::Banned(out) = self.bans.automatic(&self.config, now, id) else {
             return;
@@ -330,23 +328,12 @@ impl Manager {
         let Some(peer) = self.table.get_mut(ix) else {
             return;
         };
-        let (before, after) = (peer.ban, self.bans.of(&peer.id));
-        peer.ban = after;
-        // What it did stays what it was for as long as it is held out (4.5).
-        let frozen_until = match after {
-            Some(_) => self.bans.until(&peer.id).unwrap_or(u64::MAX),
+        let ban = self.bans.of(&peer.id());
+        let until = match ban {
+            Some(_) => self.bans.until(&peer.id()).unwrap_or(u64::MAX),
             None => now,
         };
-        if before != after {
-            peer.history_mut()
-                .behaviour
-                .freeze(frozen_until, now, BEHAVIOUR_HALF_LIFE_MS);
-        }
-        if after == Some(Reason::BannedByUser) {
-            peer.priority = Priority::Banned;
-        } else if peer.priority == Priority::Banned {
-            peer.priority = Priority::default();
-        }
+        peer.set_ban(ban, until, now);
     }
 
     /// Takes a peer out at once, in this very input (S3), and says so. A full table may have no record of it.
@@ -363,7 +350,7 @@ impl Manager {
                 self.close(conn, reason);
             }
             if let Some(record) = self.table.get_mut(ix) {
-                record.last_reason = Some(reason);
+                record.note(Some(reason));
             }
         }
         self.ring.push(self.now, What::Banned { peer, reason });

@@ -4,7 +4,7 @@ use libp2p_identity::PeerId;
 use multiaddr::Multiaddr;
 
 use crate::manager::book::netgroups::Label;
-use crate::manager::book::peer::{Peer, Role};
+use crate::manager::book::peer::Peer;
 use crate::manager::boundary::event::{Sighting, Source};
 use crate::manager::tools::services::Services;
 use crate::manager::tools::slot::Ix;
@@ -37,18 +37,12 @@ impl Manager {
         let Some(record) = self.table.get_mut(ix) else {
             return;
         };
-        let before = record.claims;
+        let before = record.claims();
         let claims: Services = said.claims.iter().copied().collect();
         record.claim(claims.and(all), nameable);
-        let claims = record.claims;
+        let claims = record.claims();
         changed |= claims != before;
-        let role = match (record.role, source) {
-            (_, Source::Static) => Role::Named,
-            (Role::Ordinary, Source::Dns) => Role::Bootstrap,
-            (role, Source::Dns | Source::PeerExchange | Source::Foreign | Source::Saved) => role,
-        };
-        changed |= role != record.role;
-        record.role = role;
+        changed |= record.heard_from(source);
         if !changed {
             return;
         }
@@ -68,7 +62,10 @@ impl Manager {
         let Some(peer) = self.table.get(ix) else {
             return false;
         };
-        let (introducer, group) = (peer.introducer, peer.routes.best().map(|route| route.group));
+        let (introducer, group) = (
+            peer.introducer(),
+            peer.routes().best().map(|route| route.group),
+        );
         if let Some(introducer) = introducer
             && new
             && self.table.counts().of(Label::New(introducer)) > self.config.max_introduced
@@ -114,7 +111,9 @@ impl Manager {
         };
         let mut added = false;
         for route in routes {
-            added |= peer.routes.add(route, self.config.max_routes, &self.seed);
+            added |= peer
+                .routes_mut()
+                .add(route, self.config.max_routes, &self.seed);
         }
         if added {
             self.table.regroup(ix);

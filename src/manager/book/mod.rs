@@ -4,6 +4,7 @@
 //! subnets that are banned with them; what outlives the process. Owns the table, the bans and the pins. Names
 //! `boundary` and `tools`.
 
+pub(in crate::manager) mod attempts;
 pub(in crate::manager) mod bans;
 pub(in crate::manager) mod heard;
 pub(in crate::manager) mod history;

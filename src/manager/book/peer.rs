@@ -3,19 +3,23 @@
 //! A peer's [`Link`] says whether we are in touch, its [`Bar`] why it may not be dialed now, and its [`Role`] whether it
 //! must wait for the start-up ladder. Claims of others and what identify verified are kept apart.
 
+mod worth;
+
 use libp2p_identity::PeerId;
 
+pub(in crate::manager) use worth::Rank;
+
+use crate::manager::book::attempts::Attempts;
 use crate::manager::book::history::{History, Lost, MAX_HINTS, MAX_TAGS, Service};
 use crate::manager::book::route::Routes;
 use crate::manager::book::score::{
-    self, BEST, QUALITY_CONNECTED_HALF_LIFE_MS, QUALITY_STORED_HALF_LIFE_MS, WORST,
+    self, QUALITY_CONNECTED_HALF_LIFE_MS, QUALITY_STORED_HALF_LIFE_MS,
 };
 use crate::manager::boundary::event::{ConnId, Priority, RequirementId, Source};
-use crate::manager::boundary::reason::{Outcome, Reason};
+use crate::manager::boundary::reason::Reason;
 use crate::manager::tools::backoff::Standing;
 use crate::manager::tools::seed::{Domain, Draw, Seed};
-use crate::manager::tools::services::{Cover, Services, UNKNOWN, WHOLE};
-use crate::manager::tools::sort::sort_short_by_key;
+use crate::manager::tools::services::Services;
 
 /// Whether we are in touch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,99 +59,54 @@ pub(in crate::manager) enum Role {
     Named,
 }
 
-/// Successes among tries of reaching a peer, over a window of 16.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(in crate::manager) struct Reach {
-    ok: u8,
-    tries: u8,
-}
-
-impl Reach {
-    pub(in crate::manager) fn record(&mut self, success: bool) {
-        if self.tries >= 16 {
-            self.tries /= 2;
-            self.ok /= 2;
-        }
-        self.tries += 1;
-        self.ok += u8::from(success);
-    }
-
-    /// So many successes among so many tries.
-    pub(in crate::manager) fn of(ok: u8, tries: u8) -> Self {
-        let tries = tries.min(16);
-        let ok = ok.min(tries);
-        Self { ok, tries }
-    }
-
-    /// Successes and tries.
-    pub(in crate::manager) fn parts(self) -> (u8, u8) {
-        (self.ok, self.tries)
-    }
-
-    /// Laplace's estimate in 1/256.
-    pub(in crate::manager) fn estimate(self) -> u32 {
-        (u32::from(self.ok) + 1) * 256 / (u32::from(self.tries) + 2)
-    }
-}
-
-/// The place of a peer among others, without the salt between equals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::manager) struct Rank {
-    /// Priority band: decides first.
-    pub(in crate::manager) band: Priority,
-    /// Expected cover, times the chance to reach it.
-    pub(in crate::manager) value: u32,
-    /// Its score when it was last placed: a stale one costs no more than a better choice.
-    pub(in crate::manager) quality: i16,
-}
-
 /// One known peer.
 #[derive(Debug, Clone)]
 pub(in crate::manager) struct Peer {
-    pub(in crate::manager) id: PeerId,
+    id: PeerId,
     /// Decides between equals; different for each seed.
-    pub(in crate::manager) salt: u64,
+    salt: u64,
     /// How many waits were drawn for it.
     drawn: u16,
     /// Who told first.
-    pub(in crate::manager) source: Source,
+    source: Source,
     /// The mark of who named it first.
-    pub(in crate::manager) introducer: Option<u64>,
-    pub(in crate::manager) role: Role,
-    pub(in crate::manager) priority: Priority,
-    pub(in crate::manager) routes: Routes,
+    introducer: Option<u64>,
+    role: Role,
+    priority: Priority,
+    routes: Routes,
     /// What others say that it serves.
-    pub(in crate::manager) claims: Services,
+    claims: Services,
     /// What was answered, by claims or by identify: of everything else nothing is known. Requirements that were opened
     /// later are not among them.
-    pub(in crate::manager) asked: Services,
-    pub(in crate::manager) link: Link,
-    pub(in crate::manager) bar: Bar,
+    asked: Services,
+    link: Link,
+    bar: Bar,
     /// As the table of bans says, which outlasts this record (4.16).
-    pub(in crate::manager) ban: Option<Reason>,
-    pub(in crate::manager) pinned: bool,
-    pub(in crate::manager) reach: Reach,
-    /// Failed dials in a row (backoff).
-    pub(in crate::manager) level: u8,
-    /// Short connections in a row.
-    pub(in crate::manager) flap: u8,
+    ban: Option<Reason>,
+    pinned: bool,
+    attempts: Attempts,
     /// How often we closed its connection for others, since it was healthy.
-    pub(in crate::manager) prunes: u8,
+    prunes: u8,
     /// It served once.
-    pub(in crate::manager) good: bool,
-    pub(in crate::manager) last_reason: Option<Reason>,
+    good: bool,
+    last_reason: Option<Reason>,
     /// What only contact tells; nobody who was merely heard of has one.
     history: Option<Box<History>>,
 }
 
 impl Peer {
-    pub(in crate::manager) fn new(id: PeerId, salt: u64, source: Source) -> Self {
+    pub(in crate::manager::book) fn new(
+        id: PeerId,
+        salt: u64,
+        source: Source,
+        introducer: Option<u64>,
+    ) -> Self {
         Self {
             id,
             salt,
             drawn: 0,
             source,
-            introducer: None,
+            introducer,
             role: match source {
                 Source::Dns => Role::Bootstrap,
                 Source::Static => Role::Named,
@@ -161,14 +120,157 @@ impl Peer {
             bar: Bar::Open,
             ban: None,
             pinned: false,
-            reach: Reach::default(),
-            level: 0,
-            flap: 0,
+            attempts: Attempts::default(),
             prunes: 0,
             good: false,
             last_reason: None,
             history: None,
         }
+    }
+
+    /// What is left of it when the user forgets it while it is still connected. The table counts it where it was.
+    pub(in crate::manager::book) fn forgotten(&self) -> Self {
+        let mut blank = Self::new(self.id, self.salt, Source::Foreign, self.introducer);
+        blank.link = self.link;
+        blank.last_reason = Some(Reason::Forgotten);
+        blank
+    }
+
+    pub(in crate::manager) fn id(&self) -> PeerId {
+        self.id
+    }
+
+    /// Decides between equals.
+    pub(in crate::manager) fn salt(&self) -> u64 {
+        self.salt
+    }
+
+    /// Who told first.
+    pub(in crate::manager) fn source(&self) -> Source {
+        self.source
+    }
+
+    /// The mark of who named it first.
+    pub(in crate::manager) fn introducer(&self) -> Option<u64> {
+        self.introducer
+    }
+
+    pub(in crate::manager) fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Somebody tells of it. Returns whether others decide now when it is dialed.
+    pub(in crate::manager::book) fn heard_from(&mut self, source: Source) -> bool {
+        let role = match (self.role, source) {
+            (_, Source::Static) => Role::Named,
+            (Role::Ordinary, Source::Dns) => Role::Bootstrap,
+            (role, Source::Dns | Source::PeerExchange | Source::Foreign | Source::Saved) => role,
+        };
+        core::mem::replace(&mut self.role, role) != role
+    }
+
+    pub(in crate::manager) fn priority(&self) -> Priority {
+        self.priority
+    }
+
+    /// The user wants it before others, or after them. Returns what was before.
+    pub(in crate::manager) fn set_priority(&mut self, priority: Priority) -> Priority {
+        core::mem::replace(&mut self.priority, priority)
+    }
+
+    /// Where it may be reached.
+    pub(in crate::manager) fn routes(&self) -> &Routes {
+        &self.routes
+    }
+
+    /// See [`Self::routes`].
+    pub(in crate::manager) fn routes_mut(&mut self) -> &mut Routes {
+        &mut self.routes
+    }
+
+    pub(in crate::manager) fn link(&self) -> Link {
+        self.link
+    }
+
+    pub(in crate::manager) fn bar(&self) -> Bar {
+        self.bar
+    }
+
+    /// See `Manager::set_bar`, which places it anew.
+    pub(in crate::manager::book) fn set_bar(&mut self, bar: Bar) {
+        self.bar = bar;
+    }
+
+    /// Whether it waits because it failed.
+    pub(in crate::manager) fn backs_off(&self) -> bool {
+        let why = Reason::BackingOff;
+        matches!(self.bar, Bar::Until { why: of, .. } if of == why)
+    }
+
+    /// Banned, by whom.
+    pub(in crate::manager) fn banned(&self) -> Option<Reason> {
+        self.ban
+    }
+
+    /// The table of bans says so. What it did stays what it was for as long as it is held out (4.5).
+    pub(in crate::manager::book) fn set_ban(&mut self, ban: Option<Reason>, until: u64, now: u64) {
+        if self.ban != ban {
+            let behaviour = &mut self.history_mut().behaviour;
+            behaviour.freeze(until, now, score::BEHAVIOUR_HALF_LIFE_MS);
+        }
+        self.ban = ban;
+        if ban == Some(Reason::BannedByUser) {
+            self.priority = Priority::Banned;
+        } else if self.priority == Priority::Banned {
+            self.priority = Priority::default();
+        }
+    }
+
+    /// Whether the user holds it.
+    pub(in crate::manager) fn pinned(&self) -> bool {
+        self.pinned
+    }
+
+    /// The user holds it, or no longer. Returns what was before.
+    pub(in crate::manager) fn pin(&mut self, pinned: bool) -> bool {
+        core::mem::replace(&mut self.pinned, pinned)
+    }
+
+    /// How it went to reach it.
+    pub(in crate::manager) fn attempts(&self) -> Attempts {
+        self.attempts
+    }
+
+    /// See [`Self::attempts`].
+    pub(in crate::manager) fn attempts_mut(&mut self) -> &mut Attempts {
+        &mut self.attempts
+    }
+
+    /// We closed its connection for others. Returns how often, since it was healthy.
+    pub(in crate::manager) fn pruned(&mut self) -> u8 {
+        self.prunes = self.prunes.saturating_add(1);
+        self.prunes
+    }
+
+    /// A connection to it lasted and worked.
+    pub(in crate::manager) fn healed(&mut self) {
+        self.attempts.healed();
+        self.prunes = 0;
+    }
+
+    /// Whether it served once.
+    pub(in crate::manager) fn served_once(&self) -> bool {
+        self.good
+    }
+
+    /// The last that happened to it.
+    pub(in crate::manager) fn last_reason(&self) -> Option<Reason> {
+        self.last_reason
+    }
+
+    /// See [`Self::last_reason`].
+    pub(in crate::manager) fn note(&mut self, reason: Option<Reason>) {
+        self.last_reason = reason;
     }
 
     /// What contact with it told: nothing at all when it was merely heard of.
@@ -313,11 +415,6 @@ impl Peer {
         self.history().agent.as_ref()
     }
 
-    /// Banned, by whom.
-    pub(in crate::manager) fn banned(&self) -> Option<Reason> {
-        self.ban
-    }
-
     /// Whether a tag of the user's protects its connection.
     pub(in crate::manager) fn protected(&self) -> bool {
         !self.tags().is_empty()
@@ -326,163 +423,6 @@ impl Peer {
     /// Whether the user wants its connection at any cost: pinned or protected.
     pub(in crate::manager) fn held(&self) -> bool {
         self.pinned || self.protected()
-    }
-
-    /// What rests.
-    pub(in crate::manager) fn resting(&self) -> Services {
-        self.services()
-            .iter()
-            .filter(|service| service.rest.is_some())
-            .map(|service| service.requirement)
-            .collect()
-    }
-
-    /// Requirements that it turned out not to speak.
-    fn absent(&self) -> Services {
-        self.services()
-            .iter()
-            .filter(|service| {
-                service
-                    .rest
-                    .is_some_and(|rest| rest.after == Outcome::Absent)
-            })
-            .map(|service| service.requirement)
-            .collect()
-    }
-
-    /// What it is said, or was verified, to serve; for the user.
-    pub(in crate::manager) fn capabilities(&self) -> Services {
-        self.known().minus(self.absent())
-    }
-
-    /// Others say that it serves these. `nameable`: what they could have said, so that silence means no.
-    pub(in crate::manager) fn claim(&mut self, claims: Services, nameable: Services) {
-        self.claims = self.claims.union(claims);
-        if !self.claims.is_empty() {
-            self.asked = self.asked.union(nameable);
-        }
-    }
-
-    /// What it is known to serve: as identify said, or else as others claim.
-    fn known(&self) -> Services {
-        match self.verified() {
-            Some(verified) => verified.union(self.claims.minus(self.asked)),
-            None => self.claims,
-        }
-    }
-
-    /// Of what nothing is known.
-    fn unknown(&self, all: Services) -> Services {
-        all.minus(self.asked).minus(self.claims)
-    }
-
-    /// Whether there is more than hope that it serves one of these.
-    pub(in crate::manager) fn known_for(&self, wanted: Services) -> bool {
-        !self.known().and(wanted).is_empty()
-    }
-
-    /// A requirement is gone: the next one in its place is another.
-    pub(in crate::manager) fn forget_requirement(&mut self, id: RequirementId) {
-        let gone = Services::one(id);
-        self.claims = self.claims.minus(gone);
-        self.asked = self.asked.minus(gone);
-        if let Some(history) = &mut self.history {
-            history.verified = history.verified.map(|verified| verified.minus(gone));
-            history.services.retain(|service| service.requirement != id);
-        }
-    }
-
-    /// What a dial could bring. `all`: every requirement, for peers that nothing is known of.
-    pub(in crate::manager) fn cover(&self, all: Services, unverified_counted: usize) -> Cover {
-        let resting = self.resting();
-        let known = self.known().minus(resting);
-        let verified = self.verified().unwrap_or_default().and(known);
-        let claimed = known.minus(verified).iter().take(unverified_counted);
-        Cover {
-            whole: verified.union(claimed.collect()),
-            guess: self.unknown(all).minus(resting),
-        }
-    }
-
-    /// The chance that it serves what it is said to serve, in 1/256.
-    fn chance(&self) -> u32 {
-        match self.source {
-            // Named by the user or by a signed tree.
-            Source::Static | Source::Dns => 200,
-            Source::PeerExchange | Source::Foreign => 128,
-            Source::Saved => 220,
-        }
-    }
-
-    /// What it may be dialed for: what it is known to serve, and that of which nothing is known.
-    pub(in crate::manager) fn possible(&self, all: Services) -> Services {
-        self.conceivable(all).minus(self.resting())
-    }
-
-    /// Whether it is known to serve none of these.
-    pub(in crate::manager) fn serves_none_of(&self, all: Services) -> bool {
-        self.conceivable(all).is_empty()
-    }
-
-    fn conceivable(&self, all: Services) -> Services {
-        self.known().union(self.unknown(all))
-    }
-
-    /// Worth to needs that each want `units(requirement)`, in 1/256: at most one provider for each, and few of them
-    /// unverified.
-    pub(in crate::manager) fn value(
-        &self,
-        all: Services,
-        unverified_counted: usize,
-        units: &dyn Fn(RequirementId) -> u32,
-    ) -> u32 {
-        let verified = self.verified().unwrap_or_default();
-        let chance = self.chance();
-        let known = self.known();
-        let mut verified_worth = 0;
-        let mut unverified = Vec::new();
-        for id in self.possible(all).iter() {
-            let want = units(id).min(WHOLE);
-            if verified.contains(id) {
-                verified_worth += want;
-            } else if want > 0 {
-                let chance = if known.contains(id) { chance } else { UNKNOWN };
-                unverified.push(want * chance / WHOLE);
-            }
-        }
-        sort_short_by_key(&mut unverified, |worth| core::cmp::Reverse(*worth));
-        let guessed: u32 = unverified.into_iter().take(unverified_counted).sum();
-        (verified_worth + guessed) * self.reach.estimate() / 256
-    }
-
-    /// Its place among candidates before anything is known of the needs of the moment.
-    pub(in crate::manager) fn rank(
-        &self,
-        all: Services,
-        unverified_counted: usize,
-        now: u64,
-    ) -> Rank {
-        Rank {
-            band: self.priority,
-            value: self.value(all, unverified_counted, &|_| WHOLE),
-            quality: self.score(now),
-        }
-    }
-
-    /// All that speaks for or against it: the mean quality over the requirements that were tried, its behaviour and the
-    /// user's hints.
-    pub(in crate::manager) fn score(&self, now: u64) -> i16 {
-        let half_life = self.half_life();
-        let sum: i32 = self
-            .services()
-            .iter()
-            .map(|service| i32::from(service.quality.at(now, half_life)))
-            .sum();
-        let count = i32::try_from(self.services().len()).unwrap_or(i32::MAX);
-        let mean = if count == 0 { 0 } else { sum / count };
-        let all = mean + i32::from(self.behaviour(now)) + i32::from(self.hinted(now));
-        let all = all.clamp(i32::from(WORST), i32::from(BEST));
-        i16::try_from(all).expect("clamped to the range of scores")
     }
 
     /// How it does at one requirement.

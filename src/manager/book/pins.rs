@@ -114,7 +114,7 @@ impl Pins {
     /// Whether they are what they must be, as the records of peers say (S6, R4).
     pub(in crate::manager) fn check(&self, table: &Table, budget: usize) {
         for (ix, peer) in table.iter() {
-            assert_eq!(peer.pinned, self.held.contains_key(&ix));
+            assert_eq!(peer.pinned(), self.held.contains_key(&ix));
             assert_eq!(peer.protected(), self.protected.contains_key(&ix));
         }
         assert!(self.len() <= budget);

@@ -16,7 +16,7 @@ impl Manager {
         let Some(peer) = self.table.get_mut(ix) else {
             return;
         };
-        peer.bar = bar;
+        peer.set_bar(bar);
         self.leaving.barred(ix, bar);
         let until = match bar {
             Bar::Until { at, .. } => Some(at),
@@ -28,7 +28,7 @@ impl Manager {
 
     /// Bars a peer until then, unless it is barred for as long already: no wait is made shorter by another.
     pub(in crate::manager) fn bar_until(&mut self, ix: Ix, at: u64, why: Reason) {
-        let longer = self.table.get(ix).is_some_and(|peer| match peer.bar {
+        let longer = self.table.get(ix).is_some_and(|peer| match peer.bar() {
             Bar::HungUp => true,
             Bar::Until { at: until, .. } => until >= at,
             Bar::Open => false,

@@ -5,12 +5,13 @@
 
 use litemap::LiteMap;
 
+use crate::manager::book::attempts::{Attempts, Reach};
 use crate::manager::book::bans::{Ban, Hold};
-use crate::manager::book::peer::{Link, Peer, Reach, Role};
+use crate::manager::book::peer::{Link, Peer, Role};
 use crate::manager::book::saved::{
     MAX_ENTRIES, MAX_NAME, MAX_ROUTES, Saved, SavedBan, SavedHold, SavedPeer, SavedService,
 };
-use crate::manager::book::score::{Faded, fade};
+use crate::manager::book::score::fade;
 use crate::manager::boundary::command::{DialWhy, Notice};
 use crate::manager::boundary::event::{ConnId, RequirementId, Source};
 use crate::manager::tools::services::Services;
@@ -109,18 +110,18 @@ impl Manager {
             .table
             .iter()
             .filter(|(_, peer)| {
-                let reached = peer.routes.iter().any(|route| route.verified);
-                peer.history().served_wall_ms.is_some() && reached && peer.ban.is_none()
+                let reached = peer.routes().iter().any(|route| route.verified);
+                peer.history().served_wall_ms.is_some() && reached && peer.banned().is_none()
             })
-            .filter(|(_, peer)| peer.role != Role::Bootstrap)
+            .filter(|(_, peer)| peer.role() != Role::Bootstrap)
             .collect();
         // In the order of the table before, and so among equals.
         served.sort_by_key(|(ix, peer)| {
             core::cmp::Reverse((
-                peer.pinned,
+                peer.pinned(),
                 anchors.contains(ix),
                 self.serves_now(peer),
-                peer.priority,
+                peer.priority(),
                 peer.score(now),
                 peer.history().served_wall_ms,
             ))
@@ -128,7 +129,7 @@ impl Manager {
         let mut groups: LiteMap<u64, usize> = LiteMap::new();
         let mut chosen = Vec::new();
         for (ix, peer) in served {
-            let Some(route) = peer.routes.best() else {
+            let Some(route) = peer.routes().best() else {
                 continue;
             };
             let before = groups.get(&route.group).copied().unwrap_or(0);
@@ -145,18 +146,18 @@ impl Manager {
     }
 
     fn saved_peer(&self, ix: Ix, peer: &Peer, anchor: bool) -> SavedPeer {
-        let routes = peer.routes.iter().filter(|route| route.verified);
+        let routes = peer.routes().iter().filter(|route| route.verified);
         let served_at = if self.serves_now(peer) {
             self.now.wall_ms
         } else {
             peer.history().served_wall_ms.unwrap_or(0)
         };
         SavedPeer {
-            peer: peer.id,
-            pinned: peer.pinned,
+            peer: peer.id(),
+            pinned: peer.pinned(),
             anchor,
             served_at,
-            reach: peer.reach.parts(),
+            reach: peer.attempts().reach().parts(),
             rtt: peer.rtt_ms().map_or(0, |ms| ms.max(1).ilog2() as u8 + 1),
             routes: routes
                 .take(MAX_ROUTES)
@@ -228,8 +229,8 @@ impl Manager {
             .filter(|(_, conn)| !conn.serving.is_empty())
             .filter_map(|(id, conn)| {
                 let peer = self.table.get(conn.ix)?;
-                let ordinary = peer.role != Role::Bootstrap;
-                let group = peer.routes.best()?.group;
+                let ordinary = peer.role() != Role::Bootstrap;
+                let group = peer.routes().best()?.group;
                 ordinary.then_some((conn.opened_at, id, conn.ix, group))
             })
             .collect();
@@ -244,7 +245,7 @@ impl Manager {
     }
 
     fn serves_now(&self, peer: &Peer) -> bool {
-        match peer.link {
+        match peer.link() {
             Link::Connected(conn) => {
                 let conn = self.connections.get(conn);
                 conn.is_some_and(|conn| !conn.serving.is_empty())
@@ -301,23 +302,21 @@ impl Manager {
         let Some(record) = self.table.get_mut(ix) else {
             return false;
         };
-        record.reach = Reach::of(saved.reach.0, saved.reach.1);
+        *record.attempts_mut() = Attempts::saved(Reach::of(saved.reach.0, saved.reach.1));
         record.history_mut().rtt_ms = saved
             .rtt
             .checked_sub(1)
             .and_then(|log| 1_u32.checked_shl(log.into()));
         record.has_served(self.now.wall_ms.saturating_sub(age_ms));
         for route in &saved.routes {
-            record.routes.verified(route, limit, &self.seed);
+            record.routes_mut().verified(route, limit, &self.seed);
         }
         for (id, quality) in named {
-            record.claims.insert(id);
-            let quality = fade(quality, age_ms, HALF_LIFE_MS);
-            record.service(id).quality = Faded::new(quality, now);
+            record.recall(id, fade(quality, age_ms, HALF_LIFE_MS), now);
         }
-        let claims = record.claims.iter().collect();
-        if saved.pinned && fits && record.ban.is_none() {
-            record.pinned = true;
+        let claims = record.claims().iter().collect();
+        if saved.pinned && fits && record.banned().is_none() {
+            record.pin(true);
             self.pins.hold(ix, true);
         }
         if saved.anchor && self.memory.anchors.len() < ANCHORS {
@@ -358,8 +357,7 @@ impl Manager {
             .collect();
         for (ix, quality) in served {
             if let Some(peer) = self.table.get_mut(ix) {
-                peer.claims.insert(requirement);
-                peer.service(requirement).quality = Faded::new(quality, now);
+                peer.recall(requirement, quality, now);
                 self.refresh(ix);
             }
         }

@@ -118,7 +118,7 @@ impl Manager {
             .table
             .iter()
             .filter(|(_, peer)| {
-                let mut routes = peer.routes.iter();
+                let mut routes = peer.routes().iter();
                 routes.any(|route| {
                     Subnet::of(&route.address).is_some_and(|subnet| subnets.contains(&subnet))
                 })

@@ -35,7 +35,7 @@ struct Slot {
 impl Slot {
     /// Under whom it is counted while it was never reached.
     fn teller(peer: &Peer) -> u64 {
-        peer.introducer.unwrap_or(peer.source as u64)
+        peer.introducer().unwrap_or(peer.source() as u64)
     }
 }
 
@@ -99,7 +99,7 @@ impl Table {
         self.by_id
             .range([mark, 0, 0]..=[mark, u64::MAX, 0])
             .map(|key| Ix::unpacked(key[1]))
-            .find(|ix| self.get(*ix).is_some_and(|peer| peer.id == *id))
+            .find(|ix| self.get(*ix).is_some_and(|peer| peer.id() == *id))
     }
 
     pub(in crate::manager) fn get(&self, ix: Ix) -> Option<&Peer> {
@@ -264,8 +264,8 @@ impl Table {
         seed: &Seed,
     ) -> Ix {
         self.inserted += 1;
-        let mut peer = Peer::new(id, seed.mark(Domain::Peer, &id.to_bytes()), source);
-        peer.introducer = introducer;
+        let salt = seed.mark(Domain::Peer, &id.to_bytes());
+        let peer = Peer::new(id, salt, source, introducer);
         let teller = Slot::teller(&peer);
         let slot = Slot {
             generation: 0,
@@ -319,11 +319,11 @@ impl Table {
         slot.generation = slot.generation.wrapping_add(1);
         slot.group = 0;
         self.free.push(ix.place() as u32);
-        self.by_id.remove(&[self.mark(&peer.id), ix.packed(), 0]);
+        self.by_id.remove(&[self.mark(&peer.id()), ix.packed(), 0]);
         if group != 0 {
             self.counts.leave(Label::Group(group));
         }
-        if let Some(introducer) = peer.introducer {
+        if let Some(introducer) = peer.introducer() {
             self.counts.leave(Label::Introducer(introducer));
         }
         Some(peer)
@@ -371,7 +371,7 @@ impl Table {
         let Some(peer) = self.get(ix) else {
             return;
         };
-        let new = peer.routes.best().map_or(0, |route| route.group);
+        let new = peer.routes().best().map_or(0, |route| route.group);
         let old = self.slots[ix.place()].group;
         if old == new {
             return;
@@ -396,13 +396,13 @@ impl Table {
         let (mut counts, mut reached) = (Counts::default(), 0);
         for (ix, peer) in self.iter() {
             let slot = self.slot(ix).expect("it has a record");
-            assert_eq!(self.find(&peer.id), Some(ix));
-            let group = peer.routes.best().map_or(0, |route| route.group);
+            assert_eq!(self.find(&peer.id()), Some(ix));
+            let group = peer.routes().best().map_or(0, |route| route.group);
             assert_eq!(slot.group, group);
             if group != 0 {
                 counts.join(Label::Group(group));
             }
-            if let Some(introducer) = peer.introducer {
+            if let Some(introducer) = peer.introducer() {
                 counts.join(Label::Introducer(introducer));
             }
             if slot.reached_at > 0 {

@@ -5,7 +5,7 @@ use multiaddr::Multiaddr;
 
 use crate::manager::Manager;
 use crate::manager::book::history::{Hint, MAX_HINTS, MAX_TAGS};
-use crate::manager::book::peer::{Link, Peer, Role};
+use crate::manager::book::peer::{Link, Role};
 use crate::manager::boundary::command::WishAnswer;
 use crate::manager::boundary::event::Source;
 use crate::manager::boundary::reason::{Reason, Revocation};
@@ -26,8 +26,8 @@ impl Manager {
         let Some(record) = self.table.get_mut(ix) else {
             return WishAnswer::Refused(Reason::LimitReached);
         };
-        record.role = Role::Named;
-        let kept = record.routes.add_named(route, limit, &self.seed);
+        record.heard_from(Source::Static);
+        let kept = record.routes_mut().add_named(route, limit, &self.seed);
         self.table.regroup(ix);
         self.refresh(ix);
         if kept {
@@ -46,7 +46,7 @@ impl Manager {
             self.cancel_dial(ix);
         }
         if let Some(record) = self.table.get_mut(ix) {
-            record.routes.remove(route);
+            record.routes_mut().remove(route);
         }
         self.table.regroup(ix);
         self.refresh(ix);
@@ -72,11 +72,7 @@ impl Manager {
         let Some(record) = self.table.get_mut(ix) else {
             return;
         };
-        let mut blank = Peer::new(record.id, record.salt, Source::Foreign);
-        // The table counts it there.
-        blank.introducer = record.introducer;
-        blank.link = record.link;
-        blank.last_reason = Some(Reason::Forgotten);
+        let blank = record.forgotten();
         let old = core::mem::replace(record, blank);
         self.clear_timers(ix, &old);
         self.table.regroup(ix);
@@ -86,8 +82,8 @@ impl Manager {
     /// The connection of a forgotten peer is gone, and with it the record, unless somebody spoke of the peer since.
     pub(in crate::manager) fn forget_rest(&mut self, ix: Ix) {
         let blank = self.table.get(ix).is_some_and(|peer| {
-            let named = peer.role != Role::Ordinary || peer.held();
-            peer.link == Link::Idle && peer.routes.is_empty() && !named
+            let named = peer.role() != Role::Ordinary || peer.held();
+            peer.link() == Link::Idle && peer.routes().is_empty() && !named
         });
         if blank {
             self.forget(ix);
@@ -108,8 +104,8 @@ impl Manager {
         if record.tags().contains(&tag) {
             return WishAnswer::Unchanged;
         }
-        let refusal = if record.ban.is_some() {
-            record.ban
+        let refusal = if record.banned().is_some() {
+            record.banned()
         } else if full {
             Some(Reason::PinLimit)
         } else if record.tags().len() >= MAX_TAGS {

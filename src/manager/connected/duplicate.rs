@@ -26,7 +26,7 @@ impl Manager {
     /// is in use and stays.
     fn is_better_than(&self, second: ConnId) -> Option<ConnId> {
         let conn = self.connections.get(second)?;
-        let Link::Connected(first) = self.table.get(conn.ix)?.link else {
+        let Link::Connected(first) = self.table.get(conn.ix)?.link() else {
             return None;
         };
         let relayed = |conn: &Conn| conn.transport == Transport::Circuit;

@@ -32,15 +32,15 @@ impl Manager {
             return;
         };
         if let Some(other) = other {
-            if peer.link == Link::Connected(conn) {
+            if peer.link() == Link::Connected(conn) {
                 // The second connection takes the place of the first.
-                peer.link = Link::Connected(other);
+                peer.set_link(Link::Connected(other), self.now.mono_ms);
                 self.deadlines.clear(Timer::Duplicate(other));
                 self.reassess(other);
             }
             return;
         }
-        if peer.link == Link::Connected(conn) {
+        if peer.link() == Link::Connected(conn) {
             peer.set_link(Link::Idle, self.now.mono_ms);
         }
         self.disconnected(&gone, seen);
@@ -76,7 +76,7 @@ impl Manager {
             early,
         });
         if let Some(peer) = self.table.get_mut(ix) {
-            peer.last_reason = Some(verdict.reason);
+            peer.note(Some(verdict.reason));
         }
         if gone.forgotten {
             self.forget_rest(ix);
@@ -118,7 +118,7 @@ impl Manager {
         let at = now.saturating_add(wait);
         let waits = self.table.get(ix).is_some_and(|peer| {
             // It came before its time, and waits no longer for that.
-            let again = matches!(peer.bar, Bar::Until { why, .. } if why == reason);
+            let again = matches!(peer.bar(), Bar::Until { why, .. } if why == reason);
             again || peer.banned().is_some()
         });
         if waits {
@@ -143,18 +143,15 @@ impl Manager {
         {
             self.remember(ix);
             if let Some(peer) = self.table.get_mut(ix) {
-                peer.flap = peer.flap.saturating_add(1);
-                if rejected {
-                    peer.level = peer.level.saturating_add(1);
-                }
+                peer.attempts_mut().flapped(rejected);
             }
         }
         let Some(peer) = self.table.get_mut(ix) else {
             return;
         };
         peer.note_loss(now);
-        let flap = peer.flap;
-        if peer.bar == Bar::HungUp || peer.banned().is_some() {
+        let flaps = peer.attempts().flaps();
+        if peer.bar() == Bar::HungUp || peer.banned().is_some() {
             self.refresh(ix);
             return;
         }
@@ -166,23 +163,17 @@ impl Manager {
                 }
                 self.connections.lost(None);
             }
-            Loneliness::Alone if flap <= 1 && !rejected => self.connections.lost(Some(ix)),
+            Loneliness::Alone if flaps <= 1 && !rejected => self.connections.lost(Some(ix)),
             Loneliness::Alone | Loneliness::WithOthers => {}
         }
     }
 
     /// One of many that were lost together comes back at a time of its own.
     fn spread(&mut self, ix: Ix) {
-        let backing_off = self.table.get(ix).is_some_and(|peer| {
-            peer.link == Link::Idle
-                && matches!(
-                    peer.bar,
-                    Bar::Until {
-                        why: Reason::BackingOff,
-                        ..
-                    }
-                )
-        });
+        let backing_off = self
+            .table
+            .get(ix)
+            .is_some_and(|peer| peer.link() == Link::Idle && peer.backs_off());
         if backing_off {
             let within = if self.is_critical(ix) {
                 self.config.mass_loss_spread_ms
@@ -210,13 +201,13 @@ impl Manager {
             return false;
         };
         let ended = self.run == Run::Stopped || !involuntary;
-        if ended || peer.bar == Bar::HungUp || peer.banned().is_some() {
+        if ended || peer.bar() == Bar::HungUp || peer.banned().is_some() {
             return false;
         }
-        if peer.pinned {
+        if peer.pinned() {
             return true;
         }
-        if peer.role == Role::Bootstrap && self.connections.lost_alone() != Some(ix) {
+        if peer.role() == Role::Bootstrap && self.connections.lost_alone() != Some(ix) {
             return false;
         }
         peer.possible(self.all())

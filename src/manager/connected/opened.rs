@@ -54,13 +54,13 @@ impl Manager {
         };
         if direction == Direction::Outbound {
             let limit = self.config.max_routes;
-            record.routes.verified(&route, limit, &self.seed);
+            record.routes_mut().verified(&route, limit, &self.seed);
         }
         if ordered {
-            record.reach.record(true);
+            record.attempts_mut().reached();
             self.outage.peer_tried(true);
         }
-        let first = !matches!(record.link, Link::Connected(_));
+        let first = !matches!(record.link(), Link::Connected(_));
         let lost = if first {
             record.set_link(Link::Connected(conn), self.now.mono_ms);
             record.take_loss()
@@ -68,7 +68,7 @@ impl Manager {
             None
         };
         let barred = matches!(
-            record.bar,
+            record.bar(),
             Bar::Until {
                 why: Reason::BackingOff | Reason::FailedService | Reason::CoolingDown,
                 ..
@@ -160,7 +160,7 @@ impl Manager {
         if ordered {
             self.dial_ended(true);
         } else if let Some(peer) = self.table.get(ix) {
-            self.dials.came(peer.id);
+            self.dials.came(peer.id());
         }
         ordered
     }
@@ -174,7 +174,7 @@ impl Manager {
         if self.run == Run::Stopped {
             return Some(Reason::Stopped);
         }
-        match peer.bar {
+        match peer.bar() {
             Bar::HungUp => return Some(Reason::HungUp),
             Bar::Until {
                 why: why @ (Reason::OtherNetwork | Reason::BadBehaviour),
@@ -185,7 +185,7 @@ impl Manager {
         if ordered {
             return None;
         }
-        if let Some(reason) = self.mode.refuses(Some(peer.id)) {
+        if let Some(reason) = self.mode.refuses(Some(peer.id())) {
             return Some(reason);
         }
         if self.occupied() >= self.limits.hard() {
@@ -351,7 +351,7 @@ impl Manager {
         let Some(peer) = self.table.get(open.ix) else {
             return;
         };
-        let primary = peer.link == Link::Connected(conn);
+        let primary = peer.link() == Link::Connected(conn);
         let resting = peer.resting();
         let mut serving = Services::NONE;
         let mut cover = Cover::NONE;

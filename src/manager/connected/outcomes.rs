@@ -54,7 +54,7 @@ impl Manager {
         let silence = matches!(outcome, Outcome::Broken | Outcome::Withheld);
         // What a lost connection breaks is charged to the loss.
         let connected = matches!(
-            self.table.get(ix).map(|peer| peer.link),
+            self.table.get(ix).map(|peer| peer.link()),
             Some(Link::Connected(_))
         );
         let counts = self.outage.charges_count() && connected;
@@ -102,7 +102,7 @@ impl Manager {
             return;
         };
         peer.has_served(self.now.wall_ms);
-        let link = peer.link;
+        let link = peer.link();
         self.needs.tried(requirement, true);
         peer.judge(requirement, BEST, SUCCESS, now);
         let service = peer.service(requirement);
@@ -139,7 +139,7 @@ impl Manager {
         let now = self.now.mono_ms;
         // What a lost connection breaks is charged to the loss.
         let peer = self.table.get(ix)?;
-        let connected = matches!(peer.link, Link::Connected(_));
+        let connected = matches!(peer.link(), Link::Connected(_));
         let displaced = outcome == Outcome::Withheld && self.displaces(ix, requirement);
         let config = &self.config;
         let peer = self.table.get_mut(ix)?;
@@ -212,7 +212,7 @@ impl Manager {
         let (wait, reason) = rest?;
         let peer = self.table.get_mut(ix)?;
         if reason.is_some() {
-            peer.last_reason = reason;
+            peer.note(reason);
         }
         Some(wait)
     }
@@ -257,7 +257,7 @@ impl Manager {
     /// while somebody serves beside it, or could be dialed, and the minimum holds without it (4.5).
     fn displaces(&mut self, ix: Ix, requirement: RequirementId) -> bool {
         let now = self.now.mono_ms;
-        let serves = self.table.get(ix).is_some_and(|peer| match peer.link {
+        let serves = self.table.get(ix).is_some_and(|peer| match peer.link() {
             Link::Connected(conn) => self
                 .connections
                 .get(conn)
@@ -312,7 +312,7 @@ impl Manager {
     }
 
     fn rests_changed(&mut self, ix: Ix) {
-        if let Some(Link::Connected(conn)) = self.table.get(ix).map(|peer| peer.link) {
+        if let Some(Link::Connected(conn)) = self.table.get(ix).map(|peer| peer.link()) {
             self.reassess(conn);
         } else {
             self.refresh(ix);

@@ -192,9 +192,7 @@ impl Manager {
             return;
         }
         if let Some(peer) = self.table.get_mut(open.ix) {
-            peer.level = 0;
-            peer.flap = 0;
-            peer.prunes = 0;
+            peer.healed();
         }
     }
 }

@@ -150,7 +150,7 @@ impl Manager {
             return Err(LockDenial::TtlTooLong);
         }
         let record = self.table.find(peer).and_then(|ix| self.table.get(ix));
-        let Some(Link::Connected(conn)) = record.map(|record| record.link) else {
+        let Some(Link::Connected(conn)) = record.map(|record| record.link()) else {
             return Err(LockDenial::NotConnected);
         };
         let open = self

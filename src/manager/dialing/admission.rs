@@ -35,26 +35,26 @@ pub(in crate::manager) struct Admitted<'a> {
 
 /// Rules 1 and 3: what the peer's own record says. It stands until an input about that peer changes it.
 pub(in crate::manager) fn barred(peer: &Peer, purpose: Purpose) -> Option<Reason> {
-    if peer.ban.is_some() {
-        return peer.ban;
+    if peer.banned().is_some() {
+        return peer.banned();
     }
-    match peer.bar {
+    match peer.bar() {
         // Also while the connection that was hung up still closes.
         Bar::HungUp if purpose != Purpose::Asked => return Some(Reason::HungUp),
         _ => {}
     }
-    if peer.link != Link::Idle && purpose != Purpose::Inbound {
+    if peer.link() != Link::Idle && purpose != Purpose::Inbound {
         return Some(Reason::AlreadyConnected);
     }
-    match peer.bar {
+    match peer.bar() {
         Bar::Until { why, .. } if purpose.waits_out(why) => return Some(why),
         _ => {}
     }
-    if peer.routes.is_empty() && !purpose.is_foreign() {
+    if peer.routes().is_empty() && !purpose.is_foreign() {
         return Some(Reason::NoRoute);
     }
     let by_needs = matches!(purpose, Purpose::Need | Purpose::Relief | Purpose::Foreign);
-    (peer.role == Role::Bootstrap && by_needs).then_some(Reason::Parked)
+    (peer.role() == Role::Bootstrap && by_needs).then_some(Reason::Parked)
 }
 
 impl Manager {
@@ -78,8 +78,8 @@ impl Manager {
 
     /// Rules 1 to 3.
     pub(in crate::manager) fn peer_refuses(&self, peer: &Peer, purpose: Purpose) -> Option<Reason> {
-        peer.ban
-            .or_else(|| self.node_refuses(Some(peer.id), purpose))
+        peer.banned()
+            .or_else(|| self.node_refuses(Some(peer.id()), purpose))
             .or_else(|| barred(peer, purpose))
     }
 
@@ -100,7 +100,7 @@ impl Manager {
         }
         let mut relaxed = None;
         let mut first = Reason::NoRoute;
-        for route in peer.routes.iter() {
+        for route in peer.routes().iter() {
             if failed.contains(&route.address) {
                 continue;
             }

@@ -56,7 +56,7 @@ impl Manager {
     /// Leaves in the log whom the plan chose, and from how many.
     fn tell_dialed(&mut self, ix: Ix, why: DialWhy) {
         let (compared, value) = self.ring.choice(self.now, ix);
-        if let Some(peer) = self.table.get(ix).map(|peer| peer.id) {
+        if let Some(peer) = self.table.get(ix).map(|peer| peer.id()) {
             let what = What::Dialed {
                 peer,
                 why,
@@ -72,7 +72,7 @@ impl Manager {
         let Some(peer) = self.table.get_mut(ix) else {
             return;
         };
-        peer.link = Link::Dialing;
+        peer.set_link(Link::Dialing, self.now.mono_ms);
         let now = self.now.mono_ms;
         let timeout_ms = self.config.dial_timeout_ms;
         let lost_at = now
@@ -82,7 +82,7 @@ impl Manager {
         self.pace.take(now);
         self.out.order(Command::Dial {
             dial: dial.id,
-            peer: peer.id,
+            peer: peer.id(),
             route: dial.route.address.clone(),
             timeout_ms,
             why: dial.why,
@@ -124,16 +124,16 @@ impl Manager {
         if let Some(peer) = self.table.get_mut(ix) {
             let route = &dial.route.address;
             if counts {
-                peer.routes.failed(route);
+                peer.routes_mut().failed(route);
             } else {
-                peer.routes.cut_off(route);
+                peer.routes_mut().cut_off(route);
             }
             if matches!(failure, DialFailure::WrongId | DialFailure::NotAllowed) {
-                peer.routes.drop_unless_last(route);
-                let best = peer.routes.best();
+                peer.routes_mut().drop_unless_last(route);
+                let best = peer.routes().best();
                 others = best.is_some_and(|best| best.failures == 0 && best.address != *route);
             }
-            peer.last_reason = Some(reason_of(failure));
+            peer.note(Some(reason_of(failure)));
             self.table.regroup(ix);
         }
         let (route, group) = (dial.route.address.clone(), dial.route.group);
@@ -144,7 +144,7 @@ impl Manager {
         } else if next.is_none() && !others && counts {
             retry_at = self.charge_dial(ix);
         }
-        if let Some(peer) = self.table.get(ix).map(|peer| peer.id) {
+        if let Some(peer) = self.table.get(ix).map(|peer| peer.id()) {
             self.out.tell(Notice::Failed {
                 peer,
                 failed: Failed::Dial {
@@ -222,9 +222,9 @@ impl Manager {
         let dial = self.dials.end(ix)?;
         self.deadlines.clear(Timer::Dial(dial.id));
         if let Some(peer) = self.table.get_mut(ix)
-            && peer.link == Link::Dialing
+            && peer.link() == Link::Dialing
         {
-            peer.link = Link::Idle;
+            peer.set_link(Link::Idle, self.now.mono_ms);
         }
         Some(dial)
     }
@@ -252,7 +252,7 @@ impl Manager {
             return;
         };
         if let Some(peer) = self.table.get_mut(ix) {
-            peer.routes.cut_off(&dial.route.address);
+            peer.routes_mut().cut_off(&dial.route.address);
             self.table.regroup(ix);
         }
         self.out.order(Command::CancelDial { dial: dial.id });
@@ -272,8 +272,7 @@ impl Manager {
         }
         self.outage.peer_tried(false);
         let peer = self.table.get_mut(ix)?;
-        peer.level = peer.level.saturating_add(1);
-        peer.reach.record(false);
+        peer.attempts_mut().failed();
         Some(self.back_off(ix))
     }
 }
@@ -284,7 +283,7 @@ fn is_bootstrap(peer: &Peer, why: DialWhy) -> bool {
     match why {
         DialWhy::Bootstrap(_) => true,
         DialWhy::Requested => false,
-        _ => peer.role == Role::Bootstrap,
+        _ => peer.role() == Role::Bootstrap,
     }
 }
 

@@ -101,7 +101,7 @@ impl Census {
 impl Manager {
     /// Everybody who is connected or being dialed.
     pub(in crate::manager) fn census(&self) -> Census {
-        let introducer = |ix: Ix| self.table.get(ix).and_then(|peer| peer.introducer);
+        let introducer = |ix: Ix| self.table.get(ix).and_then(|peer| peer.introducer());
         let connections = self.connections.iter().map(|(_, conn)| Somebody {
             group: conn.group,
             subnet: conn.subnet,
@@ -145,11 +145,11 @@ impl Manager {
         census: &Census,
     ) -> Variety {
         // Third parties alone speak for it.
-        let bound = peer.role == Role::Ordinary && !peer.pinned && purpose != Purpose::Asked;
+        let bound = peer.role() == Role::Ordinary && !peer.pinned() && purpose != Purpose::Asked;
         let Some(caps) = census.caps.filter(|_| bound) else {
             return Variety::Within;
         };
-        let there = census.there(route.group, route.subnet, peer.introducer);
+        let there = census.there(route.group, route.subnet, peer.introducer());
         if caps.admit(there) {
             Variety::Within
         } else if caps.wider().admit(there) && self.may_relax(peer) {
@@ -212,7 +212,7 @@ impl Manager {
 
     /// A peer is about to be dialed beyond the caps.
     pub(in crate::manager) fn report_relaxed(&mut self, ix: Ix) {
-        if let Some(peer) = self.table.get(ix).map(|peer| peer.id) {
+        if let Some(peer) = self.table.get(ix).map(|peer| peer.id()) {
             self.ring.push(self.now, What::Relaxed { peer });
         }
     }

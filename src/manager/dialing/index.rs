@@ -20,20 +20,20 @@ impl Manager {
         let (mut entry, mut place, mut acquainted) = (None, None, None);
         if let Some(peer) = self.table.get(ix)
             && self.out_of_reach(peer).is_none()
-            && let Some(route) = peer.routes.best()
+            && let Some(route) = peer.routes().best()
         {
-            match peer.role {
-                Role::Bootstrap => place = Some((peer.level, peer.salt)),
+            match peer.role() {
+                Role::Bootstrap => place = Some((peer.attempts().level(), peer.salt())),
                 // Whom the user names may know others, also when it serves nothing.
                 Role::Named if peer.serves_none_of(all) => {
-                    acquainted = Some((peer.level, peer.salt));
+                    acquainted = Some((peer.attempts().level(), peer.salt()));
                 }
                 Role::Ordinary | Role::Named => {
                     let services = peer.possible(all);
                     entry = (!services.is_empty()).then(|| Entry {
                         rank: peer.rank(all, self.config.unverified_counted, self.now.mono_ms),
                         group: route.group,
-                        salt: peer.salt,
+                        salt: peer.salt(),
                         services,
                         proven: peer.verified().unwrap_or_default().and(services),
                     });
@@ -49,7 +49,7 @@ impl Manager {
     /// is refused.
     pub(in crate::manager) fn out_of_reach(&self, peer: &Peer) -> Option<Reason> {
         admission::barred(peer, Purpose::Ladder).or_else(|| {
-            let mut routes = peer.routes.iter();
+            let mut routes = peer.routes().iter();
             let refused = routes.all(|route| self.quarantine.refuses(&route.address));
             refused.then_some(Reason::SubnetBanned)
         })

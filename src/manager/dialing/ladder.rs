@@ -239,7 +239,7 @@ impl Manager {
         let bootstraps = self.connections.open().filter(|(_, conn)| {
             self.table
                 .get(conn.ix)
-                .is_some_and(|peer| peer.role == Role::Bootstrap)
+                .is_some_and(|peer| peer.role() == Role::Bootstrap)
         });
         Situation {
             now,

@@ -237,7 +237,7 @@ impl Manager {
                     continue;
                 }
             }
-            let Some(peer) = self.table.get(ix).map(|peer| peer.id) else {
+            let Some(peer) = self.table.get(ix).map(|peer| peer.id()) else {
                 continue;
             };
             let alive = |conn| self.connections.get(conn).is_some();

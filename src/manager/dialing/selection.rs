@@ -96,7 +96,7 @@ impl Manager {
         let usable = |ix: Ix| {
             let peer = self.table.get(ix);
             peer.is_some_and(|peer| {
-                let failed = peer.level > 0 || peer.flap > 0;
+                let failed = peer.attempts().waits_by() > 0;
                 let served_badly = peer.quality(id, self.now.mono_ms) < 0;
                 !failed && !served_badly && peer.known_for(Services::one(id))
             }) && self.fits(ix, id, Level::Spread, &census).is_some()
@@ -180,7 +180,7 @@ impl Manager {
                 let value = peer.value(all, self.config.unverified_counted, &spread);
                 choices.push(Choice {
                     requirement,
-                    worth: (peer.priority, value),
+                    worth: (peer.priority(), value),
                     elsewhere: census.is_new(group),
                     candidate,
                 });
@@ -253,7 +253,7 @@ impl Manager {
         let usable = |ix: Ix| {
             let peer = self.table.get(ix);
             peer.is_some_and(|peer| {
-                peer.priority == best.worth.0 && peer.known_for(Services::one(best.requirement))
+                peer.priority() == best.worth.0 && peer.known_for(Services::one(best.requirement))
             }) && self
                 .fits(ix, best.requirement, Level::Spread, census)
                 .is_some()

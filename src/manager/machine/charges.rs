@@ -8,7 +8,8 @@ use std::collections::VecDeque;
 use multiaddr::Multiaddr;
 
 use crate::manager::Manager;
-use crate::manager::book::peer::{Bar, Peer, Reach};
+use crate::manager::book::attempts::Attempts;
+use crate::manager::book::peer::{Bar, Peer};
 use crate::manager::book::route::Tried;
 use crate::manager::book::score::Faded;
 use crate::manager::boundary::config::Config;
@@ -21,9 +22,7 @@ use crate::manager::tools::slot::Ix;
 #[derive(Debug, Clone)]
 pub(in crate::manager) struct Charge {
     ix: Ix,
-    level: u8,
-    flap: u8,
-    reach: Reach,
+    attempts: Attempts,
     bar: Bar,
     /// How it did at a requirement, when it was charged with a failure of that.
     service: Option<Judged>,
@@ -78,10 +77,8 @@ impl Charge {
     fn before(ix: Ix, peer: &Peer) -> Self {
         Self {
             ix,
-            level: peer.level,
-            flap: peer.flap,
-            reach: peer.reach,
-            bar: peer.bar,
+            attempts: peer.attempts(),
+            bar: peer.bar(),
             service: None,
             route: None,
         }
@@ -104,7 +101,10 @@ impl Manager {
             return;
         };
         let charge = Charge {
-            route: peer.routes.tried(route).map(|tried| (route.clone(), tried)),
+            route: peer
+                .routes()
+                .tried(route)
+                .map(|tried| (route.clone(), tried)),
             ..Charge::before(ix, peer)
         };
         self.outage.remember(&self.config, charge);
@@ -136,9 +136,7 @@ impl Manager {
         let Some(peer) = self.table.get_mut(charge.ix) else {
             return;
         };
-        peer.level = charge.level;
-        peer.flap = charge.flap;
-        peer.reach = charge.reach;
+        *peer.attempts_mut() = charge.attempts;
         if let Some(before) = charge.service {
             let service = peer.service(before.requirement);
             service.quality = Faded::new(before.quality, self.now.mono_ms);
@@ -146,19 +144,12 @@ impl Manager {
             service.broken = before.broken;
             service.broken_rounds = before.broken_rounds;
         }
-        let bar = peer.bar;
+        let backs_off = peer.backs_off();
         if let Some((route, tried)) = &charge.route {
-            peer.routes.put_back(route, *tried);
+            peer.routes_mut().put_back(route, *tried);
             self.table.regroup(charge.ix);
         }
-        let barred = matches!(
-            bar,
-            Bar::Until {
-                why: Reason::BackingOff,
-                ..
-            }
-        );
-        if barred {
+        if backs_off {
             self.set_bar(charge.ix, charge.bar);
         } else {
             self.refresh(charge.ix);
@@ -171,7 +162,7 @@ impl Manager {
         let Some(peer) = self.table.get_mut(ix) else {
             return now;
         };
-        let level = peer.level.max(peer.flap);
+        let level = peer.attempts().waits_by();
         let draw = peer.draw(&self.seed);
         let wait = backoff::delay(&self.config, draw, peer.standing(), level);
         let why = Reason::BackingOff;
@@ -182,10 +173,10 @@ impl Manager {
             let (min, max) = (self.config.probe_min_ms, self.config.probe_max_ms);
             let soon = self.wait(ix, min, max);
             at = at.min(now.saturating_add(soon));
-            // So many tries in so short a time say no more than one after all of it.
+            // No more than one try after all of it.
             let most = backoff::level_of(self.config.backoff_good_ms, down_ms);
             if let Some(peer) = self.table.get_mut(ix) {
-                peer.level = peer.level.min(most);
+                peer.attempts_mut().say_at_most(most);
             }
             self.set_bar(ix, Bar::Until { at, why });
         }
@@ -206,7 +197,7 @@ impl Manager {
         let peer = self
             .table
             .get(ix)
-            .filter(|peer| peer.good && peer.flap < 2)?;
+            .filter(|peer| peer.served_once() && peer.attempts().flaps() < 2)?;
         let down_ms = self.now.mono_ms.saturating_sub(peer.lost_at()?);
         let sole = peer
             .possible(self.all())

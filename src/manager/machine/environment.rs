@@ -374,7 +374,7 @@ impl Manager {
             .connections
             .open()
             .map(|(_, conn)| {
-                let held = self.table.get(conn.ix).is_some_and(|peer| peer.pinned);
+                let held = self.table.get(conn.ix).is_some_and(|peer| peer.pinned());
                 (held, conn.serving)
             })
             .collect();

@@ -149,14 +149,14 @@ impl Manager {
     fn best_for_sync(&self, chosen: Option<PeerId>) -> Option<ConnId> {
         let candidates = self.connections.open().filter_map(|(id, open)| {
             let peer = self.table.get(open.ix)?;
-            let primary = peer.link == Link::Connected(id);
+            let primary = peer.link() == Link::Connected(id);
             let wanted = match chosen {
                 Some(chosen) => chosen == open.peer,
                 None => open.verifying() || !open.serving.is_empty(),
             };
             let key = (
                 open.serving.len(),
-                peer.priority,
+                peer.priority(),
                 peer.score(self.now.mono_ms),
                 core::cmp::Reverse(id),
             );

@@ -4,7 +4,7 @@ use crate::manager::Manager;
 use crate::manager::Notice;
 use crate::manager::What;
 use crate::manager::book::peer::Bar;
-use crate::manager::boundary::reason::{NetworkCause, NetworkState, Reason};
+use crate::manager::boundary::reason::{NetworkCause, NetworkState};
 use crate::manager::tools::slot::Ix;
 
 /// Failures in a row from which on a peer itself is to blame.
@@ -103,14 +103,7 @@ impl Manager {
         let most = self.config.recover_peers;
         let outlasts_an_outage = |ix: &Ix| {
             self.table.get(*ix).is_some_and(|peer| {
-                let backs_off = matches!(
-                    peer.bar,
-                    Bar::Until {
-                        why: Reason::BackingOff,
-                        ..
-                    }
-                );
-                backs_off && (escalated_too || peer.level.max(peer.flap) < ESCALATED)
+                peer.backs_off() && (escalated_too || peer.attempts().waits_by() < ESCALATED)
             })
         };
         let reached = self.table.reached_last().take(most);
@@ -127,10 +120,9 @@ impl Manager {
                 continue;
             };
             if escalated_too {
-                // Only a connection that lasts clears the flaps (F8).
-                peer.level = 0;
+                peer.attempts_mut().excuse();
             }
-            if let Bar::Until { at, why } = peer.bar {
+            if let Bar::Until { at, why } = peer.bar() {
                 let at = at.min(soon);
                 self.set_bar(ix, Bar::Until { at, why });
             }

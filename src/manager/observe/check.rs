@@ -40,13 +40,13 @@ impl Manager {
 
     fn check_links(&self) {
         for (ix, peer) in self.table.iter() {
-            assert!(peer.routes.len() <= self.config.max_routes);
+            assert!(peer.routes().len() <= self.config.max_routes);
             let open: Vec<(ConnId, &Conn)> = self.connections.of(ix).collect();
-            match peer.link {
+            match peer.link() {
                 Link::Connected(conn) => assert!(open.iter().any(|(id, _)| *id == conn)),
                 Link::Idle | Link::Dialing => assert!(open.is_empty()),
             }
-            assert_eq!(peer.link == Link::Dialing, self.dials.of(ix).is_some());
+            assert_eq!(peer.link() == Link::Dialing, self.dials.of(ix).is_some());
             self.check_peer(peer);
             if peer.banned().is_some() {
                 assert!(
@@ -56,7 +56,7 @@ impl Manager {
                 assert!(open.iter().all(|(_, conn)| !conn.is_open()));
             }
             if self.out_of_reach(peer).is_some() {
-                assert!(self.candidates.services(ix).is_empty(), "{:?}", peer.id);
+                assert!(self.candidates.services(ix).is_empty(), "{:?}", peer.id());
             }
         }
         self.pins.check(&self.table, self.limits.pins_ever());
@@ -67,8 +67,7 @@ impl Manager {
         let live = self.needs.live();
         let known = |set: Services| assert_eq!(set.minus(live), Services::NONE);
         for (ix, peer) in self.table.iter() {
-            known(peer.claims);
-            known(peer.asked);
+            known(peer.mentions());
             known(peer.verified().unwrap_or_default());
             known(peer.services().iter().map(|s| s.requirement).collect());
             known(peer.resting());
@@ -85,10 +84,14 @@ impl Manager {
     }
 
     fn check_peer(&self, peer: &Peer) {
-        assert_eq!(peer.ban, self.bans.of(&peer.id), "a ban never goes unseen");
         assert_eq!(
-            peer.priority == Priority::Banned,
-            peer.ban == Some(Reason::BannedByUser)
+            peer.banned(),
+            self.bans.of(&peer.id()),
+            "a ban never goes unseen"
+        );
+        assert_eq!(
+            peer.priority() == Priority::Banned,
+            peer.banned() == Some(Reason::BannedByUser)
         );
         assert!(peer.wishes_fit());
         let now = self.now.mono_ms;
@@ -134,7 +137,7 @@ impl Manager {
     }
 
     fn primary(&self, ix: Ix) -> Option<ConnId> {
-        match self.table.get(ix)?.link {
+        match self.table.get(ix)?.link() {
             Link::Connected(conn) => Some(conn),
             Link::Idle | Link::Dialing => None,
         }

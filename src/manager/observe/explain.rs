@@ -20,7 +20,7 @@ impl Manager {
     pub fn explain(&self, peer: &PeerId) -> Option<Explanation> {
         let ix = self.table.find(peer)?;
         let record = self.table.get(ix)?;
-        let conn = match record.link {
+        let conn = match record.link() {
             Link::Connected(conn) => Some(conn),
             Link::Idle | Link::Dialing => None,
         };
@@ -39,8 +39,8 @@ impl Manager {
             not_closed: conn.and_then(|conn| self.guard(conn, Pressure::Voluntary)),
             used_by,
             parts: self.score_parts(record),
-            failures: record.level,
-            flaps: record.flap,
+            failures: record.attempts().level(),
+            flaps: record.attempts().flaps(),
             protected_by: record.tags().to_vec(),
             failed: self.ring.failures(*peer, FAILURES),
             decisions: self.ring.about(*peer, DECISIONS),
@@ -55,7 +55,7 @@ impl Manager {
     /// The first rule that keeps a peer from being dialed at this moment: those of [`crate::manager::dialing::admission`],
     /// and, before its addresses are looked at, whether it is needed.
     fn not_dialed(&self, peer: &Peer) -> Option<Reason> {
-        let (purpose, not_needed) = if peer.pinned {
+        let (purpose, not_needed) = if peer.pinned() {
             (Purpose::Held, None)
         } else {
             (Purpose::Need, self.not_needed(peer))
@@ -99,7 +99,7 @@ impl Manager {
                 .collect(),
             behaviour: peer.behaviour(now),
             hints: peer.hinted(now),
-            reach: u16::try_from(peer.reach.estimate()).unwrap_or(u16::MAX),
+            reach: u16::try_from(peer.attempts().reach().estimate()).unwrap_or(u16::MAX),
         }
     }
 }

@@ -110,7 +110,7 @@ impl Manager {
                     .get(provider.conn)
                     .and_then(|conn| self.table.get(conn.ix));
                 let (priority, quality) = peer.map_or_else(Default::default, |peer| {
-                    (peer.priority, peer.quality(requirement, self.now.mono_ms))
+                    (peer.priority(), peer.quality(requirement, self.now.mono_ms))
                 });
                 (priority, quality, *provider)
             })
@@ -158,20 +158,20 @@ impl Manager {
     }
 
     fn view(&self, ix: Ix, peer: &Peer) -> PeerView {
-        let conn = match peer.link {
+        let conn = match peer.link() {
             Link::Connected(conn) => self.connections.get(conn).map(|open| (conn, open)),
             Link::Idle | Link::Dialing => None,
         };
-        let next_try = match peer.bar {
-            _ if peer.ban.is_some() => self.bans.until(&peer.id).map(|at| self.wall_at(at)),
+        let next_try = match peer.bar() {
+            _ if peer.banned().is_some() => self.bans.until(&peer.id()).map(|at| self.wall_at(at)),
             Bar::Until { at, .. } => Some(self.wall_at(at)),
             Bar::Open | Bar::HungUp => None,
         };
         PeerView {
-            peer: peer.id,
+            peer: peer.id(),
             route: match conn {
                 Some((_, open)) => Some(open.route.clone()),
-                None => peer.routes.best().map(|route| route.address.clone()),
+                None => peer.routes().best().map(|route| route.address.clone()),
             },
             direction: conn.map(|(_, open)| open.direction),
             state: self.state(ix, peer),
@@ -179,20 +179,20 @@ impl Manager {
             serving: conn.map_or_else(Vec::new, |(_, open)| open.serving.iter().collect()),
             shards: peer.shards().cloned(),
             agent: peer.agent().cloned(),
-            source: peer.source,
-            priority: peer.priority,
+            source: peer.source(),
+            priority: peer.priority(),
             score: peer.score(self.now.mono_ms),
             rtt_ms: peer.rtt_ms(),
             connected_at_wall_ms: conn.map(|(_, open)| open.opened_wall),
-            last_reason: peer.last_reason,
+            last_reason: peer.last_reason(),
             next_try_at_wall_ms: next_try,
             conn: conn.map(|(id, _)| id),
-            pinned: peer.pinned,
+            pinned: peer.pinned(),
         }
     }
 
     fn state(&self, _ix: Ix, peer: &Peer) -> PeerState {
-        match peer.link {
+        match peer.link() {
             Link::Connected(conn) if self.connections.get(conn).is_some_and(|c| c.is_open()) => {
                 return PeerState::Connected;
             }
@@ -202,8 +202,8 @@ impl Manager {
         }
         match admission::barred(peer, Purpose::Ladder) {
             Some(Reason::BannedByUser | Reason::BannedForFaults) => PeerState::Banned,
-            Some(Reason::CoolingDown) if peer.role == Role::Bootstrap => PeerState::Parked,
-            Some(Reason::NoRoute) | None => match peer.role {
+            Some(Reason::CoolingDown) if peer.role() == Role::Bootstrap => PeerState::Parked,
+            Some(Reason::NoRoute) | None => match peer.role() {
                 Role::Bootstrap => PeerState::Parked,
                 Role::Ordinary | Role::Named => PeerState::Known,
             },

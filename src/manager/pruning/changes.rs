@@ -48,7 +48,7 @@ impl Manager {
     fn newcomers_matter(&self) -> bool {
         let bootstrap = |ix| {
             let peer = self.table.get(ix);
-            peer.is_some_and(|peer| peer.role == Role::Bootstrap)
+            peer.is_some_and(|peer| peer.role() == Role::Bootstrap)
         };
         let mut open = self.connections.open();
         open.any(|(_, conn)| bootstrap(conn.ix))

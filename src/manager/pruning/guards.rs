@@ -63,7 +63,7 @@ impl Manager {
         let open = self.connections.get(conn)?;
         let peer = self.table.get(open.ix)?;
         let last_resort = pressure == Pressure::BreakMinima;
-        if peer.pinned && !last_resort {
+        if peer.pinned() && !last_resort {
             return Some(Guard::Pinned);
         }
         if peer.protected() && !last_resort {

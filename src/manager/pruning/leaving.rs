@@ -182,15 +182,11 @@ impl Manager {
         let Some(peer) = self.table.get_mut(ix) else {
             return false;
         };
-        if peer.bar == Bar::HungUp || peer.banned().is_some() {
+        if peer.bar() == Bar::HungUp || peer.banned().is_some() {
             return false;
         }
-        peer.prunes = peer.prunes.saturating_add(1);
-        let wait = backoff::doubled(
-            self.config.prune_wait_ms,
-            peer.prunes,
-            self.config.prune_cap_ms,
-        );
+        let (wait, cap) = (self.config.prune_wait_ms, self.config.prune_cap_ms);
+        let wait = backoff::doubled(wait, peer.pruned(), cap);
         let at = self.now.mono_ms.saturating_add(wait);
         self.bar_until(ix, at, Reason::CoolingDown);
         true
@@ -235,7 +231,7 @@ impl Manager {
         for ix in self.leaving.cooling.keys() {
             let peer = self.table.get(*ix).expect("only known peers cool down");
             assert!(matches!(
-                peer.bar,
+                peer.bar(),
                 Bar::Until {
                     why: Reason::CoolingDown,
                     ..

@@ -223,8 +223,10 @@ impl Manager {
     pub(in crate::manager::pruning) fn judged(&self, id: ConnId) -> Option<(&Conn, &Peer)> {
         let conn = self.connections.get(id)?;
         let peer = self.table.get(conn.ix)?;
-        let judged =
-            conn.is_open() && !conn.verifying() && !peer.held() && peer.link == Link::Connected(id);
+        let judged = conn.is_open()
+            && !conn.verifying()
+            && !peer.held()
+            && peer.link() == Link::Connected(id);
         let judged = judged && !self.locked(id) && !self.bursts.holds(id);
         judged.then_some((conn, peer))
     }
@@ -265,7 +267,7 @@ impl Manager {
             let serves = !conn.serving.is_empty();
             let case = if !serves && self.failed_and_replaced(conn, peer) {
                 Some(Case::Failed)
-            } else if peer.role == Role::Bootstrap {
+            } else if peer.role() == Role::Bootstrap {
                 self.hand_off(id, conn, &mut retained, wishes)
             } else if serves {
                 self.old(id, conn, wishes, wake)
@@ -435,6 +437,6 @@ impl Manager {
     fn is_passing(&self, id: ConnId) -> bool {
         let peer = self.connections.get(id).map(|conn| conn.ix);
         let peer = peer.and_then(|ix| self.table.get(ix));
-        self.bursts.holds(id) || peer.is_some_and(|peer| peer.role == Role::Bootstrap)
+        self.bursts.holds(id) || peer.is_some_and(|peer| peer.role() == Role::Bootstrap)
     }
 }

@@ -272,7 +272,7 @@ impl Manager {
         if self.dials.of(whom).is_some() {
             return false;
         }
-        let link = self.table.get(whom).map(|peer| peer.link);
+        let link = self.table.get(whom).map(|peer| peer.link());
         let conn = match link {
             Some(Link::Connected(conn)) => self.connections.get(conn),
             _ => None,

@@ -97,13 +97,13 @@ impl Manager {
         let open = self.connections.open();
         open.filter_map(|(id, conn)| {
             let (_, peer) = self.judged(id)?;
-            let bootstrap = peer.role == Role::Bootstrap;
+            let bootstrap = peer.role() == Role::Bootstrap;
             let reliefs = &self.releases.reliefs;
             let wanted = conn.serving.iter().filter(|id| self.target(*id) > 0);
             let key = (
                 !bootstrap,
                 !reliefs.is_replaced(id),
-                peer.priority,
+                peer.priority(),
                 wanted.count(),
                 peer.score(self.now.mono_ms),
                 Reverse(id),
@@ -191,7 +191,7 @@ impl Manager {
                 return false;
             };
             let mut served = needed.and(candidate.serving).iter();
-            peer.priority >= other.priority
+            peer.priority() >= other.priority()
                 && served.all(|id| quality(peer, id) >= quality(other, id))
         })
     }

@@ -124,7 +124,7 @@ impl Manager {
                         score,
                     }
                 });
-        Some((peer.priority, utility(worths, nature), peer.salt))
+        Some((peer.priority(), utility(worths, nature), peer.salt()))
     }
 
     /// What a provider is worth to a protocol that has no opinion: how well it serves, and how much it was used.
