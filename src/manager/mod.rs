@@ -76,7 +76,7 @@ pub use observe::record;
 
 use book::bans::Bans;
 use book::pins::Pins;
-use book::snapshot::Memory;
+use book::snapshot::LastSession;
 use book::subnet_bans::Quarantine;
 use book::table::Table;
 use connected::connections::Connections;
@@ -165,7 +165,7 @@ pub struct Manager {
     bursts: Bursts,
     bans: Bans,
     quarantine: Quarantine,
-    memory: Memory,
+    last_session: LastSession,
     regulation: Regulation,
 }
 
@@ -205,7 +205,7 @@ impl Manager {
             bursts: Bursts::default(),
             bans: Bans::default(),
             quarantine: Quarantine::default(),
-            memory: Memory::default(),
+            last_session: LastSession::default(),
             regulation: Regulation::default(),
             config,
         };
@@ -307,7 +307,7 @@ impl Manager {
                 scores,
             } => self.on_scores(round, enrollment, &scores),
             Event::Pause => self.on_pause(),
-            Event::Resume => self.on_unpause(),
+            Event::Unpause => self.on_unpause(),
             Event::StartSync { peer } => self.on_start_sync(peer),
             Event::StopSync => self.on_stop_sync(),
             Event::SetLimits { soft, hard } => self.on_set_limits(soft, hard),

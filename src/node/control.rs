@@ -44,7 +44,7 @@ impl Node {
     /// # Errors
     /// `closed`.
     pub fn resume_connections(&self) -> Result<(), NodeError> {
-        self.input(Event::Resume)
+        self.input(Event::Unpause)
     }
 
     /// Changes how many connections there should be, and how many connections and dials there may be at most; of the

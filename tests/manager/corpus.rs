@@ -152,7 +152,7 @@ fn storm() -> Recorded {
         now.mono_ms += wait_ms;
         now.wall_ms += wait_ms;
         // A node that someone stopped or paused for good would show nothing.
-        manager.handle(now, Event::Resume);
+        manager.handle(now, Event::Unpause);
         manager.handle(now, Event::Online);
         manager.handle(now, Event::Start);
         manager.handle(now, event);

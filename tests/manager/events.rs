@@ -26,7 +26,7 @@ macro_rules! kinds {
 kinds! {
     Start Stop Tick Discovered DnsFinished Answered SetNeed SetPriority ConnectNow HangUp GaveUp Heard Doubt AddRoute RemoveRoute
     Forget Protect Unprotect Hint Enroll AcceptOffer Withdraw Lock ExtendLock Unlock OpenBurst CloseBurst Scores Pause
-    Resume StartSync StopSync SetLimits SetMaxByTransport SetLifetime Regulate Visibility Freeze Unfreeze Woke NetworkChanged
+    Unpause StartSync StopSync SetLimits SetMaxByTransport SetLifetime Regulate Visibility Freeze Unfreeze Woke NetworkChanged
     Memory Connected Identified Metadata Closed DialFailed Pong PingFailed Report Online Offline
 }
 
@@ -295,7 +295,7 @@ fn modes_and_environment() -> Vec<BoxedStrategy<Event>> {
         Event::Stop,
         Event::Tick,
         Event::Pause,
-        Event::Resume,
+        Event::Unpause,
         Event::StopSync,
         Event::Regulate,
         Event::Freeze,

@@ -34,7 +34,7 @@ fn a_paused_node_keeps_its_connections_and_dials_nobody() {
     assert_eq!(world.dialed_since(mark), [0_usize; 0]);
     assert_eq!(world.closes_since(mark), []);
     assert_ne!(world.health(), Health::Met);
-    world.tell(Event::Resume);
+    world.tell(Event::Unpause);
     world.run(1_000);
     assert_eq!(world.health(), Health::Met);
 }

@@ -102,7 +102,7 @@ impl Steering {
         match event {
             Event::Start | Event::Stop => self.mode = Mode::Normal,
             Event::Pause if running && self.mode == Mode::Normal => self.mode = Mode::Paused,
-            Event::Resume if self.mode == Mode::Paused => self.mode = Mode::Normal,
+            Event::Unpause if self.mode == Mode::Paused => self.mode = Mode::Normal,
             Event::StartSync { peer } if running && *peer != Some(self.local) => {
                 self.mode = Mode::Sync(*peer);
             }

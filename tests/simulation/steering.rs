@@ -46,7 +46,7 @@ impl World {
     pub(crate) fn steer(&mut self, c: usize, steer: &Steer) {
         let event = match steer {
             Steer::Pause => Event::Pause,
-            Steer::Resume => Event::Resume,
+            Steer::Resume => Event::Unpause,
             Steer::StartSync(place) => Event::StartSync {
                 peer: place.map(|place| self.whom(place)),
             },

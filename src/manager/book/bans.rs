@@ -80,13 +80,13 @@ impl Bans {
     }
 
     /// Bans for good.
-    pub(in crate::manager) fn by_user(&mut self, config: &Config, peer: PeerId) -> Verdict {
+    pub(in crate::manager) fn by_user(&mut self, config: &Config, peer: PeerId) -> Banning {
         if self.users() >= config.max_user_bans {
-            return Verdict::Refused;
+            return Banning::Refused;
         }
         let times = self.list.get(&peer).map_or(0, |ban| ban.times);
         let hold = Hold::User;
-        Verdict::Banned(self.put(config, peer, Ban { hold, times }))
+        Banning::Banned(self.put(config, peer, Ban { hold, times }))
     }
 
     /// Bans for a while, longer with each repetition.
@@ -95,10 +95,10 @@ impl Bans {
         config: &Config,
         now: u64,
         peer: PeerId,
-    ) -> Verdict {
+    ) -> Banning {
         let before = self.list.get(&peer).copied();
         if before.is_some_and(|ban| !matches!(ban.hold, Hold::Over(_))) {
-            return Verdict::Refused;
+            return Banning::Refused;
         }
         let times = before.map_or(0, |ban| ban.times);
         let wait = config
@@ -109,7 +109,7 @@ impl Bans {
             hold: Hold::Until(now.saturating_add(wait)),
             times: times.saturating_add(1),
         };
-        Verdict::Banned(self.put(config, peer, ban))
+        Banning::Banned(self.put(config, peer, ban))
     }
 
     /// Puts a ban of an earlier session back. It never shortens one that holds (S3).
@@ -118,7 +118,7 @@ impl Bans {
         config: &Config,
         peer: PeerId,
         saved: Ban,
-    ) -> Verdict {
+    ) -> Banning {
         let before = self.list.get(&peer).copied();
         let stronger = match (before.map(|ban| ban.hold), saved.hold) {
             (None | Some(Hold::Over(_)), _) => true,
@@ -128,13 +128,13 @@ impl Bans {
         };
         let times = saved.times.max(before.map_or(0, |ban| ban.times));
         if !stronger {
-            return Verdict::Refused;
+            return Banning::Refused;
         }
         if saved.hold == Hold::User && self.users() >= config.max_user_bans {
-            return Verdict::Refused;
+            return Banning::Refused;
         }
         let hold = saved.hold;
-        Verdict::Banned(self.put(config, peer, Ban { hold, times }))
+        Banning::Banned(self.put(config, peer, Ban { hold, times }))
     }
 
     /// Lifts what holds a peer out; whether something did.
@@ -227,7 +227,7 @@ impl Bans {
 
 /// What became of a ban.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::manager) enum Verdict {
+pub(in crate::manager) enum Banning {
     /// It holds, and who made room for it.
     Banned(Option<PeerId>),
     /// There is one already, or the user has banned too many.
@@ -241,12 +241,12 @@ impl Manager {
             return WishAnswer::Unchanged;
         }
         match self.bans.by_user(&self.config, peer) {
-            Verdict::Banned(out) => {
+            Banning::Banned(out) => {
                 self.note_bans(out);
                 self.shut_out(peer, Reason::BannedByUser);
                 WishAnswer::Granted
             }
-            Verdict::Refused => WishAnswer::Refused(Reason::LimitReached),
+            Banning::Refused => WishAnswer::Refused(Reason::LimitReached),
         }
     }
 
@@ -262,7 +262,7 @@ impl Manager {
             Some((_, conn)) => Some(conn.route.clone()),
             None => peer.routes().best().map(|route| route.address.clone()),
         };
-        let Verdict::Banned(out) = self.bans.automatic(&self.config, now, id) else {
+        let Banning::Banned(out) = self.bans.automatic(&self.config, now, id) else {
             return;
         };
         self.note_bans(out);
@@ -284,7 +284,7 @@ impl Manager {
 
     /// A ban of an earlier session holds again; whether it does.
     pub(in crate::manager) fn ban_again(&mut self, peer: PeerId, ban: Ban) -> bool {
-        let Verdict::Banned(out) = self.bans.again(&self.config, peer, ban) else {
+        let Banning::Banned(out) = self.bans.again(&self.config, peer, ban) else {
             return false;
         };
         self.note_bans(out);

@@ -80,6 +80,6 @@ impl Manager {
         }
         self.asking.forget(ix);
         self.leaving.forget(ix);
-        self.memory.forget(ix);
+        self.last_session.forget(ix);
     }
 }

@@ -15,7 +15,7 @@ const STALE_FAILURES: u8 = 3;
 
 /// Who told of an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::manager) enum Told {
+pub(in crate::manager) enum Backing {
     /// The user.
     Named,
     /// Anybody else.
@@ -34,7 +34,7 @@ pub(in crate::manager) struct Route {
     /// Who most likely shares its owner: /24, /48 or a host.
     pub(in crate::manager) subnet: u64,
     pub(in crate::manager) transport: Transport,
-    pub(in crate::manager) told: Told,
+    pub(in crate::manager) backing: Backing,
     /// A connection to this peer once opened there.
     pub(in crate::manager) verified: bool,
     /// Failures in a row.
@@ -78,7 +78,7 @@ impl Route {
             endpoint: marks.endpoint,
             group: marks.group,
             subnet: marks.subnet,
-            told: Told::Claimed,
+            backing: Backing::Claimed,
             verified: false,
             failures: 0,
             asked: false,
@@ -89,14 +89,14 @@ impl Route {
     /// Smaller is tried first (4.7): where the user wants to be dialed now; what the user named, or what worked and
     /// still does; then whose turn it is, so that none waits for ever (S18); then what worked once, and what costs the
     /// page least.
-    fn rank(&self) -> (bool, bool, u32, bool, Told, u8, u64) {
+    fn rank(&self) -> (bool, bool, u32, bool, Backing, u8, u64) {
         let preference = transport::preference(self.transport);
         (
             !self.asked,
             self.is_claim(),
             self.turn,
             !self.verified,
-            self.told,
+            self.backing,
             preference,
             self.endpoint,
         )
@@ -104,7 +104,7 @@ impl Route {
 
     /// No more than a claim: nobody vouches for it, or it failed too often since.
     fn is_claim(&self) -> bool {
-        let vouched = self.verified || self.told == Told::Named;
+        let vouched = self.verified || self.backing == Backing::Named;
         !(vouched && self.failures < STALE_FAILURES)
     }
 }
@@ -230,7 +230,7 @@ impl Routes {
                 .iter()
                 .enumerate()
                 .filter(|(_, route)| {
-                    !route.verified && route.told == Told::Claimed && route.failures > 0
+                    !route.verified && route.backing == Backing::Claimed && route.failures > 0
                 })
                 .max_by_key(|(_, route)| route.failures)
                 .map(|(place, _)| place);
@@ -259,7 +259,7 @@ impl Routes {
         }
         if self.find(address).is_none() {
             if self.list.len() >= limit {
-                let claims = |route: &Route| route.told == Told::Claimed;
+                let claims = |route: &Route| route.backing == Backing::Claimed;
                 match self.list.iter().rposition(claims) {
                     Some(worst) => self.list.remove(worst),
                     None => return false,
@@ -268,7 +268,7 @@ impl Routes {
             self.push(address, seed);
         }
         if let Some(route) = self.find(address) {
-            route.told = Told::Named;
+            route.backing = Backing::Named;
         }
         self.sort();
         true

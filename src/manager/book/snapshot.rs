@@ -41,13 +41,13 @@ pub struct Restored {
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(in crate::manager) struct Memory {
+pub(in crate::manager) struct LastSession {
     /// What each peer served, as far as it was not seen again.
     served: LiteMap<Ix, Vec<SavedService>>,
     anchors: Vec<Ix>,
 }
 
-impl Memory {
+impl LastSession {
     /// Nothing is remembered of a peer any more.
     pub(in crate::manager) fn forget(&mut self, ix: Ix) {
         self.served.remove(&ix);
@@ -181,7 +181,7 @@ impl Manager {
                 })
             })
             .collect();
-        for service in self.memory.served.get(&ix).into_iter().flatten() {
+        for service in self.last_session.served.get(&ix).into_iter().flatten() {
             let known = self.needs.named(&service.name);
             let looked = known.is_some() && seen.is_some();
             if !looked {
@@ -319,15 +319,15 @@ impl Manager {
             record.pin(true);
             self.pins.hold(ix, true);
         }
-        if saved.anchor && self.memory.anchors.len() < ANCHORS {
-            self.memory.anchors.push(ix);
+        if saved.anchor && self.last_session.anchors.len() < ANCHORS {
+            self.last_session.anchors.push(ix);
         }
         let faded = saved.services.into_iter().map(|service| SavedService {
             quality: fade(service.quality, age_ms, HALF_LIFE_MS),
             ..service
         });
-        if self.memory.served.len() < MAX_ENTRIES {
-            self.memory.served.insert(ix, faded.collect());
+        if self.last_session.served.len() < MAX_ENTRIES {
+            self.last_session.served.insert(ix, faded.collect());
         }
         self.table.reached(ix);
         self.table.regroup(ix);
@@ -347,7 +347,7 @@ impl Manager {
             return;
         };
         let served: Vec<(Ix, i16)> = self
-            .memory
+            .last_session
             .served
             .iter()
             .filter_map(|(ix, services)| {
@@ -365,7 +365,7 @@ impl Manager {
 
     /// Those that served longest in the last session come before all others, once (rung 1 of 4.11).
     pub(in crate::manager) fn dial_anchors(&mut self) {
-        for ix in core::mem::take(&mut self.memory.anchors) {
+        for ix in core::mem::take(&mut self.last_session.anchors) {
             let Some(peer) = self.table.get(ix) else {
                 continue;
             };

@@ -392,10 +392,10 @@ pub enum Event {
         scores: Vec<(PeerId, i16)>,
     },
 
-    /// Keep the connections, dial nobody, until [`Event::Resume`] or [`Event::Start`] (4.18).
+    /// Keep the connections, dial nobody, until [`Event::Unpause`] or [`Event::Start`] (4.18).
     Pause,
     /// Ends [`Event::Pause`].
-    Resume,
+    Unpause,
     /// One connection only, and no other scheduling, until [`Event::StopSync`] (4.18).
     StartSync {
         /// With whom; `None`: the best that is known.

@@ -7,18 +7,18 @@ const GREATEST: u64 = 1 << 42;
 
 /// Numbers that may be zero, which switches them off. With a zero anywhere else there would be no manager at all.
 const MAY_BE_ZERO: [usize; 6] = [
-    Place::dial_overdraft as usize,
-    Place::explore_one_in as usize,
-    Place::triggers_off as usize,
-    Place::lean_after_ms as usize,
-    Place::spare_connections as usize,
-    Place::clock_look_ms as usize,
+    Field::dial_overdraft as usize,
+    Field::explore_one_in as usize,
+    Field::triggers_off as usize,
+    Field::lean_after_ms as usize,
+    Field::spare_connections as usize,
+    Field::clock_look_ms as usize,
 ];
 
 macro_rules! numbers {
     ($($field:ident),+ $(,)?) => {
         #[expect(non_camel_case_types, reason = "the fields' own names")]
-        enum Place { $($field),+ }
+        enum Field { $($field),+ }
 
         impl Config {
             /// The fields that are numbers, in their order. The npm API spells them in camelCase.
@@ -30,7 +30,7 @@ macro_rules! numbers {
             /// The number at a place of [`Self::NUMBERS`].
             pub fn number(&self, place: usize) -> Option<u64> {
                 Some(match place {
-                    $(at if at == Place::$field as usize => widen(self.$field),)+
+                    $(at if at == Field::$field as usize => widen(self.$field),)+
                     _ => return None,
                 })
             }
@@ -48,7 +48,7 @@ macro_rules! numbers {
             /// The same without the bounds: a log holds what once was.
             pub(in crate::manager) fn put_number(&mut self, place: usize, value: u64) -> bool {
                 match place {
-                    $(at if at == Place::$field as usize => narrow(&mut self.$field, value),)+
+                    $(at if at == Field::$field as usize => narrow(&mut self.$field, value),)+
                     _ => false,
                 }
             }

@@ -40,7 +40,7 @@ enum Breach {
 
 /// Whether a protocol takes part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+enum Consent {
     /// It has a counter-offer.
     Offered {
         /// When silence counts as consent.
@@ -52,7 +52,7 @@ enum Stage {
 
 /// What a protocol heard last.
 #[derive(Debug, Clone, Copy)]
-struct Told {
+struct Heard {
     grant: Grant,
     at: u64,
     /// It asked for more since: it is to hear the same again.
@@ -63,8 +63,8 @@ struct Told {
 #[derive(Debug)]
 struct Guest {
     id: EnrollmentId,
-    stage: Stage,
-    told: Option<Told>,
+    consent: Consent,
+    told: Option<Heard>,
     spec: ProtocolSpec,
     /// What connections were worth to it when it was asked last.
     scores: LiteMap<ConnId, i16>,
@@ -83,8 +83,8 @@ pub(in crate::manager) struct Protocol {
 impl Protocol {
     /// Whether it is enrolled, or built in.
     pub(in crate::manager) fn takes_part(&self) -> bool {
-        let stage = self.guest.as_ref().map(|guest| guest.stage);
-        stage.is_none_or(|stage| stage == Stage::Enrolled)
+        let stage = self.guest.as_ref().map(|guest| guest.consent);
+        stage.is_none_or(|stage| stage == Consent::Enrolled)
     }
 
     /// How much it matters inside its class.
@@ -237,7 +237,7 @@ impl Manager {
         self.enrollments.list.push(Protocol {
             guest: Some(Guest {
                 id: enrollment,
-                stage: Stage::Offered { until },
+                consent: Consent::Offered { until },
                 told: None,
                 spec,
                 scores: LiteMap::new(),
@@ -378,12 +378,12 @@ impl Manager {
             };
             assert!(place >= self.enrollments.built_in);
             assert!(guest.scores.len() <= MAX_SCORES + self.connections.len());
-            match guest.stage {
-                Stage::Offered { until } => {
+            match guest.consent {
+                Consent::Offered { until } => {
                     assert_eq!(self.deadlines.at(Timer::Answer(guest.id)), Some(until));
                     assert_eq!(protocol.requirement, None);
                 }
-                Stage::Enrolled => {
+                Consent::Enrolled => {
                     assert_eq!(self.deadlines.at(Timer::Answer(guest.id)), None);
                     assert_eq!(protocol.requirement.is_some(), guest.spec.need.is_some());
                 }

@@ -26,7 +26,7 @@ const MAX_RENEWALS: u8 = 3;
 
 /// Where a lock stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
+enum Hold {
     /// It holds.
     Held {
         /// Monotonic milliseconds.
@@ -43,7 +43,7 @@ enum Phase {
 struct Lock {
     enrollment: EnrollmentId,
     conn: ConnId,
-    phase: Phase,
+    hold: Hold,
     renewals: u8,
     /// The later granted, the greater.
     order: u64,
@@ -51,7 +51,7 @@ struct Lock {
 
 impl Lock {
     fn holds(&self) -> bool {
-        matches!(self.phase, Phase::Held { .. })
+        matches!(self.hold, Hold::Held { .. })
     }
 }
 
@@ -122,7 +122,7 @@ impl Manager {
                 let granted = Lock {
                     enrollment,
                     conn,
-                    phase: Phase::Held { until },
+                    hold: Hold::Held { until },
                     renewals: 0,
                     order,
                 };
@@ -201,7 +201,7 @@ impl Manager {
         }
         held.renewals += 1;
         let until = now.saturating_add(ttl_ms);
-        held.phase = Phase::Held { until };
+        held.hold = Hold::Held { until };
         self.deadlines.set(Timer::Lock(lock), until);
         Ok(())
     }
@@ -304,10 +304,10 @@ impl Manager {
             return now;
         };
         // Never longer than it would have lasted.
-        let (told, Phase::Held { until: end } | Phase::Revoked { until: end }) =
-            (!lock.holds(), lock.phase);
+        let (told, Hold::Held { until: end } | Hold::Revoked { until: end }) =
+            (!lock.holds(), lock.hold);
         let until = end.min(now.saturating_add(grace)).max(now);
-        lock.phase = Phase::Revoked { until };
+        lock.hold = Hold::Revoked { until };
         self.deadlines.set(Timer::Lock(id), until);
         if until <= now {
             self.locks.list.remove(&id);
@@ -333,7 +333,7 @@ impl Manager {
         let list = &self.locks.list;
         assert!(list.len() <= MAX_LOCKS);
         for (id, lock) in list {
-            let (Phase::Held { until } | Phase::Revoked { until }) = lock.phase;
+            let (Hold::Held { until } | Hold::Revoked { until }) = lock.hold;
             assert_eq!(self.deadlines.at(Timer::Lock(*id)), Some(until));
             let conn = self.connections.get(lock.conn);
             assert!(

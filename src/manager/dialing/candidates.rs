@@ -32,9 +32,9 @@ pub(in crate::manager) struct Entry {
 
 /// A rank and the salt between equals, in the order of both: band (2 bits), value (20), quality (11), salt (31).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Standing(u64);
+struct Key(u64);
 
-impl Standing {
+impl Key {
     const SALT_BITS: u32 = 31;
     const QUALITY_BITS: u32 = 11;
     const VALUE_BITS: u32 = 20;
@@ -76,11 +76,11 @@ struct Posting {
 
 impl Posting {
     /// The members of a group, the best first.
-    fn of(&self, group: u64) -> impl Iterator<Item = (Standing, Ix)> + '_ {
+    fn of(&self, group: u64) -> impl Iterator<Item = (Key, Ix)> + '_ {
         self.members
             .range([group, 0, 0]..=[group, u64::MAX, u64::MAX])
             .rev()
-            .map(|key| (Standing(key[1]), Ix::unpacked(key[2])))
+            .map(|key| (Key(key[1]), Ix::unpacked(key[2])))
     }
 
     /// The groups between two numbers, both included, in their order.
@@ -115,7 +115,7 @@ impl Posting {
     fn best(&self, group: u64) -> Option<u64> {
         let mut before = self.members.range(..=[group, u64::MAX, u64::MAX]);
         let last = before.next_back().filter(|key| key[0] == group)?;
-        Some(Standing(last[1]).rank())
+        Some(Key(last[1]).rank())
     }
 
     fn change(&mut self, ix: Ix, placed: &Placed, comes: bool) {
@@ -147,7 +147,7 @@ impl Posting {
 /// Where a record is placed; for nothing: nowhere.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Placed {
-    standing: Standing,
+    standing: Key,
     group: u64,
     services: Services,
     proven: Services,
@@ -246,7 +246,7 @@ impl Candidates {
     /// Places, moves or removes a peer. Whoever is forgotten is removed before its record is used again.
     pub(in crate::manager) fn put(&mut self, ix: Ix, entry: Option<Entry>) {
         let new = entry.map_or_else(Placed::default, |entry| Placed {
-            standing: Standing::new(entry.rank, entry.salt),
+            standing: Key::new(entry.rank, entry.salt),
             group: entry.group,
             services: entry.services,
             proven: entry.proven,
@@ -420,7 +420,7 @@ mod tests {
                             value,
                             quality,
                         };
-                        all.push(Standing::new(rank, salt));
+                        all.push(Key::new(rank, salt));
                         let packed = all[all.len() - 1];
                         assert_eq!((packed.value(), packed.quality()), (value, quality));
                     }

@@ -54,7 +54,7 @@ pub(in crate::manager) enum Others {
 
 /// What the ladder says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::manager) enum Step {
+pub(in crate::manager) enum Climb {
     /// Release one, for this rung.
     Release(u8),
     /// Ask again then, if nothing happens before.
@@ -158,18 +158,18 @@ impl Ladder {
     }
 
     /// Climbs.
-    pub(in crate::manager) fn step(&self, config: &Config, s: &Situation) -> Step {
+    pub(in crate::manager) fn step(&self, config: &Config, s: &Situation) -> Climb {
         if !s.short || self.parked.is_empty() {
-            return Step::Rest;
+            return Climb::Rest;
         }
         // Rung 5: without any connection for long, three at once.
         let cold_at = self.cold_at(config);
         if s.connections == 0 && s.now >= cold_at && s.dialing < config.cold_start_dials {
-            return Step::Release(5);
+            return Climb::Release(5);
         }
         // Rung 4 as well: whoever is left may be of the same kind as those who failed (A5).
         if s.let_down && s.bootstraps == 0 && s.dialing == 0 {
-            return Step::Release(4);
+            return Climb::Release(4);
         }
         let head_start_ends = self.since.saturating_add(config.head_start_ms);
         if s.bootstraps == 0 && !s.serving {
@@ -177,43 +177,43 @@ impl Ladder {
                 // Rung 2, and rung 3 after a failure.
                 let exhausted = s.connections == 0 && !s.candidates && !s.pending;
                 return if exhausted || s.now >= head_start_ends {
-                    Step::Release(2)
+                    Climb::Release(2)
                 } else {
-                    Step::Wait(head_start_ends)
+                    Climb::Wait(head_start_ends)
                 };
             }
             // Rung 3: the first takes its time.
             let hedge_at = s.dialing_since.saturating_add(config.bootstrap_hedge_ms);
             if s.dialing == 1 && s.now >= hedge_at {
-                return Step::Release(3);
+                return Climb::Release(3);
             }
             if s.dialing == 1 {
                 // The emergency may have to wait for a connection to end, which is an input.
                 let cold = (s.now < cold_at).then_some(cold_at);
-                return Step::Wait(cold.map_or(hedge_at, |at| at.min(hedge_at)));
+                return Climb::Wait(cold.map_or(hedge_at, |at| at.min(hedge_at)));
             }
             return if s.now < cold_at {
-                Step::Wait(cold_at)
+                Climb::Wait(cold_at)
             } else {
-                Step::Rest
+                Climb::Rest
             };
         }
         // Rung 4: nothing else is left.
         if s.deficit && !s.candidates && !s.pending && !s.asking && s.dialing == 0 {
-            return Step::Release(4);
+            return Climb::Release(4);
         }
         if s.dialing == 1 && s.bootstraps == 0 {
             let hedge_at = s.dialing_since.saturating_add(config.bootstrap_hedge_ms);
             if s.deficit && s.now >= hedge_at {
-                return Step::Release(3);
+                return Climb::Release(3);
             }
             return if s.now < hedge_at {
-                Step::Wait(hedge_at)
+                Climb::Wait(hedge_at)
             } else {
-                Step::Rest
+                Climb::Rest
             };
         }
-        Step::Rest
+        Climb::Rest
     }
 
     /// Whether both views agree (R4).
@@ -293,12 +293,12 @@ impl Manager {
         loop {
             let situation = self.situation(others);
             let rung = match self.ladder.step(&self.config, &situation) {
-                Step::Release(rung) => rung,
-                Step::Wait(at) => {
+                Climb::Release(rung) => rung,
+                Climb::Wait(at) => {
                     wake.by(at);
                     return;
                 }
-                Step::Rest => {
+                Climb::Rest => {
                     // The emergency comes by itself.
                     if situation.connections == 0 && !self.ladder.is_empty() {
                         let at = self.ladder.cold_at(&self.config);

@@ -73,7 +73,7 @@ impl MemoryLevel {
 
 /// What memory said in a window; the last of these that came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-enum Told {
+enum Reading {
     #[default]
     Nothing,
     /// It is short, and what is too much was not gone yet.
@@ -90,7 +90,7 @@ struct Descent {
     /// What memory allows now.
     soft: u16,
     /// What memory said in this window.
-    told: Told,
+    told: Reading,
     /// Windows without, in a row.
     calm: u8,
 }
@@ -209,9 +209,9 @@ impl Manager {
         match &mut self.environment.descent {
             Some(descent) => {
                 descent.told = descent.told.max(match level {
-                    MemoryLevel::Calm => Told::Calm,
-                    _ if settled => Told::Pressure,
-                    _ => Told::Early,
+                    MemoryLevel::Calm => Reading::Calm,
+                    _ if settled => Reading::Pressure,
+                    _ => Reading::Early,
                 });
                 if before > MemoryLevel::Calm || level > MemoryLevel::Calm {
                     self.await_window();
@@ -220,7 +220,7 @@ impl Manager {
             None if level > MemoryLevel::Calm => {
                 self.environment.descent = Some(Descent {
                     soft: u16::try_from(self.limits.soft()).unwrap_or(u16::MAX),
-                    told: Told::Nothing,
+                    told: Reading::Nothing,
                     calm: 0,
                 });
                 self.descend();
@@ -240,12 +240,12 @@ impl Manager {
             return;
         };
         let told = core::mem::take(&mut descent.told);
-        if told == Told::Pressure || (told < Told::Calm && pressed) {
+        if told == Reading::Pressure || (told < Reading::Calm && pressed) {
             descent.calm = 0;
             // At the floor nothing is left to do until memory is told to be calm.
             let more = descent.soft > floor;
             // The last step takes effect first: or else each window takes a quarter for the same pressure (E8).
-            if more && settled && told != Told::Early {
+            if more && settled && told != Reading::Early {
                 self.descend();
             }
             if more || !pressed {

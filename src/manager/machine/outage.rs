@@ -1,6 +1,6 @@
 //! Whether our own network is to blame (4.8).
 //!
-//! Owns what is known of this machine's network ([`Link`]), the failures in a row that make it suspect, the charges
+//! Owns what is known of this machine's network ([`Uplink`]), the failures in a row that make it suspect, the charges
 //! that are taken back when it was, the recent losses that belong together, and the rotation of probes.
 
 use std::collections::VecDeque;
@@ -14,7 +14,7 @@ use crate::manager::tools::slot::Ix;
 
 /// This machine's network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::manager) enum Link {
+pub(in crate::manager) enum Uplink {
     /// As far as we know it works.
     Up,
     /// The browser says that there is none.
@@ -38,7 +38,7 @@ struct Loss {
 /// See the module.
 #[derive(Debug)]
 pub(in crate::manager) struct Outage {
-    link: Link,
+    uplink: Uplink,
     failures: u32,
     /// Netgroups of the failures in a row; no more are kept than are asked for.
     groups: Vec<u64>,
@@ -71,7 +71,7 @@ fn draw(drawn: &mut u64, seed: &Seed) -> Draw {
 impl Outage {
     pub(in crate::manager) fn new() -> Self {
         Self {
-            link: Link::Up,
+            uplink: Uplink::Up,
             failures: 0,
             groups: Vec::new(),
             charges: Charges::default(),
@@ -87,29 +87,29 @@ impl Outage {
     }
 
     pub(in crate::manager) fn is_offline(&self) -> bool {
-        self.link == Link::Offline
+        self.uplink == Uplink::Offline
     }
 
     pub(in crate::manager) fn is_suspect(&self) -> bool {
-        matches!(self.link, Link::Suspect { .. })
+        matches!(self.uplink, Uplink::Suspect { .. })
     }
 
     /// Whether failures say anything about the peers.
     pub(in crate::manager) fn charges_count(&self) -> bool {
-        self.link == Link::Up
+        self.uplink == Uplink::Up
     }
 
     pub(in crate::manager) fn set_offline(&mut self) {
-        self.link = Link::Offline;
+        self.uplink = Uplink::Offline;
         self.rotation.clear();
     }
 
     /// The browser says that there is a network.
     pub(in crate::manager) fn set_up(&mut self, now: u64) {
-        if self.link != Link::Up {
+        if self.uplink != Uplink::Up {
             self.disturbed(now);
         }
-        self.link = Link::Up;
+        self.uplink = Uplink::Up;
         self.clear();
     }
 
@@ -120,7 +120,7 @@ impl Outage {
 
     /// Whether there was one since then, or is one now.
     pub(in crate::manager) fn disturbed_since(&self, at: u64) -> bool {
-        self.link != Link::Up || self.disturbed_at.is_some_and(|end| end >= at)
+        self.uplink != Uplink::Up || self.disturbed_at.is_some_and(|end| end >= at)
     }
 
     /// Somebody was reached or heard, which ends a suspicion: what failed without one was the fault of those who did. What
@@ -139,7 +139,7 @@ impl Outage {
     fn ended(&mut self, now: u64) -> bool {
         let suspect = self.is_suspect();
         if suspect {
-            self.link = Link::Up;
+            self.uplink = Uplink::Up;
             self.disturbed(now);
         }
         self.clear();
@@ -225,11 +225,11 @@ impl Outage {
         if self.groups.len() < wanted && !self.groups.contains(&group) {
             self.groups.push(group);
         }
-        if self.link != Link::Up || connected || !self.doubts(config, known_groups) {
+        if self.uplink != Uplink::Up || connected || !self.doubts(config, known_groups) {
             return None;
         }
         let wait = draw(&mut self.drawn, seed);
-        self.link = Link::Suspect {
+        self.uplink = Uplink::Suspect {
             since: now,
             probe_at: now.saturating_add(wait.between(config.probe_min_ms, config.probe_max_ms)),
         };
@@ -238,9 +238,9 @@ impl Outage {
 
     /// When the next probe is due.
     pub(in crate::manager) fn probe_at(&self) -> Option<u64> {
-        match self.link {
-            Link::Suspect { probe_at, .. } => Some(probe_at),
-            Link::Up | Link::Offline => None,
+        match self.uplink {
+            Uplink::Suspect { probe_at, .. } => Some(probe_at),
+            Uplink::Up | Uplink::Offline => None,
         }
     }
 
@@ -252,7 +252,7 @@ impl Outage {
         now: u64,
         eager: bool,
     ) {
-        let Link::Suspect { since, probe_at } = &mut self.link else {
+        let Uplink::Suspect { since, probe_at } = &mut self.uplink else {
             return;
         };
         let wait = draw(&mut self.drawn, seed);
@@ -271,7 +271,7 @@ impl Outage {
 
     /// Somebody looks at the page again: the next probe does not wait for as long as it was put off.
     pub(in crate::manager) fn probe_soon(&mut self, config: &Config, seed: &Seed, now: u64) {
-        if let Link::Suspect { probe_at, .. } = &mut self.link {
+        if let Uplink::Suspect { probe_at, .. } = &mut self.uplink {
             let wait = draw(&mut self.drawn, seed);
             let soon = now.saturating_add(wait.between(0, config.probe_max_ms));
             *probe_at = soon.min(*probe_at);

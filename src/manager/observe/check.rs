@@ -17,7 +17,7 @@ impl Manager {
         self.ladder.check();
         self.deadlines.check();
         self.bans.check(&self.config);
-        self.memory.check();
+        self.last_session.check();
         self.dials.check(&self.config);
         self.ring.check();
         self.check_links();

@@ -234,7 +234,7 @@ impl Invariant for Passing {
         self.answers = 0;
         match scene.input {
             Some(Input::Event(Event::Pause | Event::StartSync { .. })) => self.still = true,
-            Some(Input::Event(Event::Resume | Event::StopSync | Event::Start | Event::Stop)) => {
+            Some(Input::Event(Event::Unpause | Event::StopSync | Event::Start | Event::Stop)) => {
                 self.still = false;
             }
             _ => {}

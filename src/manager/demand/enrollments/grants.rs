@@ -2,7 +2,7 @@
 //!
 //! The grants of all are worked out together, and hold at once. Owns nothing: a grant is kept with its protocol.
 
-use super::{Protocol, Stage, Told};
+use super::{Consent, Heard, Protocol};
 use crate::manager::Manager;
 use crate::manager::boundary::command::{Command, Grant, Offer};
 use crate::manager::boundary::event::{
@@ -103,7 +103,7 @@ impl Manager {
         else {
             return;
         };
-        guest.stage = Stage::Enrolled;
+        guest.consent = Consent::Enrolled;
         let (id, need) = (guest.id, guest.spec.need);
         let (name, protocols) = (guest.spec.name.clone(), guest.spec.protocols.clone());
         self.deadlines.clear(Timer::Answer(id));
@@ -144,14 +144,14 @@ impl Manager {
         let Some(guest) = &mut protocol.guest else {
             return;
         };
-        guest.told = Some(Told {
+        guest.told = Some(Heard {
             grant,
             at: now,
             again: false,
         });
-        let answer_ms = match guest.stage {
-            Stage::Offered { until } => until.saturating_sub(now),
-            Stage::Enrolled => 0,
+        let answer_ms = match guest.consent {
+            Consent::Offered { until } => until.saturating_sub(now),
+            Consent::Enrolled => 0,
         };
         let (id, protocol) = (guest.id, guest.spec.name.clone());
         self.deadlines.clear(Timer::Offer(id));

@@ -96,7 +96,7 @@ wire_enum! {
         23 => CloseBurst { burst },
         24 => Scores { round, enrollment, scores },
         25 => Pause,
-        26 => Resume,
+        26 => Unpause,
         27 => StartSync { peer },
         28 => StopSync,
         29 => SetLimits { soft, hard },
