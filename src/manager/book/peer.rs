@@ -425,21 +425,6 @@ impl Peer {
         self.pinned || self.protected()
     }
 
-    /// How it does at one requirement.
-    pub(in crate::manager) fn quality(&self, requirement: RequirementId, now: u64) -> i16 {
-        self.services()
-            .iter()
-            .find(|service| service.requirement == requirement)
-            .map_or(0, |service| service.quality.at(now, self.half_life()))
-    }
-
-    /// How it behaved.
-    pub(in crate::manager) fn behaviour(&self, now: u64) -> i16 {
-        self.history()
-            .behaviour
-            .at(now, score::BEHAVIOUR_HALF_LIFE_MS)
-    }
-
     /// How fast what is known of its quality loses its worth: we learn anew while we are in touch, and only then.
     pub(in crate::manager) fn half_life(&self) -> u64 {
         match self.link {
@@ -459,19 +444,6 @@ impl Peer {
                 service.quality.rebase(now, before);
             }
         }
-    }
-
-    /// Moves its quality at one requirement 1/`part` of the way toward a bound.
-    pub(in crate::manager) fn judge(
-        &mut self,
-        requirement: RequirementId,
-        bound: i16,
-        part: i16,
-        now: u64,
-    ) {
-        let half_life = self.half_life();
-        let service = self.service(requirement);
-        service.quality.toward(bound, part, now, half_life);
     }
 
     /// The record of one requirement, made when it is first needed.

@@ -5,12 +5,16 @@
 //! dials and of connections being verified, and the vacancies that await a successor. The first `target` providers of a
 //! requirement are *assigned*; when one of them goes, its successor is the next provider, or whoever serves next.
 
-use crate::manager::boundary::command::{Crossed, Health};
+mod changes;
+
+use crate::manager::boundary::command::Health;
 use crate::manager::boundary::config::RequirementSpec;
 use crate::manager::boundary::event::{ConnId, Need, RequirementId};
 use crate::manager::tools::changed::Changed;
 use crate::manager::tools::services::{Cover, Services, WHOLE};
 use libp2p_identity::PeerId;
+
+pub(in crate::manager) use changes::Takeover;
 
 /// Somebody who serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,24 +30,6 @@ pub(in crate::manager) struct Provider {
 struct Vacancy {
     lost: PeerId,
     since: u64,
-}
-
-/// One requirement was taken over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::manager) struct Takeover {
-    pub(in crate::manager) lost: PeerId,
-    pub(in crate::manager) gained: PeerId,
-    pub(in crate::manager) requirement: RequirementId,
-    pub(in crate::manager) gap_ms: u64,
-}
-
-/// A line that was crossed since the last time somebody looked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::manager) struct Change {
-    pub(in crate::manager) requirement: RequirementId,
-    pub(in crate::manager) have: u8,
-    pub(in crate::manager) need: Need,
-    pub(in crate::manager) crossed: Crossed,
 }
 
 #[derive(Debug)]
@@ -353,11 +339,6 @@ impl Needs {
         }
     }
 
-    /// Who took over from whom since the last call.
-    pub(in crate::manager) fn take_takeovers(&mut self) -> Vec<Takeover> {
-        core::mem::take(&mut self.takeovers)
-    }
-
     /// A peer serves on another connection of its own from now on: nobody takes over from it.
     pub(in crate::manager) fn move_provider(&mut self, from: ConnId, to: ConnId) {
         let all = self.list.iter_mut().flatten();
@@ -424,47 +405,6 @@ impl Needs {
             .map(Requirement::health)
             .min()
             .unwrap_or(Health::Met)
-    }
-
-    /// Lines crossed since the last call; rising ones from the minimum up, falling ones from the target down.
-    pub(in crate::manager) fn changes(&mut self) -> Vec<Change> {
-        let mut changes = Vec::new();
-        for (place, requirement) in self.list.iter_mut().enumerate() {
-            let Some(requirement) = requirement else {
-                continue;
-            };
-            let now = requirement.health();
-            let before = core::mem::replace(&mut requirement.told, now);
-            let lines: &[Crossed] = match (before, now) {
-                (Health::Unmet, Health::Minimal) => &[Crossed::MinReached],
-                (Health::Unmet, Health::Met) => &[Crossed::MinReached, Crossed::TargetReached],
-                (Health::Minimal, Health::Met) => &[Crossed::TargetReached],
-                (Health::Met, Health::Minimal) => &[Crossed::TargetLost],
-                (Health::Met, Health::Unmet) => &[Crossed::TargetLost, Crossed::MinLost],
-                (Health::Minimal, Health::Unmet) => &[Crossed::MinLost],
-                (Health::Unmet, Health::Unmet)
-                | (Health::Minimal, Health::Minimal)
-                | (Health::Met, Health::Met) => &[],
-            };
-            // A requirement without a minimum never crosses it.
-            let lines = lines.iter().filter(|line| {
-                requirement.need.min > 0 || !matches!(line, Crossed::MinReached | Crossed::MinLost)
-            });
-            changes.extend(lines.map(|crossed| Change {
-                requirement: RequirementId(u8::try_from(place).unwrap_or(u8::MAX)),
-                have: requirement.have(),
-                need: requirement.need,
-                crossed: *crossed,
-            }));
-        }
-        changes
-    }
-
-    /// The summary before and after, if it changed since the last call.
-    pub(in crate::manager) fn health_change(&mut self) -> Option<(Health, Health)> {
-        let now = self.health();
-        let before = core::mem::replace(&mut self.told, now);
-        (before != now).then_some((before, now))
     }
 
     /// Whether a connection is one of the first `target` providers.

@@ -1,7 +1,7 @@
 //! What a peer is said to serve, what it turned out to serve, and what that is worth (4.3, 4.6).
 
 use super::Peer;
-use crate::manager::book::score::{BEST, Faded, WORST};
+use crate::manager::book::score::{self, BEST, Faded, WORST};
 use crate::manager::boundary::event::{Priority, RequirementId, Source};
 use crate::manager::boundary::reason::Outcome;
 use crate::manager::tools::services::{Cover, Services, UNKNOWN, WHOLE};
@@ -190,5 +190,32 @@ impl Peer {
         let all = mean + i32::from(self.behaviour(now)) + i32::from(self.hinted(now));
         let all = all.clamp(i32::from(WORST), i32::from(BEST));
         i16::try_from(all).expect("clamped to the range of scores")
+    }
+    /// How it does at one requirement.
+    pub(in crate::manager) fn quality(&self, requirement: RequirementId, now: u64) -> i16 {
+        self.services()
+            .iter()
+            .find(|service| service.requirement == requirement)
+            .map_or(0, |service| service.quality.at(now, self.half_life()))
+    }
+
+    /// How it behaved.
+    pub(in crate::manager) fn behaviour(&self, now: u64) -> i16 {
+        self.history()
+            .behaviour
+            .at(now, score::BEHAVIOUR_HALF_LIFE_MS)
+    }
+
+    /// Moves its quality at one requirement 1/`part` of the way toward a bound.
+    pub(in crate::manager) fn judge(
+        &mut self,
+        requirement: RequirementId,
+        bound: i16,
+        part: i16,
+        now: u64,
+    ) {
+        let half_life = self.half_life();
+        let service = self.service(requirement);
+        service.quality.toward(bound, part, now, half_life);
     }
 }
