@@ -4,8 +4,7 @@
 //! none. Knows no peer; [`Peer`](super::peer::Peer) keeps one from the first contact on.
 
 use crate::manager::book::score::Faded;
-use crate::manager::boundary::event::RequirementId;
-use crate::manager::boundary::reason::Outcome;
+use crate::manager::book::service::Service;
 use crate::manager::tools::services::Services;
 
 /// Tags that protect one peer.
@@ -23,51 +22,6 @@ pub(in crate::manager) struct Lost {
     pub(in crate::manager) at: u64,
     /// Dials since.
     pub(in crate::manager) attempts: u32,
-}
-
-/// A provider that does not serve for a while.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::manager) struct Rest {
-    /// Until when, monotonic.
-    pub(in crate::manager) until: u64,
-    /// What it answered.
-    pub(in crate::manager) after: Outcome,
-}
-
-/// How a peer does at one requirement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::manager) struct Service {
-    pub(in crate::manager) requirement: RequirementId,
-    /// How well it served (4.5). It halves in the time that `Peer::half_life` says.
-    pub(in crate::manager) quality: Faded,
-    /// The last failure that was not answered by a success.
-    pub(in crate::manager) broken_at: Option<u64>,
-    /// How many of those there are in a row, since it last rested.
-    pub(in crate::manager) broken: u8,
-    /// How often in a row it said that it can't, since it last rested, and when it said so last.
-    pub(in crate::manager) unable: u8,
-    pub(in crate::manager) unable_at: u64,
-    /// Rests in a row after [`Outcome::Broken`].
-    pub(in crate::manager) broken_rounds: u8,
-    /// Rests in a row after [`Outcome::Busy`].
-    pub(in crate::manager) busy_rounds: u8,
-    pub(in crate::manager) rest: Option<Rest>,
-}
-
-impl Service {
-    pub(in crate::manager::book) fn new(requirement: RequirementId) -> Self {
-        Self {
-            requirement,
-            quality: Faded::default(),
-            broken_at: None,
-            broken: 0,
-            unable: 0,
-            unable_at: 0,
-            broken_rounds: 0,
-            busy_rounds: 0,
-            rest: None,
-        }
-    }
 }
 
 /// What the user thinks of a peer.

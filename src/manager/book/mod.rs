@@ -15,6 +15,7 @@ pub(in crate::manager) mod records;
 pub(in crate::manager) mod route;
 pub(in crate::manager) mod saved;
 pub(in crate::manager) mod score;
+pub(in crate::manager) mod service;
 pub(in crate::manager) mod snapshot;
 pub(in crate::manager) mod subnet_bans;
 pub(in crate::manager) mod table;

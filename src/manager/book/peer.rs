@@ -10,11 +10,12 @@ use libp2p_identity::PeerId;
 pub(in crate::manager) use worth::Rank;
 
 use crate::manager::book::attempts::Attempts;
-use crate::manager::book::history::{History, Lost, MAX_HINTS, MAX_TAGS, Service};
+use crate::manager::book::history::{History, Lost, MAX_HINTS, MAX_TAGS};
 use crate::manager::book::route::Routes;
 use crate::manager::book::score::{
     self, QUALITY_CONNECTED_HALF_LIFE_MS, QUALITY_STORED_HALF_LIFE_MS,
 };
+use crate::manager::book::service::Service;
 use crate::manager::boundary::event::{ConnId, Priority, RequirementId, Source};
 use crate::manager::boundary::reason::Reason;
 use crate::manager::tools::backoff::Standing;
@@ -441,7 +442,7 @@ impl Peer {
             && let Some(history) = &mut self.history
         {
             for service in &mut history.services {
-                service.quality.rebase(now, before);
+                service.rebase(now, before);
             }
         }
     }
@@ -451,7 +452,7 @@ impl Peer {
         let services = &mut self.history_mut().services;
         let place = match services
             .iter()
-            .position(|service| service.requirement == requirement)
+            .position(|service| service.requirement() == requirement)
         {
             Some(place) => place,
             None => {

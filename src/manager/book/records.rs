@@ -76,7 +76,7 @@ impl Manager {
         self.deadlines.clear(Timer::Bar(ix));
         self.deadlines.clear(Timer::Hint(ix));
         for service in peer.services() {
-            self.deadlines.clear(Timer::Rest(ix, service.requirement));
+            self.deadlines.clear(Timer::Rest(ix, service.requirement()));
         }
         self.asking.forget(ix);
         self.leaving.forget(ix);

@@ -140,7 +140,7 @@ impl Table {
             if peer
                 .services()
                 .iter()
-                .any(|service| service.requirement == id)
+                .any(|service| service.requirement() == id)
             {
                 had.push(Ix::new(place, slot.generation));
             }

@@ -2,31 +2,17 @@
 
 use libp2p_identity::PeerId;
 
-use crate::manager::book::score::{BEHAVIOUR_HALF_LIFE_MS, BEST, WORST};
-use crate::manager::book::{history::Rest, peer::Link};
+use crate::manager::book::score::BEHAVIOUR_HALF_LIFE_MS;
+use crate::manager::book::{peer::Link, service::Rest};
 use crate::manager::boundary::command::Failed;
 use crate::manager::boundary::event::RequirementId;
 use crate::manager::boundary::reason::{Outcome, Reason, Revocation};
-use crate::manager::tools::backoff;
 use crate::manager::tools::deadlines::Timer;
 use crate::manager::tools::slot::Ix;
 use crate::manager::{Manager, Notice, What};
 
-/// How far of the way to its bound an outcome moves the quality, as a part (4.5). No outcome tells of a peer that is
-/// merely slow.
-const SUCCESS: i16 = 8;
-/// See [`SUCCESS`].
-const BROKEN: i16 = 8;
-/// See [`SUCCESS`].
-const FAULT: i16 = 4;
-/// See [`SUCCESS`].
-const UNABLE: i16 = 16;
-/// So long after a peer said that it can't, it says so anew, in milliseconds.
-const UNABLE_MEMORY_MS: u64 = 10 * 60_000;
 /// How long a provider that is late is passed over, unless it answers before.
 const LATE_REST_MS: u64 = 15_000;
-/// So many failures in a row tell of a peer, however seldom it is used (A3).
-const IN_A_ROW: u8 = 3;
 /// Whose quality is no better does not serve (4.3).
 const POOR: i16 = -250;
 /// How closely the moment is looked for at which a quality is better, in milliseconds.
@@ -104,16 +90,7 @@ impl Manager {
         peer.has_served(self.now.wall_ms);
         let link = peer.link();
         self.needs.tried(requirement, true);
-        peer.judge(requirement, BEST, SUCCESS, now);
-        let service = peer.service(requirement);
-        service.broken_at = None;
-        service.broken = 0;
-        service.broken_rounds = 0;
-        service.busy_rounds = 0;
-        service.unable = 0;
-        let recovered = service
-            .rest
-            .is_some_and(|rest| !matches!(rest.after, Outcome::Fault | Outcome::Absent));
+        let recovered = peer.succeeds(requirement, now);
         if recovered && !self.is_poor(ix, requirement) {
             self.end_rest(ix, requirement);
         }
@@ -141,63 +118,9 @@ impl Manager {
         let peer = self.table.get(ix)?;
         let connected = matches!(peer.link(), Link::Connected(_));
         let displaced = outcome == Outcome::Withheld && self.displaces(ix, requirement);
-        let config = &self.config;
         let peer = self.table.get_mut(ix)?;
-        match outcome {
-            Outcome::Broken | Outcome::Withheld => peer.judge(requirement, WORST, BROKEN, now),
-            Outcome::Fault => peer.judge(requirement, WORST, FAULT, now),
-            Outcome::Unable => peer.judge(requirement, WORST, UNABLE, now),
-            _ => {}
-        }
-        let service = peer.service(requirement);
-        let rest = match outcome {
-            Outcome::Busy => {
-                let (least, most) = (config.busy_min_ms, config.busy_max_ms);
-                let first = peer.draw(&self.seed).between(least, most);
-                let service = peer.service(requirement);
-                service.busy_rounds = service.busy_rounds.saturating_add(1);
-                let wait = backoff::doubled(first, service.busy_rounds, config.busy_cap_ms);
-                Some((wait, Some(Reason::Busy)))
-            }
-            // Once or twice may be what was asked, not who was (lightpush.md, section 8).
-            Outcome::Unable => {
-                if now.saturating_sub(service.unable_at) > UNABLE_MEMORY_MS {
-                    service.unable = 0;
-                }
-                service.unable_at = now;
-                service.unable += 1;
-                (service.unable >= IN_A_ROW).then(|| {
-                    service.unable = 0;
-                    (config.unable_ms, None)
-                })
-            }
-            Outcome::Absent => Some((config.absent_ms, None)),
-            Outcome::Broken => {
-                let again = service
-                    .broken_at
-                    .is_some_and(|at| now.saturating_sub(at) <= config.broken_window_ms);
-                service.broken_at = connected.then_some(now);
-                service.broken += u8::from(connected);
-                if connected && (again || service.broken >= IN_A_ROW) {
-                    service.broken_at = None;
-                    service.broken = 0;
-                    service.broken_rounds = service.broken_rounds.saturating_add(1);
-                    let wait = backoff::doubled(
-                        config.broken_rest_ms,
-                        service.broken_rounds,
-                        config.broken_rest_cap_ms,
-                    );
-                    Some((wait, Some(Reason::FailedService)))
-                } else {
-                    None
-                }
-            }
-            Outcome::Fault => Some((config.fault_rest_ms, Some(Reason::FailedService))),
-            Outcome::Withheld => {
-                displaced.then_some((config.broken_rest_ms, Some(Reason::Withheld)))
-            }
-            Outcome::Success | Outcome::Ours | Outcome::Lost | Outcome::Late => None,
-        };
+        let failure = (outcome, displaced);
+        let rest = peer.fails(requirement, failure, (&self.config, &self.seed), now);
         // Who withholds serves on as long as nobody else can, however often it does.
         let poor_ms = if connected && (outcome != Outcome::Withheld || displaced) {
             self.poor_for(ix, requirement)
@@ -296,7 +219,8 @@ impl Manager {
         let Some(peer) = self.table.get_mut(ix) else {
             return;
         };
-        peer.service(requirement).rest = Some(Rest { until, after });
+        peer.service(requirement)
+            .set_rest(Some(Rest { until, after }));
         self.deadlines.set(Timer::Rest(ix, requirement), until);
         self.rests_changed(ix);
     }
@@ -306,7 +230,7 @@ impl Manager {
         let Some(peer) = self.table.get_mut(ix) else {
             return;
         };
-        peer.service(requirement).rest = None;
+        peer.service(requirement).set_rest(None);
         self.deadlines.clear(Timer::Rest(ix, requirement));
         self.rests_changed(ix);
     }

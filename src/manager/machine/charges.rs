@@ -11,7 +11,7 @@ use crate::manager::Manager;
 use crate::manager::book::attempts::Attempts;
 use crate::manager::book::peer::{Bar, Peer};
 use crate::manager::book::route::Tried;
-use crate::manager::book::score::Faded;
+use crate::manager::book::service::Service;
 use crate::manager::boundary::config::Config;
 use crate::manager::boundary::event::RequirementId;
 use crate::manager::boundary::reason::Reason;
@@ -25,19 +25,9 @@ pub(in crate::manager) struct Charge {
     attempts: Attempts,
     bar: Bar,
     /// How it did at a requirement, when it was charged with a failure of that.
-    service: Option<Judged>,
+    service: Option<(Service, i16)>,
     /// The address that failed, and how it stood.
     route: Option<(Multiaddr, Tried)>,
-}
-
-/// How a peer did at a requirement before it failed.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::manager::machine) struct Judged {
-    requirement: RequirementId,
-    quality: i16,
-    broken_at: Option<u64>,
-    broken: u8,
-    broken_rounds: u8,
 }
 
 /// The last charges, the oldest first.
@@ -67,8 +57,11 @@ impl Charges {
 
     /// A requirement is gone: its place may be another's soon.
     pub(in crate::manager::machine) fn forget_requirement(&mut self, id: RequirementId) {
-        self.list
-            .retain(|charge| charge.service.is_none_or(|judged| judged.requirement != id));
+        self.list.retain(|charge| {
+            charge
+                .service
+                .is_none_or(|(before, _)| before.requirement() != id)
+        });
     }
 }
 
@@ -119,13 +112,7 @@ impl Manager {
         let quality = peer.quality(requirement, now);
         let service = *peer.service(requirement);
         let charge = Charge {
-            service: Some(Judged {
-                requirement,
-                quality,
-                broken_at: service.broken_at,
-                broken: service.broken,
-                broken_rounds: service.broken_rounds,
-            }),
+            service: Some((service, quality)),
             ..Charge::before(ix, peer)
         };
         self.outage.remember(&self.config, charge);
@@ -137,12 +124,9 @@ impl Manager {
             return;
         };
         *peer.attempts_mut() = charge.attempts;
-        if let Some(before) = charge.service {
-            let service = peer.service(before.requirement);
-            service.quality = Faded::new(before.quality, self.now.mono_ms);
-            service.broken_at = before.broken_at;
-            service.broken = before.broken;
-            service.broken_rounds = before.broken_rounds;
+        if let Some((before, quality)) = charge.service {
+            let service = peer.service(before.requirement());
+            service.put_back(&before, quality, self.now.mono_ms);
         }
         let backs_off = peer.backs_off();
         if let Some((route, tried)) = &charge.route {

@@ -69,7 +69,7 @@ impl Manager {
         for (ix, peer) in self.table.iter() {
             known(peer.mentions());
             known(peer.verified().unwrap_or_default());
-            known(peer.services().iter().map(|s| s.requirement).collect());
+            known(peer.services().iter().map(|s| s.requirement()).collect());
             known(peer.resting());
             known(self.candidates.services(ix));
         }

@@ -73,8 +73,8 @@ impl Manager {
             return None;
         }
         let resting = peer.services().iter().find_map(|service| {
-            let rest = service.rest?;
-            missing(service.requirement).then_some(rest.after)
+            let rest = service.rest()?;
+            missing(service.requirement()).then_some(rest.after)
         });
         Some(match resting {
             Some(Outcome::Busy) => Reason::Busy,
@@ -92,8 +92,8 @@ impl Manager {
                 .iter()
                 .map(|service| {
                     (
-                        service.requirement,
-                        service.quality.at(now, peer.half_life()),
+                        service.requirement(),
+                        service.quality(now, peer.half_life()),
                     )
                 })
                 .collect(),

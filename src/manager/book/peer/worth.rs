@@ -1,9 +1,12 @@
 //! What a peer is said to serve, what it turned out to serve, and what that is worth (4.3, 4.6).
 
-use super::Peer;
-use crate::manager::book::score::{self, BEST, Faded, WORST};
+use super::{Link, Peer};
+use crate::manager::book::score::{self, BEST, WORST};
+use crate::manager::book::service::Failure;
+use crate::manager::boundary::config::Config;
 use crate::manager::boundary::event::{Priority, RequirementId, Source};
-use crate::manager::boundary::reason::Outcome;
+use crate::manager::boundary::reason::{Outcome, Reason};
+use crate::manager::tools::seed::Seed;
 use crate::manager::tools::services::{Cover, Services, UNKNOWN, WHOLE};
 use crate::manager::tools::sort::sort_short_by_key;
 
@@ -23,8 +26,8 @@ impl Peer {
     pub(in crate::manager) fn resting(&self) -> Services {
         self.services()
             .iter()
-            .filter(|service| service.rest.is_some())
-            .map(|service| service.requirement)
+            .filter(|service| service.rest().is_some())
+            .map(|service| service.requirement())
             .collect()
     }
 
@@ -34,10 +37,10 @@ impl Peer {
             .iter()
             .filter(|service| {
                 service
-                    .rest
+                    .rest()
                     .is_some_and(|rest| rest.after == Outcome::Absent)
             })
-            .map(|service| service.requirement)
+            .map(|service| service.requirement())
             .collect()
     }
 
@@ -59,7 +62,7 @@ impl Peer {
     /// It served this in another session, so well: a claim until it does again.
     pub(in crate::manager::book) fn recall(&mut self, id: RequirementId, quality: i16, now: u64) {
         self.claims.insert(id);
-        self.service(id).quality = Faded::new(quality, now);
+        self.service(id).set_quality(quality, now);
     }
 
     /// Others say that it serves these. `nameable`: what they could have said, so that silence means no.
@@ -95,7 +98,9 @@ impl Peer {
         self.asked = self.asked.minus(gone);
         if let Some(history) = &mut self.history {
             history.verified = history.verified.map(|verified| verified.minus(gone));
-            history.services.retain(|service| service.requirement != id);
+            history
+                .services
+                .retain(|service| service.requirement() != id);
         }
     }
 
@@ -183,7 +188,7 @@ impl Peer {
         let sum: i32 = self
             .services()
             .iter()
-            .map(|service| i32::from(service.quality.at(now, half_life)))
+            .map(|service| i32::from(service.quality(now, half_life)))
             .sum();
         let count = i32::try_from(self.services().len()).unwrap_or(i32::MAX);
         let mean = if count == 0 { 0 } else { sum / count };
@@ -195,8 +200,8 @@ impl Peer {
     pub(in crate::manager) fn quality(&self, requirement: RequirementId, now: u64) -> i16 {
         self.services()
             .iter()
-            .find(|service| service.requirement == requirement)
-            .map_or(0, |service| service.quality.at(now, self.half_life()))
+            .find(|service| service.requirement() == requirement)
+            .map_or(0, |service| service.quality(now, self.half_life()))
     }
 
     /// How it behaved.
@@ -206,16 +211,35 @@ impl Peer {
             .at(now, score::BEHAVIOUR_HALF_LIFE_MS)
     }
 
-    /// Moves its quality at one requirement 1/`part` of the way toward a bound.
-    pub(in crate::manager) fn judge(
+    /// It served. Returns whether a rest from that ends.
+    pub(in crate::manager) fn succeeds(&mut self, requirement: RequirementId, now: u64) -> bool {
+        let half_life = self.half_life();
+        self.service(requirement).succeeds(now, half_life)
+    }
+
+    /// It failed at a requirement; `displaced`: it makes room for having withheld something. Returns for how long it
+    /// rests from that, and what is said of it, if that is more than a slip.
+    pub(in crate::manager) fn fails(
         &mut self,
         requirement: RequirementId,
-        bound: i16,
-        part: i16,
+        (outcome, displaced): (Outcome, bool),
+        (config, seed): (&Config, &Seed),
         now: u64,
-    ) {
+    ) -> Option<(u64, Option<Reason>)> {
         let half_life = self.half_life();
+        let busy_ms = if outcome == Outcome::Busy {
+            let (least, most) = (config.busy_min_ms, config.busy_max_ms);
+            self.draw(seed).between(least, most)
+        } else {
+            0
+        };
+        let failure = Failure {
+            outcome,
+            connected: matches!(self.link, Link::Connected(_)),
+            displaced,
+            busy_ms,
+        };
         let service = self.service(requirement);
-        service.quality.toward(bound, part, now, half_life);
+        service.fails(failure, config, now, half_life)
     }
 }
