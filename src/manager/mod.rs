@@ -219,7 +219,7 @@ impl Manager {
         // Whoever tells of a freeze or of sleep tells it once; the clocks may have told before.
         let told = match event {
             Event::Woke => true,
-            Event::Unfreeze => self.environment.frozen,
+            Event::Unfreeze => self.environment.is_frozen(),
             _ => false,
         };
         let slept = self.advance(now) || told;

@@ -104,13 +104,23 @@ pub(in crate::manager) struct Environment {
     /// `None`: memory asks for nothing.
     descent: Option<Descent>,
     /// The page sleeps, as far as it told.
-    pub(in crate::manager) frozen: bool,
+    frozen: bool,
 }
 
 impl Environment {
     /// How short memory is.
     pub(in crate::manager) fn memory(&self) -> MemoryLevel {
         self.memory
+    }
+
+    /// The page tells that it sleeps, or it is awake. Returns whether it slept until now.
+    pub(in crate::manager::machine) fn set_frozen(&mut self, frozen: bool) -> bool {
+        core::mem::replace(&mut self.frozen, frozen)
+    }
+
+    /// Whether it told that it sleeps.
+    pub(in crate::manager) fn is_frozen(&self) -> bool {
+        self.frozen
     }
 
     /// Nobody saw the page for a while.

@@ -54,14 +54,14 @@ impl Manager {
 
     /// No input comes until the page runs again. Nothing is forbidden meanwhile: whatever comes shows that it runs.
     pub(in crate::manager) fn on_freeze(&mut self) {
-        if !core::mem::replace(&mut self.environment.frozen, true) {
+        if !self.environment.set_frozen(true) {
             self.tell_network(NetworkState::Suspended, NetworkCause::Told);
         }
     }
 
     /// The machine, or the page, slept.
     pub(in crate::manager) fn woke_up(&mut self) {
-        self.environment.frozen = false;
+        self.environment.set_frozen(false);
         self.resume();
         self.outage.disturbed(self.now.mono_ms);
         self.tell_network(NetworkState::Resumed, NetworkCause::Slept);
