@@ -83,10 +83,10 @@ impl Manager {
             round.extend(parked.get(place));
         }
         // Those whom nothing recommends take their turns from round to round.
-        let others = self.table.after(self.outage.cursor, 4 * OF_EACH_KIND);
+        let others = self.table.after(self.outage.cursor(), 4 * OF_EACH_KIND);
         let mut place = APART;
         for ix in others {
-            self.outage.cursor = Some(ix);
+            self.outage.turn_of(ix);
             if !round.contains(&ix) && self.may_probe(ix) {
                 round.insert(place.min(round.len()), ix);
                 place += APART + 1;

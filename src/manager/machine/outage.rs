@@ -54,7 +54,7 @@ pub(in crate::manager) struct Outage {
     /// When the last sleep or outage ended.
     disturbed_at: Option<u64>,
     /// Where the rotation goes on among peers that nothing recommends.
-    pub(in crate::manager) cursor: Option<Ix>,
+    cursor: Option<Ix>,
     /// How many waits for a probe were drawn.
     drawn: u64,
 }
@@ -281,6 +281,16 @@ impl Outage {
     /// The next in the rotation.
     pub(in crate::manager) fn next_probe(&mut self) -> Option<Ix> {
         self.rotation.pop_front()
+    }
+
+    /// Who of those that nothing recommends had their turn last.
+    pub(in crate::manager) fn cursor(&self) -> Option<Ix> {
+        self.cursor
+    }
+
+    /// One of them has it now.
+    pub(in crate::manager) fn turn_of(&mut self, ix: Ix) {
+        self.cursor = Some(ix);
     }
 
     /// Begins a new round.
