@@ -408,6 +408,9 @@ impl Manager {
 
     /// Tells, once for each input, which lines were crossed.
     fn announce(&mut self) {
+        if !self.needs.has_news() {
+            return;
+        }
         for takeover in self.needs.take_takeovers() {
             self.out.stats.replacements += 1;
             self.out.tell(Notice::Replaced {

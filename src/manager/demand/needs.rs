@@ -94,6 +94,8 @@ pub(in crate::manager) struct Needs {
     /// Requirements that were taken over and that nobody was told of yet.
     takeovers: Vec<Takeover>,
     changed: Changed,
+    /// How often anything had changed when the user was told last.
+    told_at: u64,
 }
 
 impl Needs {
@@ -109,6 +111,7 @@ impl Needs {
             told: Health::Met,
             takeovers: Vec::new(),
             changed: Changed::default(),
+            told_at: 0,
         };
         needs.told = needs.health();
         needs

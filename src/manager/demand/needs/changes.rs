@@ -26,6 +26,12 @@ pub(in crate::manager) struct Change {
 }
 
 impl Needs {
+    /// Whether anything changed since the last call: otherwise there is nothing to tell.
+    pub(in crate::manager) fn has_news(&mut self) -> bool {
+        let now = self.revision();
+        core::mem::replace(&mut self.told_at, now) != now
+    }
+
     /// Who took over from whom since the last call.
     pub(in crate::manager) fn take_takeovers(&mut self) -> Vec<Takeover> {
         core::mem::take(&mut self.takeovers)
