@@ -54,23 +54,24 @@ impl Key {
     fn rank(self) -> u64 {
         self.0 >> Self::SALT_BITS
     }
+}
 
-    fn value(self) -> u32 {
-        let value = self.rank() >> Self::QUALITY_BITS & ((1 << Self::VALUE_BITS) - 1);
-        u32::try_from(value).unwrap_or(u32::MAX)
-    }
+fn value_of(rank: u64) -> u32 {
+    let value = rank >> Key::QUALITY_BITS & ((1 << Key::VALUE_BITS) - 1);
+    u32::try_from(value).unwrap_or(u32::MAX)
+}
 
-    fn quality(self) -> i16 {
-        let quality = self.rank() & ((1 << Self::QUALITY_BITS) - 1);
-        i16::try_from(quality).unwrap_or(0) - Self::QUALITY_ZERO
-    }
+fn quality_of(rank: u64) -> i16 {
+    let quality = rank & ((1 << Key::QUALITY_BITS) - 1);
+    i16::try_from(quality).unwrap_or(0) - Key::QUALITY_ZERO
 }
 
 #[derive(Debug, Default)]
 struct Posting {
     /// (netgroup, standing, who).
     members: Set,
-    /// (rank of its best member, netgroup, 0). The group's own number, made from the seed, decides between equals.
+    /// (rank of its best member, netgroup, that member). The group's own number, made from the seed, decides between
+    /// equals.
     groups: Set,
 }
 
@@ -97,51 +98,60 @@ impl Posting {
         })
     }
 
-    /// The best member of a group that `usable` admits, among the first few.
-    fn best_of(&self, group: u64, usable: &impl Fn(Ix) -> bool) -> Option<Candidate> {
-        let mut best = self.of(group).take(MEMBERS_TRIED);
-        let (standing, ix) = best.find(|(_, ix)| {
+    /// The best member of a group that `usable` admits, among the first few, and what that says of it. The group is as
+    /// `groups` has it: mostly its best member will do, and nobody else is looked for.
+    fn best_of<T>(
+        &self,
+        [rank, group, best]: [u64; 3],
+        usable: &impl Fn(Ix) -> Option<T>,
+    ) -> Option<(Candidate, T)> {
+        let usable = |rank: u64, ix: Ix| {
             steps::step();
-            usable(*ix)
-        })?;
-        Some(Candidate {
-            ix,
-            value: standing.value(),
-            quality: standing.quality(),
-            group,
+            let candidate = Candidate {
+                ix,
+                value: value_of(rank),
+                quality: quality_of(rank),
+                group,
+            };
+            usable(ix).map(|said| (candidate, said))
+        };
+        usable(rank, Ix::unpacked(best)).or_else(|| {
+            let mut others = self.of(group).take(MEMBERS_TRIED).skip(1);
+            others.find_map(|(standing, ix)| usable(standing.rank(), ix))
         })
     }
 
-    fn best(&self, group: u64) -> Option<u64> {
+    /// The best member of a group.
+    fn best(&self, group: u64) -> Option<[u64; 3]> {
         let mut before = self.members.range(..=[group, u64::MAX, u64::MAX]);
-        let last = before.next_back().filter(|key| key[0] == group)?;
-        Some(Key(last[1]).rank())
+        before.next_back().filter(|key| key[0] == group).copied()
     }
 
     fn change(&mut self, ix: Ix, placed: &Placed, comes: bool) {
         let group = placed.group;
         let before = self.best(group);
-        change(
-            &mut self.members,
-            [group, placed.standing.0, ix.packed()],
-            comes,
-        );
-        let rank = Some(placed.standing.rank());
+        let own = [group, placed.standing.0, ix.packed()];
+        change(&mut self.members, own, comes);
         let after = match comes {
-            true => before.max(rank),
-            false if before > rank => before,
+            true => before.max(Some(own)),
+            false if before > Some(own) => before,
             false => self.best(group),
         };
         if before == after {
             return;
         }
-        if let Some(rank) = before {
-            self.groups.remove(&[rank, group, 0]);
+        if let Some(before) = before {
+            self.groups.remove(&by_rank(before));
         }
-        if let Some(rank) = after {
-            self.groups.insert([rank, group, 0]);
+        if let Some(after) = after {
+            self.groups.insert(by_rank(after));
         }
     }
+}
+
+/// A member as `groups` has it when it is the best of its group.
+fn by_rank([group, standing, ix]: [u64; 3]) -> [u64; 3] {
+    [Key(standing).rank(), group, ix]
 }
 
 /// Where a record is placed; for nothing: nowhere.
@@ -321,24 +331,22 @@ impl Candidates {
             .is_some_and(|posting| !posting.members.is_empty())
     }
 
-    /// The best member that `usable` admits of each of the best groups. A group is given up after a few members.
-    pub(in crate::manager) fn top<'a>(
+    /// The best member that `usable` admits of each of the best groups, and what that says of it. A group is given up after
+    /// a few members.
+    pub(in crate::manager) fn top<'a, T: 'a>(
         &'a self,
         requirement: RequirementId,
         groups: usize,
-        usable: impl Fn(Ix) -> bool + 'a,
-    ) -> impl Iterator<Item = Candidate> + 'a {
+        usable: impl Fn(Ix) -> Option<T> + 'a,
+    ) -> impl Iterator<Item = (Candidate, T)> + 'a {
         // More groups than one introducer can fill, so that none can hide the others behind peers that are not usable.
         const GROUPS_TRIED: usize = 96;
         let posting = self.postings.get(usize::from(requirement.0));
         posting
             .into_iter()
             .flat_map(|posting| {
-                posting
-                    .groups
-                    .iter()
-                    .rev()
-                    .map(move |key| (posting, key[1]))
+                let best_first = posting.groups.iter().rev();
+                best_first.map(move |key| (posting, *key))
             })
             .take(GROUPS_TRIED)
             .filter_map(move |(posting, group)| posting.best_of(group, &usable))
@@ -347,20 +355,20 @@ impl Candidates {
 
     /// The best member that `usable` admits of each of a few groups, from a point in the order of their numbers on and
     /// around its end.
-    pub(in crate::manager) fn around<'a>(
+    pub(in crate::manager) fn around<'a, T: 'a>(
         &'a self,
         requirement: RequirementId,
         from: u64,
         groups: usize,
-        usable: impl Fn(Ix) -> bool + 'a,
-    ) -> impl Iterator<Item = Candidate> + 'a {
+        usable: impl Fn(Ix) -> Option<T> + 'a,
+    ) -> impl Iterator<Item = (Candidate, T)> + 'a {
         let posting = self.postings.get(usize::from(requirement.0));
         posting.into_iter().flat_map(move |posting| {
             let later = posting.groups_in(from, u64::MAX);
             let earlier = from.checked_sub(1).map(|last| posting.groups_in(0, last));
             let around = later.chain(earlier.into_iter().flatten()).take(groups);
-            let best: Vec<Candidate> = around
-                .filter_map(|group| posting.best_of(group, &usable))
+            let best: Vec<(Candidate, T)> = around
+                .filter_map(|group| posting.best_of(by_rank(posting.best(group)?), &usable))
                 .collect();
             best
         })
@@ -397,7 +405,7 @@ impl Candidates {
             assert_eq!(posting.groups.len(), groups.len());
             for group in groups {
                 let best = posting.best(group).expect("it has members");
-                assert!(posting.groups.contains(&[best, group, 0]));
+                assert!(posting.groups.contains(&by_rank(best)));
             }
         }
     }
@@ -422,7 +430,8 @@ mod tests {
                         };
                         all.push(Key::new(rank, salt));
                         let packed = all[all.len() - 1];
-                        assert_eq!((packed.value(), packed.quality()), (value, quality));
+                        let rank = packed.rank();
+                        assert_eq!((value_of(rank), quality_of(rank)), (value, quality));
                     }
                 }
             }

@@ -94,15 +94,14 @@ impl Manager {
         }
         let census = self.census();
         let usable = |ix: Ix| {
-            let peer = self.table.get(ix);
-            peer.is_some_and(|peer| {
-                let failed = peer.attempts().waits_by() > 0;
-                let served_badly = peer.quality(id, self.now.mono_ms) < 0;
-                !failed && !served_badly && peer.known_for(Services::one(id))
-            }) && self.fits(ix, id, Level::Spread, &census).is_some()
+            let peer = self.table.get(ix)?;
+            let failed = peer.attempts().waits_by() > 0;
+            let served_badly = peer.quality(id, self.now.mono_ms) < 0;
+            let asked = !failed && !served_badly && peer.known_for(Services::one(id));
+            asked.then(|| self.fits(ix, id, Level::Spread, &census))?
         };
         let mut top = self.candidates.top(id, 1, usable);
-        top.next().map(|candidate| candidate.ix)
+        top.next().map(|(candidate, _)| candidate.ix)
     }
 
     /// What is missing and may be dialed for. The last places are for those who are within their shares: whoever is
@@ -158,18 +157,17 @@ impl Manager {
                     let peer = self.table.get(ix);
                     peer.is_some_and(|peer| peer.known_for(wanted))
                 };
-                (admit_unknown || known()) && self.fits(ix, requirement, level, census).is_some()
+                (admit_unknown || known()).then(|| self.fits(ix, requirement, level, census))?
             };
             let top = self
                 .candidates
                 .top(requirement, self.config.groups_compared, usable);
-            for candidate in top {
+            for (candidate, group) in top {
                 let ix = candidate.ix;
                 if choices.iter().any(|choice| choice.candidate.ix == ix) {
                     continue;
                 }
-                let group = self.fits(ix, requirement, level, census);
-                let (Some(peer), Some(group)) = (self.table.get(ix), group) else {
+                let Some(peer) = self.table.get(ix) else {
                     continue;
                 };
                 let spread = |id: RequirementId| match wants(id) {
@@ -251,20 +249,18 @@ impl Manager {
         }
         let Draw(from) = self.draw(Domain::Around);
         let usable = |ix: Ix| {
-            let peer = self.table.get(ix);
-            peer.is_some_and(|peer| {
-                peer.priority() == best.worth.0 && peer.known_for(Services::one(best.requirement))
-            }) && self
-                .fits(ix, best.requirement, Level::Spread, census)
-                .is_some()
+            let peer = self.table.get(ix)?;
+            let alike =
+                peer.priority() == best.worth.0 && peer.known_for(Services::one(best.requirement));
+            alike.then(|| self.fits(ix, best.requirement, Level::Spread, census))?
         };
-        let around: Vec<Candidate> = self
+        let around: Vec<(Candidate, u64)> = self
             .candidates
             .around(best.requirement, from, EXPLORED, usable)
             .collect();
         let last = u64::try_from(around.len()).ok()?.checked_sub(1)?;
         let place = usize::try_from(self.draw(Domain::Other).between(0, last)).ok()?;
-        let candidate = *around.get(place)?;
+        let (candidate, _) = *around.get(place)?;
         self.selection.explored = Some(candidate.ix);
         Some(Choice {
             worth: (best.worth.0, candidate.value),
