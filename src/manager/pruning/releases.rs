@@ -420,8 +420,13 @@ impl Manager {
             let Some(need) = self.needs.need(requirement) else {
                 continue;
             };
-            let providers = self.needs.providers(requirement).iter();
-            let staying = providers.filter(|provider| !self.is_passing(provider.conn));
+            let providers = self.needs.providers(requirement);
+            if providers.len() <= usize::from(need.max) {
+                continue;
+            }
+            let staying = providers
+                .iter()
+                .filter(|provider| !self.is_passing(provider.conn));
             let over = staying.count().saturating_sub(usize::from(need.max));
             let going = sorted.surplus.iter().filter(|id| {
                 let conn = self.connections.get(**id);

@@ -23,20 +23,19 @@ struct Cover(Vec<u8>);
 #[derive(Debug, Clone, Copy)]
 struct Candidate {
     id: ConnId,
+    ix: Ix,
     serving: Services,
     bootstrap: bool,
-    /// Without it some requirement would have its providers in fewer netgroups than it wants (4.3, spread).
-    last_of_group: bool,
-    /// Who goes first: bootstrap peers, those in whose place another serves, then who is cared for least and does
-    /// least.
-    key: (bool, bool, Priority, usize, i16, Reverse<ConnId>),
 }
+
+/// Who goes first: bootstrap peers, those in whose place another serves, then who is cared for least and does least.
+type Turn = (bool, bool, Priority, usize, i16, Reverse<ConnId>);
 
 /// What targets need and what they do not.
 pub(in crate::manager::pruning) struct Sorted {
     /// What is surplus, in the order in which it goes.
     pub(in crate::manager::pruning) surplus: Vec<ConnId>,
-    /// What remains, and could go for something better.
+    /// What remains, and could go for something better; in no order.
     rest: Vec<Candidate>,
     /// How many serve each requirement, of what remains.
     cover: Cover,
@@ -57,14 +56,24 @@ impl Manager {
     /// Sorts out what is surplus. Bootstrap peers leave by themselves once others do their work: they are neither
     /// surplus nor needed.
     pub(in crate::manager::pruning) fn sort_out(&self) -> Sorted {
-        let mut candidates = self.candidates_to_go();
-        sort_short_by_key(&mut candidates, |candidate| candidate.key);
         let mut cover = self.cover();
-        let (mut surplus, mut rest) = (Vec::new(), Vec::new());
-        for candidate in candidates {
+        let spares = |cover: &Cover, candidate: &Candidate| {
             let mut serving = candidate.serving.iter();
-            let spared =
-                serving.all(|id| cover.of(id) > self.target(id)) && !candidate.last_of_group;
+            serving.all(|id| cover.of(id) > self.target(id))
+        };
+        // Who is needed while all others are there is needed whatever the order: mostly that is everybody, and nobody has
+        // to be weighed.
+        let (mut surplus, mut free) = (Vec::new(), Vec::new());
+        let mut rest = self.candidates_to_go();
+        rest.retain(|candidate| {
+            let is_free = spares(&cover, candidate) && !self.is_last_of_group(candidate);
+            if is_free {
+                free.push(*candidate);
+            }
+            !is_free && !candidate.bootstrap
+        });
+        for candidate in self.in_turn(free) {
+            let spared = spares(&cover, &candidate);
             if spared {
                 cover.without(candidate.serving);
             }
@@ -94,30 +103,52 @@ impl Manager {
 
     /// Connections that serve and that nobody holds.
     fn candidates_to_go(&self) -> Vec<Candidate> {
-        let open = self.connections.open();
-        open.filter_map(|(id, conn)| {
+        let mut candidates = Vec::with_capacity(self.connections.len());
+        candidates.extend(self.connections.open().filter_map(|(id, conn)| {
             let (_, peer) = self.judged(id)?;
-            let bootstrap = peer.role() == Role::Bootstrap;
-            let reliefs = &self.releases.reliefs;
-            let wanted = conn.serving.iter().filter(|id| self.target(*id) > 0);
-            let key = (
-                !bootstrap,
-                !reliefs.is_replaced(id),
-                peer.priority(),
-                wanted.count(),
-                peer.score(self.now.mono_ms),
-                Reverse(id),
-            );
-            let free = !conn.serving.is_empty() && !reliefs.replaces(conn.ix);
+            let free = !conn.serving.is_empty() && !self.releases.reliefs.replaces(conn.ix);
             free.then_some(Candidate {
                 id,
+                ix: conn.ix,
                 serving: conn.serving,
-                bootstrap,
-                last_of_group: self.last_of_its_group(id, conn),
-                key,
+                bootstrap: peer.role() == Role::Bootstrap,
             })
-        })
-        .collect()
+        }));
+        candidates
+    }
+
+    /// Without it some requirement would have its providers in fewer netgroups than it wants (4.3, spread).
+    fn is_last_of_group(&self, candidate: &Candidate) -> bool {
+        let conn = self.connections.get(candidate.id);
+        conn.is_some_and(|conn| self.last_of_its_group(candidate.id, conn))
+    }
+
+    /// In the order in which they go.
+    fn in_turn(&self, candidates: Vec<Candidate>) -> Vec<Candidate> {
+        if candidates.len() < 2 {
+            return candidates;
+        }
+        let turns = candidates.into_iter().map(|one| (self.turn(&one), one));
+        let mut turns: Vec<(Turn, Candidate)> = turns.collect();
+        sort_short_by_key(&mut turns, |(turn, _)| *turn);
+        turns.into_iter().map(|(_, one)| one).collect()
+    }
+
+    fn turn(&self, candidate: &Candidate) -> Turn {
+        let peer = self.table.get(candidate.ix);
+        let wanted = candidate
+            .serving
+            .iter()
+            .filter(|id| self.target(*id) > 0)
+            .count();
+        (
+            !candidate.bootstrap,
+            !self.releases.reliefs.is_replaced(candidate.id),
+            peer.map_or(Priority::default(), |peer| peer.priority()),
+            wanted,
+            peer.map_or(0, |peer| peer.score(self.now.mono_ms)),
+            Reverse(candidate.id),
+        )
     }
 
     fn target(&self, id: RequirementId) -> u8 {
@@ -130,7 +161,18 @@ impl Manager {
         if rest.len() < 2 {
             return None;
         }
-        // Asked about the few who could do it, and mostly nobody can.
+        let proven: Vec<(Ix, Services)> = self.candidates.proven().take(SUCCESSORS).collect();
+        let widest = proven.iter().map(|(_, services)| services.len()).max()?;
+        let could = |needed: Services| {
+            needed.len() <= widest
+                && proven
+                    .iter()
+                    .any(|(_, able)| needed.minus(*able).is_empty())
+        };
+        // Mostly nobody could do what two do: then no records are looked at, and nobody is weighed.
+        let lost = self.losses(&sorted.cover);
+        let mut needed = pairs(rest).filter_map(|pair| lost.needed_of_pair(pair));
+        needed.find(|needed| could(*needed))?;
         let census = LazyCell::new(|| self.census());
         let spreads = |ix: Ix, pair, serves| {
             let admitted = self.admits(ix, Purpose::Relief, &census);
@@ -138,44 +180,38 @@ impl Manager {
                 !admitted.relaxed && self.keeps_spread(pair, admitted.route.group, serves)
             })
         };
-        let proven: Vec<(Ix, Services)> = self.candidates.proven().take(SUCCESSORS).collect();
-        rest.iter().enumerate().find_map(|(place, first)| {
-            rest[place + 1..].iter().find_map(|second| {
-                let needed = self.needed_of_pair(&sorted.cover, first, second)?;
-                let able = proven.iter().find(|(ix, services)| {
-                    needed.minus(*services).is_empty()
-                        && self.not_worse(*ix, needed, [first, second])
-                        && spreads(*ix, [first.id, second.id], *services)
-                });
-                able.map(|(ix, _)| Wish {
-                    what: For::Swap([first.id, second.id]),
-                    whom: Some(*ix),
-                    needed,
-                    after_ms: 0,
-                })
+        let rest = self.in_turn(rest.clone());
+        pairs(&rest).find_map(|pair| {
+            let needed = lost.needed_of_pair(pair)?;
+            let ids = pair.map(|candidate| candidate.id);
+            let able = proven.iter().find(|(ix, services)| {
+                needed.minus(*services).is_empty()
+                    && self.not_worse(*ix, needed, pair)
+                    && spreads(*ix, ids, *services)
+            });
+            able.map(|(ix, _)| Wish {
+                what: For::Swap(ids),
+                whom: Some(*ix),
+                needed,
+                after_ms: 0,
             })
         })
     }
 
-    /// What is missing without these two; `None` when one peer could not make it good.
-    fn needed_of_pair(
-        &self,
-        cover: &Cover,
-        first: &Candidate,
-        second: &Candidate,
-    ) -> Option<Services> {
-        let both = first.serving.union(second.serving);
-        let mut needed = Services::NONE;
-        for id in both.iter() {
-            let lost = u8::from(first.serving.contains(id)) + u8::from(second.serving.contains(id));
-            let left = cover.of(id).saturating_sub(lost);
-            match self.target(id).saturating_sub(left) {
-                0 => {}
-                1 => needed.insert(id),
-                _ => return None,
+    /// What would be missing of each requirement without one of its providers, and without two.
+    fn losses(&self, cover: &Cover) -> Losses {
+        let mut losses = Losses::default();
+        for id in self.needs.ids() {
+            for (loss, lost) in [&mut losses.one, &mut losses.two].into_iter().zip(1..) {
+                let left = cover.of(id).saturating_sub(lost);
+                match self.target(id).saturating_sub(left) {
+                    0 => {}
+                    1 => loss.one_missing.insert(id),
+                    _ => loss.more_missing.insert(id),
+                }
             }
         }
-        Some(needed)
+        losses
     }
 
     /// Whether a peer is cared for as much as these two, and did not do worse. Above nothing, one quality is as good as
@@ -194,6 +230,40 @@ impl Manager {
             peer.priority() >= other.priority()
                 && served.all(|id| quality(peer, id) >= quality(other, id))
         })
+    }
+}
+
+/// Every two, in the order of the first.
+fn pairs(list: &[Candidate]) -> impl Iterator<Item = [&Candidate; 2]> {
+    let later = |(place, first)| list[place + 1..].iter().map(move |second| [first, second]);
+    list.iter().enumerate().flat_map(later)
+}
+
+/// Requirements that would lack one provider, or several.
+#[derive(Debug, Default)]
+struct Loss {
+    one_missing: Services,
+    more_missing: Services,
+}
+
+/// What would be lost with one provider of a requirement, and with two.
+#[derive(Debug, Default)]
+struct Losses {
+    one: Loss,
+    two: Loss,
+}
+
+impl Losses {
+    /// What is missing without these two; `None` when one peer could not make it good.
+    fn needed_of_pair(&self, [first, second]: [&Candidate; 2]) -> Option<Services> {
+        let two = first.serving.and(second.serving);
+        let one = first.serving.union(second.serving).minus(two);
+        let missing = |one: Services, two: Services, of: fn(&Loss) -> Services| {
+            one.and(of(&self.one)).union(two.and(of(&self.two)))
+        };
+        let more = missing(one, two, |loss| loss.more_missing);
+        more.is_empty()
+            .then(|| missing(one, two, |loss| loss.one_missing))
     }
 }
 
