@@ -11,7 +11,6 @@ use crate::manager::boundary::reason::{Outcome, Reason};
 use crate::manager::connected::connections::{Conn, Network, Phase, Pinging};
 use crate::manager::demand::needs::Provider;
 use crate::manager::demand::requirements;
-use crate::manager::dialing::dials::Dial;
 use crate::manager::dialing::purpose::Purpose;
 use crate::manager::tools::deadlines::Timer;
 use crate::manager::tools::services::{Cover, Services};
@@ -44,8 +43,11 @@ impl Manager {
         };
         self.out.stats.connects += 1;
         self.somebody_answers();
-        let ordered = self.dial_succeeded(ix, conn, dial);
-        let at = Route::new(route.clone(), &self.seed);
+        let dialed = self.dial_succeeded(ix, conn, dial);
+        let ordered = dialed.is_some();
+        let at = dialed
+            .filter(|dialed| dialed.address == route)
+            .unwrap_or_else(|| Route::new(route.clone(), &self.seed));
         let refusal = self.refuses(ix, ordered, &at);
         self.table.reached(ix);
         self.pins.stop_waiting(ix);
@@ -144,25 +146,26 @@ impl Manager {
         }
     }
 
-    /// Ends the dial job of a peer that is connected now; whether this connection is what was ordered.
-    fn dial_succeeded(&mut self, ix: Ix, conn: ConnId, dial: Option<DialId>) -> bool {
+    /// Ends the dial job of a peer that is connected now, and is to be placed then. Returns where it was dialed if this
+    /// connection is what was ordered.
+    fn dial_succeeded(&mut self, ix: Ix, conn: ConnId, dial: Option<DialId>) -> Option<Route> {
         let ordered = dial.is_some_and(|dial| self.dials.whose(dial) == Some(ix));
-        match self.end_dial(ix) {
-            Some(ended) if !ordered => {
+        let ended = self.stop_dialing(ix);
+        if !ordered {
+            if let Some(ended) = ended {
                 self.out.order(Command::CancelDial { dial: ended.id });
             }
-            Some(Dial {
-                why: DialWhy::Burst(burst),
-                ..
-            }) => self.bursts.join(conn, burst),
-            _ => {}
+            if let Some(peer) = self.table.get(ix) {
+                self.dials.came(peer.id());
+            }
+            return None;
         }
-        if ordered {
-            self.dial_ended(true);
-        } else if let Some(peer) = self.table.get(ix) {
-            self.dials.came(peer.id());
+        let ended = ended?;
+        if let DialWhy::Burst(burst) = ended.why {
+            self.bursts.join(conn, burst);
         }
-        ordered
+        self.dial_ended(true);
+        Some(ended.route)
     }
 
     /// Why a connection is closed again at once. What we ordered was admitted when it was dialed.

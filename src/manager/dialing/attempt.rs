@@ -144,6 +144,10 @@ impl Manager {
         } else if next.is_none() && !others && counts {
             retry_at = self.charge_dial(ix);
         }
+        if next.is_none() && retry_at.is_none() {
+            // Whoever waits was placed by that.
+            self.refresh(ix);
+        }
         if let Some(peer) = self.table.get(ix).map(|peer| peer.id()) {
             self.out.tell(Notice::Failed {
                 peer,
@@ -189,7 +193,8 @@ impl Manager {
         self.ask_for_life();
     }
 
-    /// The dial of a peer's next address after one failed. `None`: the peer is dialed no more.
+    /// The dial of a peer's next address after one failed. `None`: the peer is dialed no more, and is to be placed by who
+    /// calls.
     fn next_address(&mut self, ix: Ix, mut dial: Dial) -> Option<Dial> {
         let purpose = Purpose::of(dial.why);
         self.needs.unexpect(dial.cover);
@@ -205,7 +210,6 @@ impl Manager {
         });
         let Some((route, relaxed)) = next else {
             self.pins.stop_waiting(ix);
-            self.refresh(ix);
             return None;
         };
         if relaxed {
@@ -229,18 +233,24 @@ impl Manager {
         Some(dial)
     }
 
-    /// A peer is dialed no more.
-    pub(in crate::manager) fn end_dial(&mut self, ix: Ix) -> Option<Dial> {
+    /// A peer is dialed no more, and is to be placed by who calls.
+    pub(in crate::manager) fn stop_dialing(&mut self, ix: Ix) -> Option<Dial> {
         let dial = self.take_dial(ix)?;
         self.needs.unexpect(dial.cover);
         self.pins.stop_waiting(ix);
+        Some(dial)
+    }
+
+    /// A peer is dialed no more.
+    pub(in crate::manager) fn end_dial(&mut self, ix: Ix) -> Option<Dial> {
+        let dial = self.stop_dialing(ix)?;
         self.refresh(ix);
         Some(dial)
     }
 
     /// Our own side refused the dial: nobody is charged, and it is not repeated at once.
     fn dial_refused(&mut self, ix: Ix) {
-        self.end_dial(ix);
+        self.stop_dialing(ix);
         let at = self.now.mono_ms.saturating_add(self.config.refused_wait_ms);
         let why = Reason::BackingOff;
         self.set_bar(ix, Bar::Until { at, why });
