@@ -264,8 +264,11 @@ impl Manager {
         others: Others,
         wake: &mut Wake,
     ) {
+        if self.ladder.acquaintances.is_empty() {
+            return;
+        }
         let s = self.situation(others);
-        if s.candidates || s.pending || s.asking || self.ladder.acquaintances.is_empty() {
+        if s.candidates || s.pending || s.asking {
             return;
         }
         let Some(missing) = self.needs.deficits().next() else {
@@ -290,7 +293,8 @@ impl Manager {
 
     /// Bootstrap peers, as the ladder releases them.
     pub(in crate::manager::dialing) fn climb(&mut self, others: Others, wake: &mut Wake) {
-        loop {
+        // Nobody is parked: there is nothing to look at.
+        while !self.ladder.is_empty() {
             let situation = self.situation(others);
             let rung = match self.ladder.step(&self.config, &situation) {
                 Climb::Release(rung) => rung,
@@ -300,7 +304,7 @@ impl Manager {
                 }
                 Climb::Rest => {
                     // The emergency comes by itself.
-                    if situation.connections == 0 && !self.ladder.is_empty() {
+                    if situation.connections == 0 {
                         let at = self.ladder.cold_at(&self.config);
                         if at > situation.now {
                             wake.by(at);

@@ -24,10 +24,11 @@ impl Manager {
     /// After a cap was lowered, dials beyond it are given up at once, the last that began first. Connections beyond it go
     /// with what else is let go.
     pub(in crate::manager) fn enforce_transport_caps(&mut self) {
-        if !self.is_changed() {
+        let caps = self.limits.transports();
+        if caps.is_empty() || !self.is_changed() {
             return;
         }
-        for (transport, max) in self.limits.transports() {
+        for (transport, max) in caps {
             let open = self.connections.open();
             let open = open.filter(|(_, conn)| conn.transport == transport).count();
             while open + self.dials.count_of(transport) > max

@@ -73,7 +73,7 @@ impl Manager {
             self.regulation.asked.clear();
             self.regulation.over_since = None;
         } else {
-            if self.is_changed() {
+            if self.regulation.held_until.is_some() && self.is_changed() {
                 self.regulation.held_until = None;
             }
             for _ in 0..MAX_ROUNDS {
