@@ -80,7 +80,7 @@ impl Table {
     fn mark(&self, id: &PeerId) -> u64 {
         let mut hasher = DefaultHasher::new();
         self.key.hash(&mut hasher);
-        id.hash(&mut hasher);
+        hasher.write(id.as_ref().digest());
         hasher.finish()
     }
 
