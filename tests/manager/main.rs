@@ -2,6 +2,7 @@
 
 mod addresses;
 mod admission;
+mod asking;
 mod bans;
 mod bursts;
 mod charges;

@@ -45,6 +45,7 @@ mod ledger;
 mod ledger_bans;
 mod ledger_book;
 mod ledger_claims;
+mod ledger_records;
 mod ledger_steering;
 mod names;
 mod network;
