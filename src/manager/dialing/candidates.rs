@@ -129,22 +129,22 @@ impl Posting {
 
     fn change(&mut self, ix: Ix, placed: &Placed, comes: bool) {
         let group = placed.group;
-        let before = self.best(group);
         let own = [group, placed.standing.0, ix.packed()];
+        let best = comes.then(|| self.best(group)).flatten();
         change(&mut self.members, own, comes);
-        let after = match comes {
-            true => before.max(Some(own)),
-            false if before > Some(own) => before,
-            false => self.best(group),
+        let next = if comes {
+            if best > Some(own) {
+                return;
+            }
+            best.map(|best| self.groups.remove(&by_rank(best)));
+            Some(own)
+        } else if self.groups.remove(&by_rank(own)) {
+            self.best(group)
+        } else {
+            None
         };
-        if before == after {
-            return;
-        }
-        if let Some(before) = before {
-            self.groups.remove(&by_rank(before));
-        }
-        if let Some(after) = after {
-            self.groups.insert(by_rank(after));
+        if let Some(next) = next {
+            self.groups.insert(by_rank(next));
         }
     }
 }
@@ -179,7 +179,7 @@ pub(in crate::manager) struct Candidates {
     postings: Vec<Posting>,
     /// By the place of the record.
     placed: Vec<Placed>,
-    /// (standing, who, 0) of those of whom anything is proven. Few of a large table ever are.
+    /// (standing, who, what) of those of whom anything is proven. Few of a large table ever are.
     proven: Set,
     /// There is a candidate who was none, or one for more.
     grown: bool,
@@ -240,16 +240,14 @@ impl Candidates {
                 *placed = Placed::default();
             }
         }
-        let is_proven =
-            |key: &[u64; 3]| !self.placed[Ix::unpacked(key[1]).place()].proven.is_empty();
-        let stale: Vec<[u64; 3]> = self
-            .proven
-            .iter()
-            .filter(|key| !is_proven(key))
-            .copied()
-            .collect();
+        let concerned = |key: &&[u64; 3]| Services::unpacked(key[2]).contains(requirement);
+        let stale: Vec<[u64; 3]> = self.proven.iter().filter(concerned).copied().collect();
         for key in stale {
             self.proven.remove(&key);
+            let left = Services::unpacked(key[2]).minus(gone);
+            if !left.is_empty() {
+                self.proven.insert([key[0], key[1], left.packed()]);
+            }
         }
     }
 
@@ -289,7 +287,8 @@ impl Candidates {
             self.postings[usize::from(id.0)].change(ix, placed, comes);
         }
         if !placed.proven.is_empty() {
-            change(&mut self.proven, [placed.standing.0, ix.packed(), 0], comes);
+            let key = [placed.standing.0, ix.packed(), placed.proven.packed()];
+            change(&mut self.proven, key, comes);
         }
     }
 
@@ -319,8 +318,7 @@ impl Candidates {
     pub(in crate::manager) fn proven(&self) -> impl Iterator<Item = (Ix, Services)> + '_ {
         self.proven.iter().rev().map(|key| {
             steps::step();
-            let ix = Ix::unpacked(key[1]);
-            (ix, self.placed[ix.place()].proven)
+            (Ix::unpacked(key[1]), Services::unpacked(key[2]))
         })
     }
 
@@ -384,6 +382,7 @@ impl Candidates {
         for key in &self.proven {
             let placed = &self.placed[Ix::unpacked(key[1]).place()];
             assert_eq!(placed.standing.0, key[0]);
+            assert_eq!(placed.proven.packed(), key[2]);
             assert!(!placed.proven.is_empty());
         }
         let mut expected = vec![0_usize; self.postings.len()];

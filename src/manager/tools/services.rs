@@ -58,6 +58,14 @@ impl Services {
         self.0.count_ones() as usize
     }
 
+    pub(in crate::manager) fn packed(self) -> u64 {
+        self.0
+    }
+
+    pub(in crate::manager) fn unpacked(packed: u64) -> Self {
+        Self(packed)
+    }
+
     /// The requirements, in order.
     pub(in crate::manager) fn iter(self) -> impl Iterator<Item = RequirementId> {
         let mut rest = self.0;
