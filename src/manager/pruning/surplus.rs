@@ -171,8 +171,18 @@ impl Manager {
         };
         // Mostly nobody could do what two do: then no records are looked at, and nobody is weighed.
         let lost = self.losses(&sorted.cover);
-        let mut needed = pairs(rest).filter_map(|pair| lost.needed_of_pair(pair));
-        needed.find(|needed| could(*needed))?;
+        let can_go = |pair: [&Candidate; 2]| lost.needed_of_pair(pair).is_some_and(could);
+        let mut some: Vec<Candidate> = Vec::new();
+        for pair in pairs(rest).filter(|pair| can_go(*pair)) {
+            for one in pair {
+                if some.iter().all(|other| other.id != one.id) {
+                    some.push(*one);
+                }
+            }
+        }
+        if some.is_empty() {
+            return None;
+        }
         let census = LazyCell::new(|| self.census());
         let spreads = |ix: Ix, pair, serves| {
             let admitted = self.admits(ix, Purpose::Relief, &census);
@@ -180,8 +190,8 @@ impl Manager {
                 !admitted.relaxed && self.keeps_spread(pair, admitted.route.group, serves)
             })
         };
-        let rest = self.in_turn(rest.clone());
-        pairs(&rest).find_map(|pair| {
+        let some = self.in_turn(some);
+        pairs(&some).find_map(|pair| {
             let needed = lost.needed_of_pair(pair)?;
             let ids = pair.map(|candidate| candidate.id);
             let able = proven.iter().find(|(ix, services)| {

@@ -152,18 +152,21 @@ impl Peer {
         let chance = self.chance();
         let known = self.known();
         let mut verified_worth = 0;
-        let mut unverified = Vec::new();
+        let mut unverified = [0; Services::CAPACITY];
+        let mut count = 0;
         for id in self.possible(all).iter() {
             let want = units(id).min(WHOLE);
             if verified.contains(id) {
                 verified_worth += want;
             } else if want > 0 {
                 let chance = if known.contains(id) { chance } else { UNKNOWN };
-                unverified.push(want * chance / WHOLE);
+                unverified[count] = want * chance / WHOLE;
+                count += 1;
             }
         }
-        sort_short_by_key(&mut unverified, |worth| core::cmp::Reverse(*worth));
-        let guessed: u32 = unverified.into_iter().take(unverified_counted).sum();
+        let unverified = &mut unverified[..count];
+        sort_short_by_key(unverified, |worth| core::cmp::Reverse(*worth));
+        let guessed: u32 = unverified.iter().take(unverified_counted).sum();
         (verified_worth + guessed) * self.attempts.reach().estimate() / 256
     }
 
