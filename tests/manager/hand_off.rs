@@ -1,7 +1,7 @@
 //! Bootstrap peers that are let go (4.11), and other connections that are not needed.
 
 use lightkeeper::manager::{
-    Cause, Config, DialWhy, Health, PeerState, Reason, RequirementId, Source,
+    Cause, Config, DialWhy, Health, Outcome, PeerState, Reason, RequirementId, Source,
 };
 
 use crate::world::{ALL, FILTER, LIGHT_PUSH, STORE, World, config, need};
@@ -193,4 +193,32 @@ fn a_connection_that_serves_nothing_wanted_goes_once_nothing_is_missing() {
     let mark = world.mark();
     world.run(600_000);
     assert_eq!(world.dialed_since(mark), [0_usize; 0]);
+}
+
+#[test]
+fn where_there_is_hardly_room_a_bootstrap_peer_goes_and_not_who_took_over_from_it() {
+    let mut settings = config(true);
+    (settings.soft_connections, settings.hard_connections) = (3, 5);
+    let mut world = serving_bootstrap(settings, &ALL, &[&ALL, &ALL, &ALL]);
+    for id in ALL {
+        world.set_need(id, need(3, 3, 6));
+    }
+    // Whom the user holds has a place, too.
+    let held = world.node(&[]);
+    world.connect_now(held);
+    world.start();
+    world.run(20_000);
+    let boot = boot_of(&world);
+    assert!(world.connected(boot));
+    let mark = world.mark();
+    for _ in 0..3 * 3_600 {
+        if world.connected(boot) {
+            // It does most.
+            world.report(boot, FILTER, Outcome::Success);
+        }
+        world.run(1_000);
+    }
+    assert!(!world.connected(boot));
+    assert_eq!(world.closes_since(mark).len(), 1);
+    assert_eq!(world.health(), Health::Met);
 }

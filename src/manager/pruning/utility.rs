@@ -6,6 +6,7 @@
 use multiaddr::Protocol as Part;
 
 use crate::manager::Manager;
+use crate::manager::book::peer::Role;
 use crate::manager::boundary::event::{Class, ConnId, Priority};
 use crate::manager::connected::connections::Conn;
 use crate::manager::pruning::guards::Pressure;
@@ -91,11 +92,12 @@ impl Manager {
         self.by_use(pressure, &among).into_iter().next()
     }
 
-    /// The order in which connections go: whom the user cares for least, then who is missed least, then by the seed.
+    /// The order in which connections go: bootstrap peers, which leave anyway as soon as others do their work; then whom the
+    /// user cares for least, then who is missed least, then by the seed.
     pub(in crate::manager::pruning) fn usefulness(
         &self,
         id: ConnId,
-    ) -> Option<(Priority, u32, u64)> {
+    ) -> Option<(bool, Priority, u32, u64)> {
         let conn = self.connections.get(id)?;
         let peer = self.table.get(conn.ix)?;
         let nature = Nature {
@@ -124,7 +126,8 @@ impl Manager {
                         score,
                     }
                 });
-        Some((peer.priority(), utility(worths, nature), peer.salt()))
+        let stays = peer.role() != Role::Bootstrap;
+        Some((stays, peer.priority(), utility(worths, nature), peer.salt()))
     }
 
     /// What a provider is worth to a protocol that has no opinion: how well it serves, and how much it was used.
