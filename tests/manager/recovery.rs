@@ -183,3 +183,63 @@ fn who_served_is_tried_after_an_outage_however_many_others_wait() {
         due - world.time().wall_ms
     );
 }
+
+fn flaps(world: &World, place: usize) -> u8 {
+    let explained = world.manager.explain(&world.nodes[place].id);
+    explained.expect("it is known").flaps
+}
+
+#[test]
+fn the_first_of_many_that_are_lost_together_is_charged_no_more_than_the_last() {
+    let (mut world, fleet) = World::fleet();
+    world.start();
+    world.run(30_000);
+    assert!(world.manager.stats().open >= 3);
+    for place in fleet.everybody() {
+        world.lose(place, CloseCause::Broken);
+        world.run(100);
+    }
+    for place in fleet.everybody() {
+        assert_eq!(flaps(&world, place), 0);
+    }
+}
+
+#[test]
+fn a_young_connection_that_died_in_sleep_is_no_flap() {
+    let mut world = World::offline_trees();
+    let place = world.node(&crate::world::ALL);
+    world.discovered(place, Source::PeerExchange);
+    world.start();
+    world.run(10_000);
+    assert!(world.connected(place));
+    world.nodes[place].answers_pings = false;
+    world.nodes[place].reachable = Reachable::Never;
+    world.now += 8_000;
+    world.tell(Event::Woke);
+    world.run(5_500);
+    assert!(!world.connected(place));
+    assert_eq!(flaps(&world, place), 0);
+    // One that breaks without any sleep is one.
+    world.nodes[place].answers_pings = true;
+    world.start_node(place);
+    world.run(30_000);
+    assert!(world.connected(place));
+    world.lose(place, CloseCause::Broken);
+    assert_eq!(flaps(&world, place), 1);
+}
+
+#[test]
+fn whoever_ends_a_suspicion_and_is_lost_at_once_is_charged() {
+    let (mut world, fleet) = settled();
+    stop_all(&mut world, fleet);
+    world.run(60_000);
+    assert_eq!(world.manager.health().1, HealthReason::SuspectOffline);
+    let place = fleet.all[0];
+    world.start_node(place);
+    while !world.connected(place) {
+        world.run(100);
+    }
+    world.run(5_000);
+    world.lose(place, CloseCause::Broken);
+    assert_eq!(flaps(&world, place), 1);
+}

@@ -74,6 +74,11 @@ impl Attempts {
         self.level = self.level.saturating_add(u8::from(rejected));
     }
 
+    /// The last loss was the first of many, and no flap.
+    pub(in crate::manager) fn unflapped(&mut self) {
+        self.flaps = self.flaps.saturating_sub(1);
+    }
+
     /// A connection lasted and worked.
     pub(in crate::manager) fn healed(&mut self) {
         (self.level, self.flaps) = (0, 0);

@@ -139,9 +139,12 @@ impl Manager {
         if self.run == Run::Running
             && self.outage.charges_count()
             && loneliness != Loneliness::Mass
+            // What a sleep or an outage has killed shows only after it. Who ended one is none of those.
+            && !self.outage.disturbed_since(now.saturating_sub(uptime_ms) + 1)
             && (uptime_ms < self.config.healthy_ms || rejected)
         {
             self.remember(ix);
+            self.outage.flapped();
             if let Some(peer) = self.table.get_mut(ix) {
                 peer.attempts_mut().flapped(rejected);
             }
@@ -158,7 +161,10 @@ impl Manager {
         self.back_off(ix);
         match loneliness {
             Loneliness::Mass => {
-                for ix in self.outage.lost_lately() {
+                for (ix, flapped) in self.outage.lost_lately() {
+                    if flapped && let Some(peer) = self.table.get_mut(ix) {
+                        peer.attempts_mut().unflapped();
+                    }
                     self.spread(ix);
                 }
                 self.connections.lost(None);

@@ -28,11 +28,12 @@ pub(in crate::manager) enum Uplink {
     },
 }
 
-/// A loss, and who was lost.
+/// A loss, who was lost, and whether it was charged as a flap.
 #[derive(Debug, Clone, Copy)]
 struct Loss {
     at: u64,
     ix: Ix,
+    flap: bool,
 }
 
 /// See the module.
@@ -315,7 +316,11 @@ impl Outage {
         if self.losses.len() >= MAX_LOSSES {
             self.losses.pop_front();
         }
-        self.losses.push_back(Loss { at: now, ix });
+        self.losses.push_back(Loss {
+            at: now,
+            ix,
+            flap: false,
+        });
         let together = self.losses.len();
         if together == 1 {
             return Loneliness::Alone;
@@ -328,9 +333,19 @@ impl Outage {
         }
     }
 
-    /// Who was lost lately.
-    pub(in crate::manager) fn lost_lately(&self) -> Vec<Ix> {
-        self.losses.iter().map(|loss| loss.ix).collect()
+    /// The last loss was charged as a flap.
+    pub(in crate::manager) fn flapped(&mut self) {
+        if let Some(loss) = self.losses.back_mut() {
+            loss.flap = true;
+        }
+    }
+
+    /// Who was lost lately, and whether with a flap, which is no charge any more.
+    pub(in crate::manager) fn lost_lately(&mut self) -> Vec<(Ix, bool)> {
+        let losses = self.losses.iter_mut();
+        losses
+            .map(|loss| (loss.ix, core::mem::take(&mut loss.flap)))
+            .collect()
     }
 }
 
