@@ -1,12 +1,11 @@
-//! Distributions over many seeds: load (E5, E6), and the twin without the outage (S17).
+//! Distributions over many seeds: load (E5, E6).
 //!
 //! Thresholds are fixed and seeds too, so a run fails or passes for ever.
 
 use std::collections::BTreeMap;
 
-use lightkeeper::manager::{DialWhy, PeerState};
+use lightkeeper::manager::DialWhy;
 
-use crate::environment::Weather;
 use crate::network::{NetworkSpec, PeerSpec};
 use crate::script::{Act, Script};
 use crate::seeds::soaks;
@@ -97,106 +96,4 @@ fn a_herd_spreads_over_those_who_are_left_e5() {
     // Twice the fair share, and three for the luck of small numbers.
     let fair = total / (SERVERS - 1);
     assert!(most <= 2 * fair + 3, "E5: {came:?}");
-}
-
-/// What a failure would leave behind, as far as can be read. Scores themselves fade faster while connected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Standing {
-    failures: u8,
-    flaps: u8,
-    behaviour: i16,
-    cooling: bool,
-}
-
-fn standings(script: &Script) -> BTreeMap<usize, Standing> {
-    let mut world = World::new(script, Options::default());
-    world.run();
-    let manager = world.clients[0].brain.manager().expect("it is one");
-    let places = world.network.ids.iter().enumerate();
-    places
-        .filter_map(|(place, peer)| {
-            let why = manager.explain(peer)?;
-            let standing = Standing {
-                failures: why.failures,
-                flaps: why.flaps,
-                behaviour: why.parts.behaviour,
-                cooling: why.view.state == PeerState::Cooling,
-            };
-            Some((place, standing))
-        })
-        .collect()
-}
-
-fn with_outage(seed: u64, noticed: Option<bool>) -> Script {
-    // Work until the outage, none after it: what changes then is the outage's doing.
-    let mut script = Script::new(seed, honest(10), 40 * MINUTE)
-        .at(0, Act::Workload { every_ms: 1_000 })
-        .at(4 * MINUTE, Act::Workload { every_ms: 0 });
-    if let Some(noticed) = noticed {
-        script = script
-            .at(5 * MINUTE, Act::Weather(Weather::NetworkGone { noticed }))
-            .at(25 * MINUTE, Act::Weather(Weather::NetworkBack));
-    }
-    script
-}
-
-const UNKNOWN: Standing = Standing {
-    failures: 0,
-    flaps: 0,
-    behaviour: 0,
-    cooling: false,
-};
-
-/// Whether peers stand worse than in the twin.
-fn worse(twin: &BTreeMap<usize, Standing>, after: &BTreeMap<usize, Standing>) -> Option<String> {
-    let mut all = after.iter();
-    let (place, now) = all.find(|(place, now)| {
-        let before = twin.get(place).copied().unwrap_or(UNKNOWN);
-        now.failures > before.failures
-            || now.flaps > before.flaps
-            || now.behaviour < before.behaviour
-            || (now.cooling && !before.cooling)
-    })?;
-    let before = twin.get(place);
-    Some(format!(
-        "p{place} stands at {now:?}, in the twin at {before:?}"
-    ))
-}
-
-#[test]
-fn an_outage_leaves_every_peer_as_it_was_s17() {
-    for seed in 0..30 {
-        let twin = standings(&with_outage(seed, None));
-        for noticed in [true, false] {
-            let after = standings(&with_outage(seed, Some(noticed)));
-            let worse = worse(&twin, &after);
-            assert_eq!(worse, None, "S17, seed {seed}, noticed: {noticed}");
-        }
-    }
-}
-
-#[test]
-fn a_peer_that_pays_for_an_outage_fails_the_test_of_s17() {
-    let twin = BTreeMap::from([(0, UNKNOWN)]);
-    assert!(worse(&twin, &twin).is_none());
-    for paid in [
-        Standing {
-            failures: 1,
-            ..UNKNOWN
-        },
-        Standing {
-            flaps: 1,
-            ..UNKNOWN
-        },
-        Standing {
-            behaviour: -1,
-            ..UNKNOWN
-        },
-        Standing {
-            cooling: true,
-            ..UNKNOWN
-        },
-    ] {
-        assert!(worse(&twin, &BTreeMap::from([(0, paid)])).is_some());
-    }
 }

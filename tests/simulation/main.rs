@@ -38,6 +38,7 @@ mod families_herd;
 mod families_liars;
 mod families_liveness;
 mod families_order;
+mod families_outage;
 mod families_steering;
 mod generate;
 mod judge;
