@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use lightkeeper::manager::{
-    Command, DialFailure, Event, Manager, Need, RequirementId, Source, Time,
+    Command, Config, DialFailure, Event, Manager, Need, RequirementId, Source, Time,
 };
 
+use crate::brain::{Brain, Doctored, Hears, Maker, manager};
 use crate::environment::{MONO_ZERO, WALL_ZERO, Weather};
 use crate::families_economy::still;
-use crate::network::{address, peer_id};
+use crate::network::{PROTOCOLS, address, peer_id};
 use crate::rng::Rng;
 use crate::script::{Act, Script, Tuning};
+use crate::truth::Service;
 use crate::world::{Options, World};
 
 const MINUTE: u64 = 60_000;
@@ -117,7 +119,7 @@ fn a_manager_that_never_explores_fails_the_test_of_l10() {
 
 // --- L11 --------------------------------------------------------------------------------------------------------------
 
-/// What a session met, and when its minima held for the first time.
+/// What a session met, and when its minima held for the first time: by the world's links, whatever the manager believes.
 #[derive(Debug, PartialEq, Eq)]
 struct Session {
     /// For each requirement: its minimum holds, its target holds.
@@ -129,12 +131,11 @@ struct Session {
 const AWAY_MS: u64 = 6 * HOUR;
 
 /// A session in a still network, of a manager that begins with this snapshot.
-fn session(seed: u64, snapshot: Option<&[u8]>) -> Session {
-    let mut script = Script::new(seed, still(seed), HOUR).at(0, Act::Workload { every_ms: 5_000 });
-    script
-        .acts
-        .push((40 * MINUTE, Act::Workload { every_ms: 0 }));
-    let mut world = World::new(&script, Options::default());
+fn session(seed: u64, snapshot: Option<&[u8]>, make: Maker) -> Session {
+    let mut rng = Rng::new(seed ^ 0x5e55);
+    // Liars are found out by work.
+    let script = Script::new(seed, still(seed), HOUR).at(0, Act::Workload { every_ms: 5_000 });
+    let mut world = World::with(&script, Options::default(), make);
     if let Some(bytes) = snapshot {
         let client = &mut world.clients[0];
         let shift = Weather::WallShift {
@@ -142,33 +143,36 @@ fn session(seed: u64, snapshot: Option<&[u8]>) -> Session {
         };
         client.environment.befall(shift, 0);
         // Another session has another seed.
-        let own = Rng::new(seed ^ 0x5e55).seed();
-        let mut manager = Manager::new(client.config.clone(), own, client.environment.time(0));
+        let now = client.environment.time(0);
+        client.brain = make(client.config.clone(), rng.seed(), now);
+        let manager = client.brain.manager_mut().expect("it is one");
         manager.restore(bytes).expect("it is a snapshot");
         manager.check();
-        client.brain = Box::new(manager);
     }
+    // Any moment will do.
+    world.run_until(rng.between(HOUR / 2, HOUR));
+    let manager = world.clients[0].brain.manager().expect("it is one");
+    let snapshot = manager.snapshot(32 * 1_024);
     world.run();
     let client = &world.clients[0];
-    let manager = client.brain.manager().expect("it is one");
-    let views = manager.requirements();
+    let serving = Service::of(client, &world.network, world.t, true).serving;
+    let needs = client.needs.iter().zip(serving);
+    let met = needs.map(|(need, have)| (have >= need.min.into(), have >= need.target.into()));
     Session {
-        met: views
-            .iter()
-            .map(|view| (view.have >= view.min, view.have >= view.target))
-            .collect(),
+        met: met.collect(),
         minima_ms: client.log.minima_after(0),
-        snapshot: manager.snapshot(32 * 1_024),
+        snapshot,
     }
 }
 
-/// L11 over many networks: the same is met, and not later. `keep`: what becomes of a snapshot on its way.
-fn restarts(keep: fn(Vec<u8>) -> Vec<u8>) -> Result<(), String> {
+/// L11 over many networks: the same is met, and not later. `keep`: what becomes of a snapshot on its way; `make`: whoever
+/// begins with it.
+fn restarts(keep: fn(Vec<u8>) -> Vec<u8>, make: Maker) -> Result<(), String> {
     const RUNS: u64 = 100;
     let (mut first_ms, mut again_ms) = (Vec::new(), Vec::new());
     for seed in 0..RUNS {
-        let first = session(seed, None);
-        let again = session(seed, Some(&keep(first.snapshot.clone())));
+        let first = session(seed, None, manager);
+        let again = session(seed, Some(&keep(first.snapshot.clone())), make);
         if first.met != again.met {
             return Err(format!(
                 "L11, seed {seed}: {:?} was met, then {:?}",
@@ -196,20 +200,38 @@ fn restarts(keep: fn(Vec<u8>) -> Vec<u8>) -> Result<(), String> {
 
 #[test]
 fn a_restart_meets_what_was_met_and_sooner_l11() {
-    if let Err(said) = restarts(|bytes| bytes) {
+    if let Err(said) = restarts(|bytes| bytes, manager) {
         panic!("{said}");
     }
 }
 
 #[test]
 fn a_snapshot_that_keeps_nobody_fails_the_test_of_l11() {
-    let said = restarts(|_| {
+    let empty = |_| {
         let config = Tuning::default().config();
         let now = Time {
             mono_ms: MONO_ZERO,
             wall_ms: WALL_ZERO,
         };
         Manager::new(config, [0; 32], now).snapshot(32 * 1_024)
-    });
+    };
+    let said = restarts(empty, manager);
     assert!(said.is_err_and(|said| said.starts_with("L11")));
+}
+
+/// It believes that whoever it is connected to serves everything.
+fn credulous(config: Config, seed: [u8; 32], now: Time) -> Box<dyn Brain> {
+    let hears: Hears = Box::new(|_: &mut Manager, _, mut event| {
+        if let Event::Identified { protocols, .. } = &mut event {
+            protocols.extend(PROTOCOLS.map(str::to_owned));
+        }
+        Some(event)
+    });
+    Box::new(Doctored::new(config, seed, now, hears))
+}
+
+#[test]
+fn a_manager_that_only_believes_that_it_is_served_fails_the_test_of_l11() {
+    let said = restarts(|bytes| bytes, credulous).expect_err("it is served by few");
+    assert!(said.starts_with("L11"), "{said}");
 }
