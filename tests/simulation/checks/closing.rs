@@ -7,7 +7,9 @@ use lightkeeper::manager::{
     Command, DialWhy, Event, Notice, Outcome, ProtocolView, Reason, RequirementId, RequirementView,
 };
 
+use super::company::funded;
 use super::{Invariant, Scene, Verdict, ensure};
+use crate::oracles::guards::BUILT_IN;
 use crate::orders::{let_go, parting};
 use crate::view::Input;
 
@@ -46,23 +48,12 @@ fn closed(command: &Command, scene: &Scene<'_>) -> Option<(PeerId, Reason)> {
     only.then_some((conn.peer, reason))
 }
 
-/// A minimum, as far as a share goes with it: what a protocol that enrolled wants beyond its own is no minimum of the
-/// node's, and one that has more than its share pays with everything (A6).
-fn funded(need: &RequirementView, reason: Reason, scene: &Scene<'_>) -> u8 {
-    const WHOLE: u32 = 256;
+/// The least of a minimum that holds: of a protocol that enrolled, as far as it was granted (4.13).
+fn least_minimum(need: &RequirementView, scene: &Scene<'_>) -> u8 {
     let of_need = |protocol: &&ProtocolView| protocol.requirement == Some(need.id);
-    let mut after = scene.view.protocols.iter();
-    let Some(guest) = after.find(of_need).filter(|own| own.enrollment.is_some()) else {
-        return need.min;
-    };
-    let granted = |own: &ProtocolView| own.granted.map_or(0, |grant| grant.high);
-    let before = scene.before.protocols.iter().find(of_need);
-    // The limits may have changed in the input, and the grants with them.
-    let high = before.map_or(granted(guest), |own| granted(own).min(granted(guest)));
-    let share = before.map_or(0, |own| own.share).max(guest.share);
-    let pays = reason == Reason::OverQuota && share > u32::from(high) * WHOLE;
-    let high = if pays { 0 } else { high };
-    need.min.min(u8::try_from(high).unwrap_or(u8::MAX))
+    let whose = scene.view.protocols.iter().find(of_need);
+    let (least, _) = whose.map_or(BUILT_IN, |protocol| funded(protocol, scene));
+    need.min.min(u8::try_from(least).unwrap_or(u8::MAX))
 }
 
 /// S5: no voluntary close takes a requirement below its minimum, nor below its target.
@@ -89,8 +80,8 @@ impl Invariant for Minima {
             let floor = match reason {
                 // Phase 7 may break minima, and 6 targets; the offender in 4 pays with its own.
                 Reason::MemoryPressure => 0,
-                Reason::OverLimit if above => funded(after, reason, scene),
-                Reason::OverQuota => funded(after, reason, scene),
+                Reason::OverLimit if above => least_minimum(after, scene),
+                Reason::OverQuota => least_minimum(after, scene),
                 _ => after.target,
             };
             // Whom phase 7 took in the same input was there a moment ago.

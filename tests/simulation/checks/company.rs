@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use libp2p_identity::PeerId;
 use lightkeeper::manager::{
     BurstAnswer, BurstId, Command, ConnId, DialId, DialWhy, EnrollmentId, Event, LockAnswer,
-    LockId, RequirementId,
+    LockId, ProtocolView, RequirementId,
 };
 use multiaddr::{Multiaddr, Protocol as Part};
 
@@ -15,7 +15,7 @@ use crate::ledger::ConnRecord;
 use crate::ledger_steering::Mode;
 use crate::oracles::guards::{BUILT_IN, Company, Member, Need, Protocol};
 use crate::orders::parting;
-use crate::view::Input;
+use crate::view::{Input, View};
 
 /// A lock that was granted.
 #[derive(Debug, Clone, Copy)]
@@ -296,14 +296,7 @@ impl Watch {
                 Protocol {
                     high: most,
                     requirement: now.requirement.map(|id| usize::from(id.0)),
-                    // What it locks for nothing is paid from its share; which that is the locks alone do not tell.
-                    funded: match now.enrollment {
-                        Some(_) => {
-                            let least = highs[0].min(highs[1]);
-                            (least.saturating_sub(usize::from(now.locked)), most)
-                        }
-                        None => BUILT_IN,
-                    },
+                    funded: funded(now, scene),
                 }
             })
             .collect()
@@ -365,6 +358,40 @@ impl Watch {
         let mut others = peer.routes.iter().map(self::group);
         others.all(|other| other == Some(group)).then_some(group)
     }
+}
+
+/// How much of its minimum a protocol that enrolled can hold, at least and at most: its grant, less the connections that it
+/// locks without being served on them (4.13). Grants may change in an input, as may who serves, and which locks hold.
+pub(super) fn funded(protocol: &ProtocolView, scene: &Scene<'_>) -> (usize, usize) {
+    let Some(enrollment) = protocol.enrollment else {
+        return BUILT_IN;
+    };
+    let views = [scene.before, scene.view];
+    let of_it = |view: &&ProtocolView| view.enrollment == Some(enrollment);
+    let grants = views.map(|view| view.protocols.iter().find(of_it)?.granted);
+    let highs = grants.iter().flatten().map(|grant| usize::from(grant.high));
+    let requirement = protocol.requirement;
+    let serves = |view: &View, peer: &PeerId| {
+        let requirement = requirement.and_then(|id| view.requirement(id));
+        requirement.is_some_and(|it| it.peers.contains(peer))
+    };
+    let (mut surely, mut perhaps) = (BTreeSet::new(), BTreeSet::new());
+    let locks = scene.ledger.claims.locks.values();
+    for lock in locks.filter(|lock| lock.enrollment == enrollment) {
+        let [before, after] = views.map(|view| serves(view, &lock.peer));
+        if lock.held() && !before && !after {
+            surely.insert(lock.peer);
+        }
+        if !(before && after) {
+            perhaps.insert(lock.peer);
+        }
+    }
+    let least = highs.clone().min().unwrap_or(0);
+    let most = highs.max().unwrap_or(0);
+    (
+        least.saturating_sub(perhaps.len()),
+        most.saturating_sub(surely.len()),
+    )
 }
 
 /// /16 of an address.

@@ -3,6 +3,8 @@
 //! Knows only values. Where something can't be known from outside, a connection is neither free nor bound: it is no
 //! reason to say that a round went wrong.
 
+use std::collections::BTreeSet;
+
 /// One that is new is left alone, but no more than a quarter of the soft target, or two, at once.
 const FEWEST_IN_GRACE: usize = 2;
 
@@ -104,7 +106,8 @@ impl Company {
         self.now < member.new_until && newer.count() < most
     }
 
-    /// Without it a requirement that wants several would have them all in one network, perhaps.
+    /// Without it a requirement that wants several would have them all in one network, perhaps; or fewer of them would be
+    /// within the share of their network, while not all that are wanted are (4.3).
     fn last_of_its_network(&self, member: &Member) -> bool {
         self.needs_of(member).any(|(place, need)| {
             let others: Vec<Option<u16>> = self
@@ -116,7 +119,16 @@ impl Company {
             let known = others.iter().all(Option::is_some) && member.group.is_some();
             let alone = others.iter().all(|group| *group != member.group);
             let one = others.windows(2).all(|pair| pair[0] == pair[1]);
-            need.target >= 2 && !others.is_empty() && (!known || (alone && one))
+            let share = need.target.div_ceil(2);
+            let within = |all: &[Option<u16>]| -> usize {
+                let groups: BTreeSet<Option<u16>> = all.iter().copied().collect();
+                let of = |group| all.iter().filter(|other| **other == group).count();
+                groups.into_iter().map(|group| of(group).min(share)).sum()
+            };
+            let left = within(&others);
+            let with = within(&[others.as_slice(), &[member.group]].concat());
+            let fewer = left < with && left < need.target.min(others.len());
+            need.target >= 2 && !others.is_empty() && (!known || (alone && one) || fewer)
         })
     }
 
@@ -268,6 +280,21 @@ mod tests {
         assert_eq!(
             new.map(|member| member.age_order.0).collect::<Vec<_>>(),
             [4, 5]
+        );
+    }
+
+    #[test]
+    fn who_is_within_the_share_of_its_network_stays_where_others_are_beyond_theirs() {
+        let mut all = company((1..=5).map(|n| member(n, &[1])).collect());
+        all.needs[1].target = 4;
+        for place in 0..3 {
+            all.members[place].group = Some(1);
+        }
+        // Of three of one network two count.
+        let stays = |place: usize| all.last_of_its_network(&all.members[place]);
+        assert_eq!(
+            [0, 1, 2, 3, 4].map(stays),
+            [false, false, false, true, true]
         );
     }
 
