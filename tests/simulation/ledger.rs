@@ -46,6 +46,8 @@ pub(crate) struct Ledger {
     missed: bool,
     /// Forgotten, and still connected.
     pub(crate) going: Vec<PeerId>,
+    /// Who speaks of others in this input.
+    teller: Option<PeerId>,
     /// Whom the gate let in just now.
     at_the_gate: Option<PeerId>,
     pub(crate) config: Config,
@@ -73,6 +75,7 @@ impl Ledger {
             asks_all: false,
             missed: false,
             going: Vec::new(),
+            teller: None,
             at_the_gate: None,
             config: config.clone(),
             rules: Rules::of(config),
@@ -114,7 +117,11 @@ impl Ledger {
         claims: &[RequirementId],
         source: Source,
     ) {
+        let known = self.peers.get(&peer).is_some_and(|record| !record.gone);
         let record = self.peers.entry(peer).or_default();
+        if !known {
+            record.introducer = self.teller;
+        }
         record.gone = false;
         record.routes.extend(routes.iter().cloned());
         record.claims.extend(claims.iter().copied());
@@ -229,6 +236,11 @@ impl Ledger {
             self.steering.told(mono, event, self.running, banned, after);
             let subject = after.subject.as_ref();
             self.claims.told(mono, event, &self.dials, &self.conns);
+            self.teller = match event {
+                Event::Discovered { introducer, .. } => *introducer,
+                Event::Answered { peer, .. } => Some(*peer),
+                _ => None,
+            };
             self.event(event, subject);
             self.book(event, subject);
             self.at_the_gate = None;
@@ -475,6 +487,7 @@ impl Ledger {
             // It had been forgotten, and with it what it waited for.
             Notice::Discovered { peer, .. } => {
                 if let Some(record) = self.peers.get_mut(peer) {
+                    record.introducer = self.teller;
                     record.wait = None;
                     record.verified.clear();
                 }

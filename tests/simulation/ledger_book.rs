@@ -49,6 +49,7 @@ impl Ledger {
                     *record = PeerRecord {
                         gone: !connected,
                         last_closed: record.last_closed,
+                        introducer: record.introducer,
                         ..record.bans_alone()
                     };
                     self.going.retain(|going| going != peer);

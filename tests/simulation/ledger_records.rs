@@ -54,6 +54,8 @@ pub(crate) struct PeerRecord {
     pub(crate) in_tree: bool,
     pub(crate) named: bool,
     pub(crate) claims: BTreeSet<RequirementId>,
+    /// Who told of it first.
+    pub(crate) introducer: Option<PeerId>,
     pub(crate) banned_by_user: bool,
     pub(crate) banned_until: Option<u64>,
     /// It was banned, and that is remembered until then.

@@ -7,6 +7,7 @@ use lightkeeper::manager::{DialFailure, RequirementId};
 use multiaddr::Multiaddr;
 
 use crate::rng::Rng;
+use crate::truth::Good;
 
 /// Requirements of every client: `lightPush`, `filter`, `store`.
 pub(crate) const SERVICES: u8 = 3;
@@ -265,6 +266,18 @@ impl Network {
 
     pub(crate) fn place(&self, peer: &PeerId) -> Option<usize> {
         self.places.get(peer).copied()
+    }
+
+    /// Those who do what they say, and live in one network only.
+    pub(crate) fn good(&self) -> Vec<Good> {
+        let all = self.spec.peers.iter().enumerate();
+        let good = all.filter(|(_, spec)| spec.is_good() && spec.elsewhere.is_empty());
+        good.map(|(place, spec)| Good {
+            peer: self.ids[place],
+            serves: spec.serves,
+            route: address(spec.group, place, 443),
+        })
+        .collect()
     }
 
     pub(crate) fn set_down(&mut self, place: usize, down: bool) {

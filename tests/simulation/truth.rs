@@ -6,7 +6,9 @@
 
 use std::collections::BTreeSet;
 
+use libp2p_identity::PeerId;
 use lightkeeper::manager::{ConnId, Need};
+use multiaddr::Multiaddr;
 
 use crate::client::Client;
 use crate::network::{Behaviour, Network, SERVICES};
@@ -30,6 +32,17 @@ pub(crate) struct Truth {
     /// How many really serve each requirement of the configuration, or are there and say so.
     pub(crate) serving: [usize; SERVICES as usize],
     pub(crate) minima: bool,
+    /// At the end: those who do what they say, and live in one network only.
+    pub(crate) good: Vec<Good>,
+}
+
+/// Somebody who does what it says.
+#[derive(Debug, Clone)]
+pub(crate) struct Good {
+    pub(crate) peer: PeerId,
+    pub(crate) serves: u8,
+    /// Where it answers.
+    pub(crate) route: Multiaddr,
 }
 
 /// Who really serves what, and what of that is wanted.
@@ -112,6 +125,7 @@ impl World {
             dead: gone.chain(client.untold.iter().copied()).collect(),
             serving: service.serving,
             minima: service.minima,
+            good: Vec::new(),
         }
     }
 

@@ -205,7 +205,8 @@ impl World {
             return;
         }
         for c in 0..self.clients.len() {
-            let truth = self.truth(c);
+            let mut truth = self.truth(c);
+            truth.good = self.network.good();
             let client = &mut self.clients[c];
             if let Some(judge) = &mut client.judge {
                 self.violation = judge.end(&*client.brain, &client.config, &truth);

@@ -137,6 +137,7 @@ pub(crate) fn all() -> Vec<Box<dyn Invariant>> {
         Box::new(dialing::Allowed),
         Box::new(waits::Waits::default()),
         Box::new(diversity::Varied),
+        Box::new(diversity::Spread::default()),
         Box::new(bans::Final),
         Box::new(bootstrap::Few::default()),
         Box::new(closing::Minima),

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use libp2p_identity::PeerId;
 use lightkeeper::manager::{
     CloseCause, Command, Config, ConnId, DialFailure, DialId, DialWhy, Direction, Event, GateQuery,
-    Manager, Metadata, PeerState, PeerView, Priority, Reason, RequirementId, Source, Time,
+    Guard, Manager, Metadata, PeerState, PeerView, Priority, Reason, RequirementId, Source, Time,
 };
 use multiaddr::Multiaddr;
 
@@ -22,7 +22,7 @@ use crate::environment::{MONO_ZERO, WALL_ZERO};
 use crate::judge::Judge;
 use crate::network::peer_id;
 use crate::script::{ShellFaults, Tuning};
-use crate::truth::Truth;
+use crate::truth::{Good, Truth};
 use crate::view::{Input, View};
 
 const FILTER: RequirementId = RequirementId(1);
@@ -38,6 +38,7 @@ struct Trace {
     /// What really serves, and which connections are really dead.
     serving: [usize; 3],
     dead: BTreeSet<ConnId>,
+    good: Vec<Good>,
 }
 
 impl Trace {
@@ -60,6 +61,7 @@ impl Trace {
             healed_at: None,
             serving: [0; 3],
             dead: BTreeSet::new(),
+            good: Vec::new(),
         }
     }
 
@@ -87,6 +89,7 @@ impl Trace {
                 .iter()
                 .zip(needs)
                 .all(|(have, need)| *have >= need),
+            good: self.good.clone(),
         }
     }
 
