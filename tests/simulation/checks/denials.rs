@@ -1,4 +1,5 @@
-//! S19, denials: every refusal of the gate has a reason that the facts bear out, and the one that `explain` gave before.
+//! S19, denials: of whoever is known the gate refuses for the reason that `explain` gave before; of others, and of those
+//! who knock, for one that the facts bear out.
 
 use std::collections::BTreeSet;
 
@@ -64,6 +65,16 @@ impl Invariant for Plausible {
         let ledger = scene.ledger;
         let (GateQuery::Outbound { peer } | GateQuery::Inbound { peer }) = query;
         let outbound = matches!(query, GateQuery::Outbound { .. });
+        // Of whom is known, it was said before why others may not dial it.
+        let explained = peer.and_then(|peer| scene.view.explained.get(&peer));
+        if let (true, Some(explained)) = (outbound, explained) {
+            ensure!(
+                agrees(*reason, explained.not_dialed) || scene.deadline_passed(scene.now()),
+                "{query:?} denied as {reason}, and before it was said: {:?}",
+                explained.not_dialed
+            );
+            return Ok(());
+        }
         let record = peer.as_ref().map(|peer| ledger.peer(peer));
         let occupied = ledger.conns.len() + ledger.dials.len();
         let said_of_peer = concerns_peer(*reason);
@@ -82,12 +93,7 @@ impl Invariant for Plausible {
             Reason::AlreadyConnected => {
                 let peer = peer.as_ref().expect("asked of a peer");
                 let dialing = ledger.dials.values().any(|dial| dial.peer == *peer);
-                // A peer whose next address waits its turn is being dialed too.
-                dialing || !ledger.conns_of(peer).is_empty() || scene.view.stats.dialing > 0
-            }
-            // What was lost, or failed, waits; the ledger does not know every wait.
-            Reason::BackingOff => {
-                outbound && record.last_dial.is_some() || record.last_lost.is_some()
+                dialing || !ledger.conns_of(peer).is_empty()
             }
             Reason::OtherNetwork => matches!(record.wait, Some((_, Wait::Network))),
             Reason::FailedService => matches!(record.wait, Some((_, Wait::Replaced))),
@@ -97,16 +103,13 @@ impl Invariant for Plausible {
                 let cool = scene.config.prune_cap_ms + scene.config.close_ms;
                 let full = ledger.conns.len() + scene.view.stats.dialing as usize
                     >= usize::from(scene.view.stats.soft);
-                (outbound || full) && closed.is_some_and(|(at, _)| ledger.now < at + cool)
+                full && closed.is_some_and(|(at, _)| ledger.now < at + cool)
             }
             Reason::BadBehaviour => self
                 .faulty
                 .contains(peer.as_ref().expect("asked of a peer")),
-            // What becomes of its addresses.
-            Reason::TransportLimit | Reason::DiversityLimit | Reason::SubnetBanned => outbound,
             Reason::Paused => ledger.steering.mode == Mode::Paused,
             Reason::InitialSync => matches!(ledger.steering.mode, Mode::Sync(_)),
-            Reason::Parked => outbound && record.is_bootstrap(),
             Reason::LimitReached => {
                 // Jobs between two addresses hold their place.
                 let counted = scene.view.stats.open + scene.view.stats.dialing;
@@ -116,14 +119,6 @@ impl Invariant for Plausible {
             _ => false,
         };
         ensure!(right, "{query:?} denied as {reason}");
-        let explained = peer.and_then(|peer| scene.view.explained.get(&peer));
-        if let (true, Some(explained)) = (outbound, explained) {
-            ensure!(
-                agrees(*reason, explained.not_dialed) || scene.deadline_passed(scene.now()),
-                "{query:?} denied as {reason}, and before it was said: {:?}",
-                explained.not_dialed
-            );
-        }
         Ok(())
     }
 }

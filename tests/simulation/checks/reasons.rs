@@ -131,9 +131,8 @@ impl Plausible {
             }
             Reason::MetadataFailed => record.metadata == Some(Metadata::Faulty),
             Reason::HandedOff => peer.is_bootstrap() && targets,
-            Reason::NotNeeded | Reason::Surplus | Reason::LifetimeOver => {
-                others || !self.serves_alone(&record.peer, scene)
-            }
+            // What they may cost is for S5 and the guards to say.
+            Reason::NotNeeded | Reason::Surplus | Reason::LifetimeOver => true,
             // A protocol that leaves takes its requirement along.
             Reason::Idle => {
                 let mut served = served(scene, &record.peer).into_iter();
@@ -184,13 +183,6 @@ impl Plausible {
             Reason::LimitReached => ledger.conns.len() + ledger.dials.len() >= soft,
             _ => false,
         }
-    }
-
-    fn serves_alone(&self, peer: &PeerId, scene: &Scene<'_>) -> bool {
-        served(scene, peer).iter().any(|id| {
-            let after = scene.view.requirement(*id);
-            after.is_some_and(|after| after.have < after.target)
-        })
     }
 }
 

@@ -200,6 +200,45 @@ fn a_denial_for_a_reason_that_is_not_so_breaks_s19() {
 }
 
 #[test]
+fn another_denial_than_was_explained_breaks_s19() {
+    let denied = |reason, said| {
+        let mut trace = Trace::started();
+        trace.well(found(1, Source::PeerExchange), &[]);
+        let explained = Explained {
+            not_dialed: said,
+            not_closed: None,
+        };
+        trace.view.explained = [(peer_id(1), explained)].into();
+        let peer = Some(peer_id(1));
+        trace.judged(Input::Gate(GateQuery::Outbound { peer }, Err(reason)), &[])
+    };
+    let waits = Some(Reason::BackingOff);
+    assert_eq!(denied(Reason::BackingOff, waits), None);
+    assert_eq!(denied(Reason::DiversityLimit, waits), Some("S19"));
+    assert_eq!(denied(Reason::OverBudget, None), Some("S19"));
+    // Whom nobody needs others may dial: its addresses are looked at after that.
+    let idle = Some(Reason::NotNeeded);
+    assert_eq!(denied(Reason::DiversityLimit, idle), None);
+    assert_eq!(denied(Reason::HungUp, idle), Some("S19"));
+}
+
+#[test]
+fn a_close_of_whom_a_guard_was_explained_to_hold_breaks_s19() {
+    for guard in [Guard::Pinned, Guard::Protected, Guard::Locked, Guard::Sync] {
+        let mut trace = Trace::started();
+        let conn = trace.connects(1);
+        let explained = Explained {
+            not_dialed: None,
+            not_closed: Some(guard),
+        };
+        trace.view.explained = [(peer_id(1), explained)].into();
+        let order = close(conn, Reason::Idle);
+        let event = found(2, Source::PeerExchange);
+        assert_eq!(trace.told(event, &[order]), Some("S19"), "{guard:?}");
+    }
+}
+
+#[test]
 fn a_table_above_its_bound_breaks_r1() {
     let mut trace = Trace::started();
     trace.view.stats.known = 5_001;

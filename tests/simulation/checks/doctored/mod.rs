@@ -23,7 +23,7 @@ use crate::judge::Judge;
 use crate::network::peer_id;
 use crate::script::{ShellFaults, Tuning};
 use crate::truth::{Good, Truth};
-use crate::view::{Input, View};
+use crate::view::{Explained, Input, View};
 
 const FILTER: RequirementId = RequirementId(1);
 const MINUTE: u64 = 60_000;
