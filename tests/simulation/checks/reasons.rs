@@ -26,6 +26,28 @@ const PRESSURE_MS: u64 = 16 * 3 * 10_000;
 /// Memory use above which targets may break.
 const HARD_PERCENT: u64 = 85;
 
+/// Whether an event may change who serves, how many are new, what is wanted, or what of that is granted.
+fn may_change_service(event: &Event) -> bool {
+    !matches!(
+        event,
+        Event::Tick
+            | Event::Discovered { .. }
+            | Event::Answered { .. }
+            | Event::DnsFinished { .. }
+            | Event::AddRoute { .. }
+            | Event::RemoveRoute { .. }
+            | Event::Hint { .. }
+            | Event::Protect { .. }
+            | Event::Unprotect { .. }
+            | Event::GaveUp { .. }
+            | Event::Doubt { .. }
+            | Event::Scores { .. }
+            | Event::ExtendLock { .. }
+            | Event::CloseBurst { .. }
+            | Event::Freeze
+    )
+}
+
 /// Whether an input, or a deadline that passed with it, may have taken away what kept a connection.
 fn may_lift(guard: Guard, reason: Reason, peer: &PeerId, scene: &Scene<'_>) -> bool {
     let Some(Input::Event(event)) = scene.input else {
@@ -63,9 +85,8 @@ fn may_lift(guard: Guard, reason: Reason, peer: &PeerId, scene: &Scene<'_>) -> b
             true
         }
         Guard::Asked => of_peer || due,
-        Guard::Grace => due || scene.input != Some(&Input::Event(Event::Tick)),
-        Guard::Minimum | Guard::Target | Guard::LastGroup => {
-            due || scene.input != Some(&Input::Event(Event::Tick))
+        Guard::Grace | Guard::Minimum | Guard::Target | Guard::LastGroup => {
+            due || may_change_service(event)
         }
     }
 }

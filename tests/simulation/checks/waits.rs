@@ -179,10 +179,12 @@ impl Waits {
             charged.flaps += 1;
             charged.level += u32::from(rejected);
             record.flapped = true;
-            // The first time one whom nobody can stand in for is redialed at once.
-            if record.charged.flaps > 1 || !is_missing(scene) {
-                self.wait(&gone.peer, scene);
-            }
+        }
+        if record.charged.flaps < 2 && is_missing(scene) {
+            // The first time one whom nobody can stand in for is redialed at once, and its level is that of no time.
+            record.charged.level = record.charged.level.min(1);
+        } else if record.flapped {
+            self.wait(&gone.peer, scene);
         }
     }
 

@@ -224,7 +224,15 @@ fn another_denial_than_was_explained_breaks_s19() {
 
 #[test]
 fn a_close_of_whom_a_guard_was_explained_to_hold_breaks_s19() {
-    for guard in [Guard::Pinned, Guard::Protected, Guard::Locked, Guard::Sync] {
+    for guard in [
+        Guard::Pinned,
+        Guard::Protected,
+        Guard::Locked,
+        Guard::Sync,
+        Guard::Asked,
+        Guard::Minimum,
+        Guard::Target,
+    ] {
         let mut trace = Trace::started();
         let conn = trace.connects(1);
         let explained = Explained {
