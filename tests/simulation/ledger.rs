@@ -314,8 +314,11 @@ impl Ledger {
                     record.wait = None;
                 }
             }
-            Event::Protect { peer, .. } if !self.peers.contains_key(peer) => {
-                self.peers.entry(*peer).or_default().named = true;
+            // Whom it forgot is a stranger, too.
+            Event::Protect { peer, .. }
+                if self.peers.get(peer).is_none_or(|record| record.gone) =>
+            {
+                self.named(peer);
             }
             // Somebody else may want it held.
             Event::GaveUp { peer } => {

@@ -2,11 +2,13 @@
 
 use lightkeeper::manager::{Need, Outcome};
 
+use crate::book::Note;
 use crate::claims::{Claim, Wish};
 use crate::environment::Weather;
 use crate::network::{Behaviour, NetworkSpec, PeerSpec};
 use crate::runner::run;
 use crate::script::{Act, Script, ShellFaults};
+use crate::steering::Steer;
 use crate::truth::minima_hold;
 use crate::world::{Options, World};
 
@@ -135,4 +137,23 @@ fn the_only_provider_of_a_guest_is_away_for_hours() {
     let met = world.clients[0].log.minima_after(6 * hour);
     let cap = 3_600_000 + 60_000;
     assert!(met.is_some_and(|ms| ms > 0 && ms <= cap), "{met:?}");
+}
+
+/// S4: whom the user protects after having forgotten it is the user's, and no parked bootstrap peer.
+#[test]
+fn the_only_peer_of_the_tree_is_forgotten_and_then_protected() {
+    let lone = PeerSpec {
+        in_tree: true,
+        ..PeerSpec::honest(0, 1)
+    };
+    let network = NetworkSpec { peers: vec![lone] };
+    let mut script = Script::new(4_559_442_991_266_427, network, 4_801_227)
+        .at(1_227, Act::Note(Note::Forget(0)))
+        .at(1_227, Act::Steer(Steer::Pause))
+        .at(1_227, Act::Steer(Steer::Protect(0, 0)))
+        .at(1_228, Act::Heal);
+    script.faults.duplicate = 1;
+    script.faults.lose = 60;
+    script.brand = crate::browser::Brand::Firefox;
+    holds(&script);
 }
