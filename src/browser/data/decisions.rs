@@ -132,7 +132,7 @@ pub(crate) struct Decision {
 pub(crate) enum Decided {
     Dialed {
         peer: String,
-        why: Why,
+        why: Text<DialWhy>,
         #[serde(skip_serializing_if = "Option::is_none")]
         requirement: Option<String>,
         compared: u16,
@@ -207,43 +207,6 @@ pub(crate) struct Held {
     count: u16,
 }
 
-/// `DialWhy`.
-#[derive(Clone, Copy, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[cfg_attr(test, schemars(rename = "DialWhy"))]
-pub(crate) enum Why {
-    Needed,
-    Requested,
-    Bootstrap,
-    Redial,
-    Probe,
-    HandOff,
-    Swap,
-    Rotation,
-    Burst,
-    Sync,
-    Variety,
-}
-
-impl From<DialWhy> for Why {
-    fn from(why: DialWhy) -> Self {
-        match why {
-            DialWhy::Need(_) => Self::Needed,
-            DialWhy::Requested => Self::Requested,
-            DialWhy::Bootstrap(_) => Self::Bootstrap,
-            DialWhy::Redial => Self::Redial,
-            DialWhy::Probe => Self::Probe,
-            DialWhy::HandOff => Self::HandOff,
-            DialWhy::Swap => Self::Swap,
-            DialWhy::Rotation => Self::Rotation,
-            DialWhy::Burst(_) => Self::Burst,
-            DialWhy::Sync => Self::Sync,
-            DialWhy::Variety => Self::Variety,
-        }
-    }
-}
-
 impl Decision {
     pub(crate) fn all(decisions: Vec<manager::Decision>, names: &Names) -> Vec<Self> {
         let decisions = decisions.into_iter();
@@ -268,7 +231,7 @@ impl Decided {
                 value,
             } => Self::Dialed {
                 peer: peer.to_string(),
-                why: why.into(),
+                why: Text(why),
                 requirement: match why {
                     DialWhy::Need(requirement) => Some(names.one(requirement)),
                     _ => None,

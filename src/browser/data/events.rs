@@ -1,10 +1,10 @@
-//! What leaves by itself, and replies: the messages that the sink gets ("Events" in pkg-template/README.md).
+//! What leaves by itself: the messages that the sink gets ("Events" in pkg-template/README.md).
 
 use serde::Serialize;
 
-use super::decisions::Grant;
+use super::answers::Answer;
 use super::failure::Failure;
-use super::messages::{FailureClass, Message, Page, SendReport};
+use super::messages::{FailureClass, Message};
 use super::peers::{Names, PeerInfo, Transport, address, peer_ids};
 use super::texts::Text;
 use super::values::Whole;
@@ -12,10 +12,7 @@ use crate::manager::{
     self, BurstAnswer, Cause, Crossed, DialFailure, Direction, Failed, Health, HealthReason,
     LockAnswer, NetworkCause, NetworkState, Notice, Offer, Reason, Revocation, Source,
 };
-use crate::node::{
-    Burst, Enrolled, GapCause, Locked, LogLevel, Node, NodeError, NodeEvent, Subscribed,
-    SubscriptionState,
-};
+use crate::node::{GapCause, LogLevel, Node, NodeError, NodeEvent, SubscriptionState};
 
 /// A message to the facade.
 #[derive(Serialize)]
@@ -88,47 +85,6 @@ pub(crate) enum Sent {
         target: &'static str,
         message: String,
     },
-}
-
-/// What a request came to.
-#[derive(Serialize)]
-#[serde(untagged, rename_all_fields = "camelCase")]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(crate) enum Answer {
-    /// It is done.
-    Done,
-    /// `dial`.
-    Peer(Box<PeerInfo>),
-    /// `send`.
-    Report(SendReport),
-    /// `query`.
-    Page(Page),
-    /// `plan`.
-    Plan(Vec<Vec<String>>),
-    /// `has`.
-    Hashes(Vec<String>),
-    /// `subscribe`.
-    Subscribed {
-        subscription: u32,
-        peers: Vec<String>,
-        content_topics: Vec<String>,
-    },
-    /// `enroll`.
-    Enrolled {
-        enrollment: Whole,
-        granted: Grant,
-        counter: bool,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        answer_ms: Option<Whole>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        requirement: Option<String>,
-    },
-    /// `lock`.
-    Locked { lock: Whole, expires_at: Whole },
-    /// `extendLock`.
-    Extended { expires_at: Whole },
-    /// `burstOpen`.
-    Burst { burst: Whole, slots: u8 },
 }
 
 /// What becomes of a lock.
@@ -511,40 +467,6 @@ impl Event {
                 new: Text(new),
                 reason: Text(reason),
             },
-        }
-    }
-}
-
-impl Answer {
-    pub(crate) fn subscribed(subscribed: &Subscribed, content_topics: Vec<String>) -> Self {
-        Self::Subscribed {
-            subscription: subscribed.id.0,
-            peers: peer_ids(&subscribed.peers),
-            content_topics,
-        }
-    }
-
-    pub(crate) fn enrolled(enrolled: Enrolled, requirement: Option<String>) -> Self {
-        Self::Enrolled {
-            enrollment: enrolled.id.0.into(),
-            granted: enrolled.granted.into(),
-            counter: enrolled.answer_ms.is_some(),
-            answer_ms: enrolled.answer_ms.map(Whole::from),
-            requirement,
-        }
-    }
-
-    pub(crate) fn locked(locked: Locked) -> Self {
-        Self::Locked {
-            lock: locked.id.0.into(),
-            expires_at: locked.expires_at_wall_ms.into(),
-        }
-    }
-
-    pub(crate) fn burst(burst: Burst) -> Self {
-        Self::Burst {
-            burst: burst.id.0.into(),
-            slots: burst.slots,
         }
     }
 }

@@ -9,10 +9,11 @@
 //! | `values`, `texts` | kinds of fields: bytes, whole numbers, texts of closed lists |
 //! | `peers`, `decisions` | what is known of peers, and why |
 //! | `messages` | messages, and what sending and asking came to |
-//! | `events` | everything that comes by itself, and replies |
+//! | `events`, `answers` | everything that comes by itself, and replies |
 //! | `failure` | errors |
 //! | `options`, `requests` | what comes in |
 
+mod answers;
 mod decisions;
 mod events;
 mod failure;
@@ -25,8 +26,9 @@ mod schema;
 mod texts;
 mod values;
 
+pub(super) use answers::Answer;
 pub(super) use decisions::{Decision, Explanation, ProtocolInfo};
-pub(super) use events::{Answer, Sent};
+pub(super) use events::Sent;
 pub(super) use failure::Failure;
 pub(super) use messages::{Page, SendReport, hash};
 pub(super) use options::{ByTransport, NetworkOptions, Options};

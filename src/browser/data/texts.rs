@@ -5,9 +5,9 @@ use serde::ser::{Serialize, Serializer};
 
 use super::requests::Order;
 use crate::manager::{
-    Cause, Class, Crossed, DialFailure, Direction, Guard, Health, HealthReason, LimitCause,
-    NetworkCause, NetworkState, Outcome, PeerState, Priority, Reason, Revocation, Source,
-    Transport, Trigger,
+    BurstId, Cause, Class, Crossed, DialFailure, DialWhy, Direction, Guard, Health, HealthReason,
+    LimitCause, NetworkCause, NetworkState, Outcome, PeerState, Priority, Reason, RequirementId,
+    Revocation, Source, Transport, Trigger,
 };
 use crate::node::{ErrorCode, GapCause, LogLevel, ReadyLevel, SubscriptionState, Via};
 
@@ -120,4 +120,27 @@ spelt! {
     }
     Order { Ascending = "ascending", Descending = "descending" }
     SubscriptionState { Active = "active", Moving = "moving", Closed = "closed" }
+}
+
+/// What a value carries is told beside it: one for each text.
+impl Closed for DialWhy {
+    #[cfg(test)]
+    const NAME: &'static str = "DialWhy";
+    const ALL: &'static [Self] = &[
+        Self::Need(RequirementId(0)),
+        Self::Requested,
+        Self::Bootstrap(0),
+        Self::Redial,
+        Self::Probe,
+        Self::HandOff,
+        Self::Swap,
+        Self::Rotation,
+        Self::Burst(BurstId(0)),
+        Self::Sync,
+        Self::Variety,
+    ];
+
+    fn text(self) -> &'static str {
+        self.as_str()
+    }
 }
