@@ -191,6 +191,18 @@ impl Waits {
     /// Half or more of at least three connections, or the last of several, are gone: those come back at times of their own.
     fn mass(&mut self, scene: &Scene<'_>) {
         let ledger = scene.ledger;
+        // Whose end nobody confirmed was lost all the same.
+        for (peer, _) in ledger
+            .peers
+            .iter()
+            .filter(|(_, it)| it.last_lost == Some(ledger.now))
+        {
+            let record = self.peers.entry(*peer).or_default();
+            record.lost_at = Some(ledger.now);
+            if record.charged.flaps < 2 && is_missing(scene) {
+                record.charged.level = record.charged.level.min(1);
+            }
+        }
         let lately = |at: Option<u64>| at.is_some_and(|at| ledger.now <= at + TOGETHER_MS);
         let peers = ledger.peers.iter();
         let lost: Vec<PeerId> = peers
