@@ -1,39 +1,68 @@
 //! The addresses of a peer, and which of them has its turn (4.7).
 
-use lightkeeper::manager::{CloseCause, Command, DialFailure, Event, Reason, Source};
+use std::ops::Range;
+
+use lightkeeper::manager::{
+    CloseCause, Command, DialFailure, Event, Reason, RequirementId, Source,
+};
+use multiaddr::Multiaddr;
 
 use crate::world::{ALL, Reachable, World};
+
+/// Addresses on this machine.
+fn at_ports(ports: Range<u16>) -> Vec<Multiaddr> {
+    let address = |port| format!("/ip4/127.0.0.1/tcp/{port}/ws").parse();
+    ports
+        .map(|port| address(port).expect("an address"))
+        .collect()
+}
+
+/// Somebody says where a node is, and what it serves.
+fn told(
+    world: &mut World,
+    place: usize,
+    routes: Vec<Multiaddr>,
+    claims: &[RequirementId],
+    source: Source,
+) {
+    world.tell(Event::Discovered {
+        peer: world.nodes[place].id,
+        routes,
+        claims: claims.to_vec(),
+        source,
+        introducer: None,
+    });
+}
+
+/// The addresses that were dialed.
+fn dialed_at(world: &World, mark: usize) -> Vec<Multiaddr> {
+    let orders = world.orders[mark..].iter();
+    orders
+        .filter_map(|order| match &order.command {
+            Command::Dial { route, .. } => Some(route.clone()),
+            _ => None,
+        })
+        .collect()
+}
 
 #[test]
 fn addresses_are_tried_one_after_another_and_three_at_most() {
     let mut world = World::offline_trees();
     let place = world.node(&ALL);
     world.nodes[place].reachable = Reachable::No(DialFailure::Unreachable);
-    let routes = (0..20)
-        .map(|i| {
-            format!("/ip4/127.0.0.1/tcp/{}/ws", 7_000 + i)
-                .parse()
-                .expect("an address")
-        })
-        .collect();
-    world.tell(Event::Discovered {
-        peer: world.nodes[place].id,
-        routes,
-        claims: ALL.to_vec(),
-        source: Source::Static,
-        introducer: None,
-    });
+    told(
+        &mut world,
+        place,
+        at_ports(7_000..7_020),
+        &ALL,
+        Source::Static,
+    );
     world.start();
     assert_eq!(world.dialed().len(), 1);
     world.run(1_000);
-    let tried: std::collections::BTreeSet<String> = world
-        .orders
-        .iter()
-        .filter_map(|order| match &order.command {
-            Command::Dial { route, .. } => Some(route.to_string()),
-            _ => None,
-        })
-        .collect();
+    let mut tried = dialed_at(&world, 0);
+    tried.sort_unstable();
+    tried.dedup();
     assert_eq!((world.dialed().len(), tried.len()), (3, 3));
 }
 
@@ -45,30 +74,12 @@ fn the_address_that_worked_is_tried_first_the_next_time() {
     world.start();
     world.run(1_000);
     let worked = world.nodes[place].address.clone();
-    let routes = (0..7)
-        .map(|i| {
-            format!("/ip4/127.0.0.1/tcp/{}/ws", 7_000 + i)
-                .parse()
-                .expect("an address")
-        })
-        .collect();
-    world.tell(Event::Discovered {
-        peer: world.nodes[place].id,
-        routes,
-        claims: vec![],
-        source: Source::PeerExchange,
-        introducer: None,
-    });
+    let others = at_ports(7_000..7_007);
+    told(&mut world, place, others, &[], Source::PeerExchange);
     let mark = world.mark();
     world.lose(place, CloseCause::Broken);
     world.run(5_000);
-    let first = world.orders[mark..]
-        .iter()
-        .find_map(|order| match &order.command {
-            Command::Dial { route, .. } => Some(route.clone()),
-            _ => None,
-        });
-    assert_eq!(first, Some(worked));
+    assert_eq!(dialed_at(&world, mark).first(), Some(&worked));
 }
 
 #[test]
@@ -83,20 +94,9 @@ fn an_address_that_worked_keeps_its_turn_whatever_others_claim() {
     world.lose(place, CloseCause::Broken);
     let mut port = 7_000;
     let mut claim_and_wait = |world: &mut World| {
-        let routes = (0..8).map(|_| {
-            port += 1;
-            format!("/ip4/127.0.0.1/tcp/{port}/ws")
-                .parse()
-                .expect("an address")
-        });
-        let event = Event::Discovered {
-            peer: world.nodes[place].id,
-            routes: routes.collect(),
-            claims: vec![],
-            source: Source::PeerExchange,
-            introducer: None,
-        };
-        world.tell(event);
+        let others = at_ports(port..port + 8);
+        port += 8;
+        told(world, place, others, &[], Source::PeerExchange);
         world.run(5_000);
     };
     for _ in 0..60 {
@@ -106,8 +106,8 @@ fn an_address_that_worked_keeps_its_turn_whatever_others_claim() {
     for _ in 0..240 {
         claim_and_wait(&mut world);
     }
-    let dialed = |order: &&crate::world::Order| matches!(&order.command, Command::Dial { route, .. } if *route == worked);
-    let dials = world.orders[mark..].iter().filter(dialed).count();
+    let dials = dialed_at(&world, mark);
+    let dials = dials.iter().filter(|route| **route == worked).count();
     assert!(dials > 3, "{dials} dials where it worked");
 }
 
@@ -118,15 +118,9 @@ fn a_peer_keeps_eight_addresses_and_those_that_worked() {
     world.named(place);
     world.start();
     world.run(1_000);
-    for i in 0..100 {
-        let route = format!("/ip4/127.0.0.1/tcp/{}/ws", 2_000 + i);
-        world.tell(Event::Discovered {
-            peer: world.nodes[place].id,
-            routes: vec![route.parse().expect("an address")],
-            claims: vec![],
-            source: Source::PeerExchange,
-            introducer: None,
-        });
+    for port in 2_000..2_100 {
+        let other = at_ports(port..port + 1);
+        told(&mut world, place, other, &[], Source::PeerExchange);
     }
     let worked = world.nodes[place].address.clone();
     world.hang_up(place);
@@ -144,13 +138,7 @@ fn addresses_that_lead_elsewhere_cost_no_wait_while_there_are_others() {
             .map(|n| format!("/ip4/10.0.0.{n}/tcp/443/wss").parse())
             .map(|route| route.expect("an address"))
             .collect();
-        world.tell(Event::Discovered {
-            peer: world.nodes[place].id,
-            routes,
-            claims: ALL.to_vec(),
-            source: Source::PeerExchange,
-            introducer: None,
-        });
+        told(&mut world, place, routes, &ALL, Source::PeerExchange);
         world.start();
         while world.manager.stats().dial_failures < 3 {
             world.run(1);

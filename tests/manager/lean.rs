@@ -231,38 +231,34 @@ fn swaps_that_fail_come_ever_more_seldom() {
     assert_eq!(world.closes_since(mark), []);
 }
 
-#[test]
-fn not_everything_depends_on_one_peer_when_another_is_known() {
-    let mut world = World::offline_trees();
+/// Two services of which one peer is enough, and nodes that are heard of; an hour later.
+fn one_is_enough(config: Config, nodes: &[&[RequirementId]]) -> World {
+    let mut world = World::with(config, 1);
     for id in [LIGHT_PUSH, FILTER] {
         world.set_need(id, need(1, 1, 2));
     }
     world.set_need(STORE, need(0, 0, 0));
-    let rich = world.node(&ALL);
-    let other = world.node(&[FILTER]);
-    for place in [rich, other] {
+    for serves in nodes {
+        let place = world.node(serves);
         world.discovered(place, Source::PeerExchange);
     }
     world.start();
     world.run(60 * MINUTE);
-    assert_eq!(connected(&world), [rich, other]);
+    world
+}
+
+#[test]
+fn not_everything_depends_on_one_peer_when_another_is_known() {
+    let nodes: [&[RequirementId]; 2] = [&ALL, &[FILTER]];
+    let world = one_is_enough(config(false), &nodes);
+    assert_eq!(connected(&world), [0, 1]);
     assert_eq!(world.dialed().len(), 2);
     assert_eq!(world.closes_since(0), []);
 }
 
 #[test]
 fn who_stands_in_for_the_one_peer_is_not_trimmed_for_what_nobody_wants() {
-    let mut world = World::offline_trees();
-    for id in [LIGHT_PUSH, FILTER] {
-        world.set_need(id, need(1, 1, 2));
-    }
-    world.set_need(STORE, need(0, 0, 0));
-    for _ in 0..6 {
-        let place = world.node(&ALL);
-        world.discovered(place, Source::PeerExchange);
-    }
-    world.start();
-    world.run(60 * MINUTE);
+    let world = one_is_enough(config(false), &[&ALL[..]; 6]);
     assert_eq!(connected(&world).len(), 2);
     assert_eq!(world.dialed().len(), 2);
     assert_eq!(world.closes_since(0), []);
@@ -347,17 +343,7 @@ fn a_lifetime_can_be_lifted() {
 
 #[test]
 fn without_a_spare_who_stands_in_for_the_one_peer_stays() {
-    let mut world = World::with(without_spare(), 1);
-    for id in [LIGHT_PUSH, FILTER] {
-        world.set_need(id, need(1, 1, 4));
-    }
-    world.set_need(STORE, need(0, 0, 0));
-    for _ in 0..3 {
-        let place = world.node(&ALL);
-        world.discovered(place, Source::PeerExchange);
-    }
-    world.start();
-    world.run(60 * MINUTE);
+    let world = one_is_enough(without_spare(), &[&ALL[..]; 3]);
     assert_eq!(connected(&world).len(), 2);
     assert_eq!(world.dialed().len(), 2);
     assert_eq!(world.closes_since(0), []);
