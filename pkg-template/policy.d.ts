@@ -194,7 +194,7 @@ export interface Policy {
   readonly discoverCapMs: number;
   /** A look-up whose end is never told is over after this, in milliseconds. Default: 60,000. */
   readonly discoverTimeoutMs: number;
-  /** Providers above `max` are kept this long, in milliseconds: needs may change back. Default: 5,000. */
+  /** Providers above `max` are kept this long, and so long one can do the work of two before it is dialed, in milliseconds: needs come one after another, and may change back. Default: 5,000. */
   readonly surplusGraceMs: number;
   /** A connection that serves nothing is kept this long once nothing is missing, in milliseconds. Default: 30,000. */
   readonly uselessGraceMs: number;

@@ -87,7 +87,7 @@ struct World {
     named: u64,
     open: BTreeMap<ConnId, usize>,
     answers: Vec<Event>,
-    /// Dials of one that can do the work of two.
+    /// Dials of one that can do the work of two, or of the first of two who can do that of three.
     swaps: usize,
 }
 
@@ -183,7 +183,7 @@ pub(crate) struct Settled {
     pub(crate) optimum: usize,
     /// Whether every target holds.
     pub(crate) met: bool,
-    /// Dials of one that can do the work of two, in the hour.
+    /// Dials of those who can do the work of more, in the hour.
     pub(crate) swaps: usize,
     /// Of these, in its second half: who goes on swapping does so for ever.
     pub(crate) late_swaps: usize,
@@ -291,6 +291,7 @@ pub(crate) fn print() {
     );
     let swaps = settled.iter().map(|each| each.swaps);
     let most = swaps.clone().max().unwrap_or(0);
+    let many = settled.iter().filter(|each| each.swaps > 2).count();
     let restless = settled.iter().filter(|each| each.late_swaps > 0).count();
     say("economy_excess_mean", mean, "connections");
     say("economy_excess_worst", worst, "connections");
@@ -300,5 +301,6 @@ pub(crate) fn print() {
         "swaps",
     );
     say("economy_swaps_worst", most as f64, "swaps");
+    say("economy_more_than_two_swaps", many as f64, "instances");
     say("economy_still_swapping", restless as f64, "instances");
 }

@@ -45,6 +45,7 @@ mod spread;
 mod start_up;
 #[cfg(not(target_arch = "wasm32"))]
 mod streams;
+mod swaps;
 mod user;
 mod vocabulary;
 mod wishes;

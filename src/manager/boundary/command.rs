@@ -26,7 +26,7 @@ pub enum DialWhy {
     Probe,
     /// To take over from a bootstrap peer (4.11).
     HandOff,
-    /// One that can do the work of two (4.6).
+    /// One that can do the work of two, or the first of two who can do that of three (4.6).
     Swap,
     /// To take over from a connection that is old (4.17).
     Rotation,

@@ -249,7 +249,8 @@ pub struct Config {
     pub discover_timeout_ms: u64,
 
     // --- tidying --------------------------------------------------------------------------------------------------
-    /// Providers above `max` are kept this long, in milliseconds: needs may change back.
+    /// Providers above `max` are kept this long, and so long one can do the work of two before it is dialed, in
+    /// milliseconds: needs come one after another, and may change back.
     pub surplus_grace_ms: u64,
     /// A connection that serves nothing is kept this long once nothing is missing, in milliseconds.
     pub useless_grace_ms: u64,

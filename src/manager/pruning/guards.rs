@@ -177,19 +177,20 @@ impl Manager {
             left < wanted && left < self.covered(id, None)
         })
     }
-    /// Whether every requirement would have its providers in as many netgroups as it wants, or as it has, when somebody
-    /// of this one, who serves so much, takes the place of these two. Or else one of them would be kept, and nothing won.
+
+    /// Whether every requirement would have its providers in as many netgroups as it wants, or as it has, when others come
+    /// for these, of these netgroups, who serve so much. Or else one of these would be kept, and nothing won.
     pub(in crate::manager::pruning) fn keeps_spread(
         &self,
-        pair: [ConnId; 2],
-        group: u64,
-        serves: Services,
+        gone: &[ConnId],
+        come: &[(u64, Services)],
     ) -> bool {
         self.needs.ids().all(|id| {
             let staying = self.needs.providers(id).iter();
-            let staying = staying.filter(|provider| !pair.contains(&provider.conn));
+            let staying = staying.filter(|provider| !gone.contains(&provider.conn));
             let groups = staying.map(|provider| provider.group);
-            let groups = groups.chain(serves.contains(id).then_some(group));
+            let come = come.iter().filter(|(_, serves)| serves.contains(id));
+            let groups = groups.chain(come.map(|(group, _)| *group));
             let target = self
                 .needs
                 .need(id)

@@ -393,7 +393,7 @@ impl Manager {
         Some(conn.opened_at.saturating_add(sooner).saturating_add(offset))
     }
 
-    /// What no target needs goes, the last of it is kept warm, and of what is needed two may be done by one.
+    /// What no target needs goes, the last of it is kept warm, and fewer may do what is needed.
     fn thrift(&mut self, sorted: &Sorted, cases: &mut Vec<(ConnId, Case)>, wishes: &mut Vec<Wish>) {
         self.above_max(sorted, cases);
         if self.needs.short() {

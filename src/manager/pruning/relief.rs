@@ -3,6 +3,7 @@
 //! | for | is dialed | and then may go |
 //! |---|---|---|
 //! | a swap | one that can do what two do | the two |
+//! | an exchange | the first of two that can do what three do: for the second there is a swap then | one of the three |
 //! | a rotation | the best for what an old connection serves | the old one |
 //! | a hand-off | the best for what a bootstrap peer serves | the bootstrap peer |
 //! | an alternative | another than the one peer, or the one netgroup, on whom too much depends | nobody |
@@ -33,6 +34,8 @@ use crate::manager::tools::slot::Ix;
 pub(in crate::manager::pruning) enum For {
     /// Two that one can do without (4.6).
     Swap([ConnId; 2]),
+    /// One of three that two could do (4.6).
+    Exchange(ConnId),
     /// One that is old (4.17).
     Rotation(ConnId),
     /// That of a bootstrap peer (4.11).
@@ -45,7 +48,9 @@ impl For {
     fn frees(&self) -> &[ConnId] {
         match self {
             Self::Swap(pair) => pair,
-            Self::Rotation(one) | Self::HandOff(one) => core::slice::from_ref(one),
+            Self::Exchange(one) | Self::Rotation(one) | Self::HandOff(one) => {
+                core::slice::from_ref(one)
+            }
             Self::Alternative(_) => &[],
         }
     }
@@ -53,7 +58,7 @@ impl For {
     /// Which waits apply. Swaps and rotations share theirs, and come one at a time.
     fn lane(self) -> Lane {
         match self {
-            Self::Swap(_) | Self::Rotation(_) => Lane::Thrift,
+            Self::Swap(_) | Self::Exchange(_) | Self::Rotation(_) => Lane::Thrift,
             Self::HandOff(_) => Lane::HandOff,
             Self::Alternative(_) => Lane::Alternative,
         }
@@ -61,7 +66,7 @@ impl For {
 
     fn why(self) -> DialWhy {
         match self {
-            Self::Swap(_) => DialWhy::Swap,
+            Self::Swap(_) | Self::Exchange(_) => DialWhy::Swap,
             Self::Rotation(_) => DialWhy::Rotation,
             Self::HandOff(_) => DialWhy::HandOff,
             Self::Alternative(_) => DialWhy::Variety,
@@ -282,7 +287,7 @@ impl Manager {
             Some(conn) => relief.needed.minus(conn.serving).is_empty(),
             None => false,
         };
-        if serves && matches!(relief.what, For::Swap(_)) {
+        if serves && matches!(relief.what, For::Swap(_) | For::Exchange(_)) {
             let time = self.config.lean_after_ms.saturating_mul(2);
             let until = self.now.mono_ms.saturating_add(time);
             self.releases.reliefs.list[place].step = Step::Serves { by: whom, until };
@@ -320,7 +325,8 @@ impl Manager {
         let config = &self.config;
         let lane = what.lane();
         let wait = &mut self.releases.reliefs.waits[lane as usize];
-        wait.failures = if served {
+        // An exchange has won nothing yet.
+        wait.failures = if served && !matches!(what, For::Exchange(_)) {
             0
         } else {
             wait.failures.saturating_add(1)

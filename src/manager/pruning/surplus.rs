@@ -1,30 +1,26 @@
 //! What no target needs (4.6).
 //!
 //! A connection is *surplus* when every target holds without it and without all others that are surplus (reverse
-//! delete): who is missed least is looked at first. Of what remains, two may be done by one who is known. Owns nothing.
+//! delete): who is missed least is looked at first. Of what remains, some may be done by fewer (`swaps`). Owns nothing.
 
-use core::cell::LazyCell;
 use core::cmp::Reverse;
 
 use crate::manager::Manager;
-use crate::manager::book::peer::{Peer, Role};
+use crate::manager::book::peer::Role;
 use crate::manager::boundary::event::{ConnId, Priority, RequirementId};
-use crate::manager::connected::connections::Conn;
-use crate::manager::dialing::purpose::Purpose;
-use crate::manager::pruning::relief::{For, Wish};
 use crate::manager::tools::services::Services;
 use crate::manager::tools::slot::Ix;
 use crate::manager::tools::sort::sort_short_by_key;
 
 /// Providers of each requirement, by its place.
-struct Cover(Vec<u8>);
+pub(in crate::manager::pruning) struct Cover(Vec<u8>);
 
 /// One that may go.
 #[derive(Debug, Clone, Copy)]
-struct Candidate {
-    id: ConnId,
-    ix: Ix,
-    serving: Services,
+pub(in crate::manager::pruning) struct Candidate {
+    pub(in crate::manager::pruning) id: ConnId,
+    pub(in crate::manager::pruning) ix: Ix,
+    pub(in crate::manager::pruning) serving: Services,
     bootstrap: bool,
 }
 
@@ -36,9 +32,9 @@ pub(in crate::manager::pruning) struct Sorted {
     /// What is surplus, in the order in which it goes.
     pub(in crate::manager::pruning) surplus: Vec<ConnId>,
     /// What remains, and could go for something better; in no order.
-    rest: Vec<Candidate>,
+    pub(in crate::manager::pruning) rest: Vec<Candidate>,
     /// How many serve each requirement, of what remains.
-    cover: Cover,
+    pub(in crate::manager::pruning) cover: Cover,
 }
 
 impl Sorted {
@@ -47,10 +43,6 @@ impl Sorted {
         self.rest.iter().map(|candidate| candidate.id).collect()
     }
 }
-
-/// Of those who were verified once, how many are looked at for one that could replace two. Who serves most stands
-/// first.
-const SUCCESSORS: usize = 128;
 
 impl Manager {
     /// Sorts out what is surplus. Bootstrap peers leave by themselves once others do their work: they are neither
@@ -124,7 +116,10 @@ impl Manager {
     }
 
     /// In the order in which they go.
-    fn in_turn(&self, candidates: Vec<Candidate>) -> Vec<Candidate> {
+    pub(in crate::manager::pruning) fn in_turn(
+        &self,
+        candidates: Vec<Candidate>,
+    ) -> Vec<Candidate> {
         if candidates.len() < 2 {
             return candidates;
         }
@@ -151,134 +146,13 @@ impl Manager {
         )
     }
 
-    fn target(&self, id: RequirementId) -> u8 {
+    pub(in crate::manager::pruning) fn target(&self, id: RequirementId) -> u8 {
         self.needs.need(id).map_or(0, |need| need.target)
-    }
-
-    /// One verified peer that could do what two do, and not worse: it is dialed first, and the two go when it serves.
-    pub(in crate::manager::pruning) fn wish_for_swap(&self, sorted: &Sorted) -> Option<Wish> {
-        let rest = &sorted.rest;
-        if rest.len() < 2 {
-            return None;
-        }
-        let proven: Vec<(Ix, Services)> = self.candidates.proven().take(SUCCESSORS).collect();
-        let widest = proven.iter().map(|(_, services)| services.len()).max()?;
-        let could = |needed: Services| {
-            needed.len() <= widest
-                && proven
-                    .iter()
-                    .any(|(_, able)| needed.minus(*able).is_empty())
-        };
-        // Mostly nobody could do what two do: then no records are looked at, and nobody is weighed.
-        let lost = self.losses(&sorted.cover);
-        let can_go = |pair: [&Candidate; 2]| lost.needed_of_pair(pair).is_some_and(could);
-        let mut some: Vec<Candidate> = Vec::new();
-        for pair in pairs(rest).filter(|pair| can_go(*pair)) {
-            for one in pair {
-                if some.iter().all(|other| other.id != one.id) {
-                    some.push(*one);
-                }
-            }
-        }
-        if some.is_empty() {
-            return None;
-        }
-        let census = LazyCell::new(|| self.census());
-        let spreads = |ix: Ix, pair, serves| {
-            let admitted = self.admits(ix, Purpose::Relief, &census);
-            admitted.is_some_and(|admitted| {
-                !admitted.relaxed && self.keeps_spread(pair, admitted.route.group, serves)
-            })
-        };
-        let some = self.in_turn(some);
-        pairs(&some).find_map(|pair| {
-            let needed = lost.needed_of_pair(pair)?;
-            let ids = pair.map(|candidate| candidate.id);
-            let able = proven.iter().find(|(ix, services)| {
-                needed.minus(*services).is_empty()
-                    && self.not_worse(*ix, needed, pair)
-                    && spreads(*ix, ids, *services)
-            });
-            able.map(|(ix, _)| Wish {
-                what: For::Swap(ids),
-                whom: Some(*ix),
-                needed,
-                after_ms: 0,
-            })
-        })
-    }
-
-    /// What would be missing of each requirement without one of its providers, and without two.
-    fn losses(&self, cover: &Cover) -> Losses {
-        let mut losses = Losses::default();
-        for id in self.needs.ids() {
-            for (loss, lost) in [&mut losses.one, &mut losses.two].into_iter().zip(1..) {
-                let left = cover.of(id).saturating_sub(lost);
-                match self.target(id).saturating_sub(left) {
-                    0 => {}
-                    1 => loss.one_missing.insert(id),
-                    _ => loss.more_missing.insert(id),
-                }
-            }
-        }
-        losses
-    }
-
-    /// Whether a peer is cared for as much as these two, and did not do worse. Above nothing, one quality is as good as
-    /// another: who is not used earns none.
-    fn not_worse(&self, ix: Ix, needed: Services, pair: [&Candidate; 2]) -> bool {
-        let Some(peer) = self.table.get(ix) else {
-            return false;
-        };
-        let quality = |peer: &Peer, id| peer.quality(id, self.now.mono_ms).min(0);
-        pair.iter().all(|candidate| {
-            let conn = self.connections.get(candidate.id);
-            let Some(other) = conn.and_then(|conn: &Conn| self.table.get(conn.ix)) else {
-                return false;
-            };
-            let mut served = needed.and(candidate.serving).iter();
-            peer.priority() >= other.priority()
-                && served.all(|id| quality(peer, id) >= quality(other, id))
-        })
-    }
-}
-
-/// Every two, in the order of the first.
-fn pairs(list: &[Candidate]) -> impl Iterator<Item = [&Candidate; 2]> {
-    let later = |(place, first)| list[place + 1..].iter().map(move |second| [first, second]);
-    list.iter().enumerate().flat_map(later)
-}
-
-/// Requirements that would lack one provider, or several.
-#[derive(Debug, Default)]
-struct Loss {
-    one_missing: Services,
-    more_missing: Services,
-}
-
-/// What would be lost with one provider of a requirement, and with two.
-#[derive(Debug, Default)]
-struct Losses {
-    one: Loss,
-    two: Loss,
-}
-
-impl Losses {
-    /// What is missing without these two; `None` when one peer could not make it good.
-    fn needed_of_pair(&self, [first, second]: [&Candidate; 2]) -> Option<Services> {
-        let two = first.serving.and(second.serving);
-        let one = first.serving.union(second.serving).minus(two);
-        let missing = |one: Services, two: Services, of: fn(&Loss) -> Services| {
-            one.and(of(&self.one)).union(two.and(of(&self.two)))
-        };
-        let more = missing(one, two, |loss| loss.more_missing);
-        more.is_empty()
-            .then(|| missing(one, two, |loss| loss.one_missing))
     }
 }
 
 impl Cover {
-    fn of(&self, id: RequirementId) -> u8 {
+    pub(in crate::manager::pruning) fn of(&self, id: RequirementId) -> u8 {
         self.0.get(usize::from(id.0)).copied().unwrap_or(0)
     }
 
