@@ -182,12 +182,12 @@ impl Manager {
             table: Table::new(seed.mark(Domain::Id, &[])),
             seed,
             candidates: Candidates::new(needs.places()),
-            ladder: Ladder::new(),
+            ladder: Ladder::default(),
             dials: Dials::default(),
             pace: Pace::new(&config, now.mono_ms),
             connections: Connections::default(),
             outage: Outage::new(),
-            asking: Asking::new(),
+            asking: Asking::default(),
             deadlines: Deadlines::new(now.mono_ms),
             out: Outbox::default(),
             ring: Ring::default(),
@@ -312,7 +312,7 @@ impl Manager {
             Event::StopSync => self.on_stop_sync(),
             Event::SetLimits { soft, hard } => self.on_set_limits(soft, hard),
             Event::SetMaxByTransport { transport, max } => {
-                self.on_set_max_by_transport(transport, max);
+                self.limits.set_transport(transport, max);
             }
             Event::SetLifetime { ms } => self.on_set_lifetime(ms),
             Event::Regulate => self.on_regulate(),

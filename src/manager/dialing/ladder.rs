@@ -19,8 +19,6 @@ use crate::manager::tools::slot::Ix;
 #[derive(Debug, Clone, Copy)]
 pub(in crate::manager) struct Situation {
     pub(in crate::manager) now: u64,
-    /// Some requirement is below its target.
-    pub(in crate::manager) short: bool,
     /// Something is missing that nobody on the way is expected to bring.
     pub(in crate::manager) deficit: bool,
     /// Providers of something that is missing failed one after another.
@@ -64,7 +62,7 @@ pub(in crate::manager) enum Climb {
 }
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in crate::manager) struct Ladder {
     /// (failures in a row, salt) → who may be released.
     parked: LiteMap<(u8, u64, Ix), ()>,
@@ -83,18 +81,6 @@ pub(in crate::manager) struct Ladder {
 }
 
 impl Ladder {
-    pub(in crate::manager) fn new() -> Self {
-        Self {
-            parked: LiteMap::new(),
-            placed: LiteMap::new(),
-            acquaintances: LiteMap::new(),
-            since: 0,
-            served: false,
-            lonely_since: 0,
-            connected: false,
-        }
-    }
-
     /// Head starts count from now on.
     pub(in crate::manager) fn restart(&mut self, now: u64) {
         self.since = now;
@@ -116,11 +102,6 @@ impl Ladder {
     /// Since when head starts count.
     pub(in crate::manager) fn since(&self) -> u64 {
         self.since
-    }
-
-    /// When the emergency of rung 5 begins, if no connection opens before.
-    pub(in crate::manager) fn cold_at(&self, config: &Config) -> u64 {
-        self.lonely_since.saturating_add(config.cold_start_ms)
     }
 
     /// Places, moves or removes a bootstrap peer.
@@ -157,13 +138,13 @@ impl Ladder {
         self.parked.is_empty()
     }
 
-    /// Climbs.
+    /// Climbs, while something is missing.
     pub(in crate::manager) fn step(&self, config: &Config, s: &Situation) -> Climb {
-        if !s.short || self.parked.is_empty() {
+        if self.parked.is_empty() {
             return Climb::Rest;
         }
         // Rung 5: without any connection for long, three at once.
-        let cold_at = self.cold_at(config);
+        let cold_at = self.lonely_since.saturating_add(config.cold_start_ms);
         if s.connections == 0 && s.now >= cold_at && s.dialing < config.cold_start_dials {
             return Climb::Release(5);
         }
@@ -243,7 +224,6 @@ impl Manager {
         });
         Situation {
             now,
-            short: self.needs.short(),
             deficit: self.anything_missing(),
             let_down: self.needs.let_down(),
             candidates: self.candidates_for_deficits() && others == Others::MayBeDialed,
@@ -302,16 +282,7 @@ impl Manager {
                     wake.by(at);
                     return;
                 }
-                Climb::Rest => {
-                    // The emergency comes by itself.
-                    if situation.connections == 0 {
-                        let at = self.ladder.cold_at(&self.config);
-                        if at > situation.now {
-                            wake.by(at);
-                        }
-                    }
-                    return;
-                }
+                Climb::Rest => return,
             };
             if let Err(reason) = self.room_or_wait(Purpose::Ladder, wake) {
                 let short = || !self.entitled().is_empty();

@@ -21,26 +21,14 @@ struct Asked {
     open: bool,
 }
 
-/// The look-up of the trees.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Trees {
-    /// None runs.
-    Idle {
-        /// The next may begin then.
-        next_at: u64,
-    },
-    /// One runs.
-    Running {
-        /// It is given up then.
-        until: u64,
-    },
-}
-
 /// See the module.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in crate::manager) struct Asking {
     peers: LiteMap<Ix, Asked>,
-    trees: Trees,
+    /// A look-up of the trees runs.
+    looks_up: bool,
+    /// Then it is given up, or the next may begin.
+    trees_at: u64,
     /// Look-ups in a row after which something was still missing.
     rounds: u8,
     /// The last look-up failed on every tree.
@@ -48,15 +36,6 @@ pub(in crate::manager) struct Asking {
 }
 
 impl Asking {
-    pub(in crate::manager) fn new() -> Self {
-        Self {
-            peers: LiteMap::new(),
-            trees: Trees::Idle { next_at: 0 },
-            rounds: 0,
-            failed: false,
-        }
-    }
-
     /// Whether a peer may be asked, and whether it was asked on this connection before.
     pub(in crate::manager) fn may_ask(
         &self,
@@ -139,7 +118,7 @@ impl Asking {
 
     /// Whether a look-up of the trees runs.
     pub(in crate::manager) fn looking_up(&self) -> bool {
-        matches!(self.trees, Trees::Running { .. })
+        self.looks_up
     }
 
     /// Whether the last look-up failed on every tree.
@@ -154,18 +133,14 @@ impl Asking {
 
     /// When a look-up may begin, or ends at the latest.
     pub(in crate::manager) fn trees_at(&self) -> u64 {
-        match self.trees {
-            Trees::Idle { next_at } => next_at,
-            Trees::Running { until } => until,
-        }
+        self.trees_at
     }
 
     /// A look-up begins.
     pub(in crate::manager) fn look_up(&mut self, config: &Config, now: u64) {
         self.rounds = self.rounds.saturating_add(1);
-        self.trees = Trees::Running {
-            until: now.saturating_add(config.discover_timeout_ms),
-        };
+        self.looks_up = true;
+        self.trees_at = now.saturating_add(config.discover_timeout_ms);
     }
 
     /// It ended. The next waits longer each time that it was not enough.
@@ -176,9 +151,8 @@ impl Asking {
             config.discover_cap_ms,
         );
         self.failed = failed;
-        self.trees = Trees::Idle {
-            next_at: now.saturating_add(wait),
-        };
+        self.looks_up = false;
+        self.trees_at = now.saturating_add(wait);
     }
 
     /// Nothing is missing any more.
@@ -189,14 +163,15 @@ impl Asking {
     /// The node starts, or has a network again.
     pub(in crate::manager) fn restart(&mut self) {
         self.rounds = 0;
-        if !self.looking_up() {
-            self.trees = Trees::Idle { next_at: 0 };
+        if !self.looks_up {
+            self.trees_at = 0;
         }
     }
 
     /// The node stops: no answer matters any more.
     pub(in crate::manager) fn stop(&mut self) {
-        self.trees = Trees::Idle { next_at: 0 };
+        self.looks_up = false;
+        self.trees_at = 0;
         self.rounds = 0;
         for (_, asked) in self.peers.iter_mut() {
             asked.open = false;

@@ -13,14 +13,6 @@ impl Manager {
         })
     }
 
-    pub(in crate::manager) fn on_set_max_by_transport(
-        &mut self,
-        transport: Transport,
-        max: Option<u16>,
-    ) {
-        self.limits.set_transport(transport, max);
-    }
-
     /// After a cap was lowered, dials beyond it are given up at once, the last that began first. Connections beyond it go
     /// with what else is let go.
     pub(in crate::manager) fn enforce_transport_caps(&mut self) {
