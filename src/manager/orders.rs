@@ -20,6 +20,7 @@ impl Manager {
         }
         self.run = Run::Running;
         self.gauges.started(self.now.mono_ms);
+        self.outage.started(self.now.mono_ms);
         self.ladder.restart(self.now.mono_ms);
         self.asking.restart();
         // A restart is a fresh beginning for those who were hung up on. Rare, so the walk over all peers is fine.
@@ -50,7 +51,7 @@ impl Manager {
         self.asking.stop();
         self.needs.forget_vacancies();
         self.pins.stop();
-        if self.outage.reached(self.now.mono_ms) {
+        if !self.outage.is_offline() && self.outage.reached(self.now.mono_ms) {
             self.tell_network(NetworkState::Online, NetworkCause::Told);
         }
         self.deadlines.clear(Timer::Tidy);

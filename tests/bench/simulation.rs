@@ -39,6 +39,8 @@ mod ledger_bans;
 mod ledger_book;
 #[path = "../simulation/ledger_claims.rs"]
 mod ledger_claims;
+#[path = "../simulation/ledger_network.rs"]
+mod ledger_network;
 #[path = "../simulation/ledger_records.rs"]
 mod ledger_records;
 #[path = "../simulation/ledger_steering.rs"]

@@ -1,8 +1,8 @@
 //! Pacing, limits, the gate and lost callbacks (4.7).
 
 use lightkeeper::manager::{
-    CloseCause, Command, ConnId, DialFailure, DialId, Event, GateQuery, Health, PeerState, Reason,
-    Source,
+    CloseCause, Command, ConnId, DialFailure, DialId, Event, GateQuery, Health, PeerState,
+    Priority, Reason, Source,
 };
 
 use crate::world::{ALL, FILTER, LIGHT_PUSH, Reachable, STORE, World, config, need};
@@ -240,7 +240,7 @@ fn the_gate_says_the_first_rule_that_forbids() {
     );
     world.hang_up(known);
     assert_eq!(ask(&mut world, known), Err(Reason::HungUp));
-    world.set_priority(known, lightkeeper::manager::Priority::Banned);
+    world.set_priority(known, Priority::Banned);
     assert_eq!(ask(&mut world, known), Err(Reason::BannedByUser));
     let time = world.time();
     let us = Some(crate::world::id(9_999));
@@ -274,7 +274,7 @@ fn a_full_table_forgets_strangers_and_keeps_whom_it_knows() {
     let named = world.node(&ALL);
     world.named(named);
     let banned = world.node(&ALL);
-    world.set_priority(banned, lightkeeper::manager::Priority::Banned);
+    world.set_priority(banned, Priority::Banned);
     world.start();
     world.run(1_000);
     for _ in 0..300 {
@@ -287,4 +287,66 @@ fn a_full_table_forgets_strangers_and_keeps_whom_it_knows() {
     assert_eq!(world.view(banned).state, PeerState::Banned);
     world.run(60_000);
     assert_eq!(world.manager.stats().known, 50);
+}
+
+/// A dead peer that comes before all others, and some that answer.
+fn one_is_dead(others: usize) -> (World, usize) {
+    let mut world = World::offline_trees();
+    for id in [FILTER, STORE] {
+        world.set_need(id, need(0, 0, 0));
+    }
+    let dead = world.node(&[LIGHT_PUSH]);
+    world.nodes[dead].reachable = Reachable::Never;
+    for _ in 0..others {
+        world.node(&[LIGHT_PUSH]);
+    }
+    for place in 0..=others {
+        world.discovered(place, Source::PeerExchange);
+    }
+    world.set_priority(dead, Priority::High);
+    (world, dead)
+}
+
+#[test]
+fn while_a_minimum_is_missed_nobody_waits_for_a_dial_that_drags_on() {
+    let (mut world, dead) = one_is_dead(1);
+    world.set_need(LIGHT_PUSH, need(1, 1, 2));
+    world.start();
+    world.run(1_499);
+    assert_eq!(world.dialed(), [dead]);
+    world.run(100);
+    assert_eq!(world.dialed(), [dead, 1]);
+    assert_eq!(world.health(), Health::Met);
+    // It is not needed any more.
+    let given_up = |order: &Command| matches!(order, Command::CancelDial { .. });
+    assert_eq!(world.count(0, given_up), 1);
+}
+
+#[test]
+fn for_a_target_alone_a_dial_has_its_time() {
+    let (mut world, dead) = one_is_dead(2);
+    world.set_need(LIGHT_PUSH, need(1, 2, 2));
+    world.start();
+    world.run(1_000);
+    assert_eq!(world.health(), Health::Minimal);
+    let mark = world.mark();
+    assert!(world.dialed().contains(&dead));
+    world.run(4_900);
+    assert_eq!(world.dialed_since(mark), [0_usize; 0]);
+    world.run(1_000);
+    assert_eq!(world.health(), Health::Met);
+}
+
+#[test]
+fn dials_that_drag_on_are_bounded_like_all_others() {
+    let (mut world, _) = one_is_dead(20);
+    for node in &mut world.nodes {
+        node.reachable = Reachable::Never;
+    }
+    world.set_need(LIGHT_PUSH, need(1, 1, 2));
+    world.start();
+    for _ in 0..60 {
+        world.run(1_000);
+        assert!(world.manager.stats().dialing <= 6);
+    }
 }

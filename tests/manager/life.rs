@@ -340,15 +340,20 @@ fn both_of_two_silent_providers_are_replaced_within_six_seconds_and_a_half() {
 }
 
 #[test]
-fn a_miss_while_the_browser_says_offline_is_none() {
+fn a_miss_while_the_browser_says_offline_closes_nobody() {
     let (mut world, place) = sole(0);
     world.run(10_000);
     silence(&mut world, place);
     pinged(&mut world);
     world.tell(Event::Offline);
     world.run(MINUTE);
-    assert!(world.serves(place, FILTER));
+    assert!(!world.serves(place, FILTER));
     assert_eq!(world.closes_since(0), []);
+    // It outlived that.
+    world.nodes[place].answers_pings = true;
+    world.tell(Event::Online);
+    world.run(10);
+    assert!(world.serves(place, FILTER));
 }
 
 #[test]

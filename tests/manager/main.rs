@@ -18,6 +18,7 @@ mod environment;
 mod events;
 mod guards;
 mod hand_off;
+mod hint;
 mod lean;
 mod life;
 mod limits;

@@ -187,6 +187,12 @@ fn what_the_browser_says_and_sleep_are_told_as_such() {
     );
 }
 
+fn answer(world: &mut World, answers: bool) {
+    for node in &mut world.nodes {
+        node.answers_pings = answers;
+    }
+}
+
 #[test]
 fn sleep_and_outages_disturb_what_began_before_their_end() {
     let mut world = settled();
@@ -199,9 +205,13 @@ fn sleep_and_outages_disturb_what_began_before_their_end() {
     world.run(1_000);
     assert!(!world.manager.disturbed_since(world.now));
     // What the browser says; also while it lasts.
+    answer(&mut world, false);
+    let tree = core::mem::take(&mut world.tree);
     world.tell(Event::Offline);
     world.run(1_000);
     assert!(world.manager.disturbed_since(world.now));
+    answer(&mut world, true);
+    world.tree = tree;
     world.tell(Event::Online);
     let over = world.now;
     assert!(world.manager.disturbed_since(over));

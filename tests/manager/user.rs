@@ -176,10 +176,6 @@ fn a_dial_that_cannot_be_made_says_why() {
         permanent: false,
     });
     assert_eq!(world.refusal(), Some(Reason::NoRoute));
-    world.tell(Event::Offline);
-    world.connect_now(place);
-    assert_eq!(world.refusal(), Some(Reason::Offline));
-    world.tell(Event::Online);
     world.tell(Event::Stop);
     world.connect_now(place);
     assert_eq!(world.refusal(), Some(Reason::Stopped));
@@ -369,10 +365,10 @@ fn a_refused_dial_that_is_given_up_takes_nothing_from_one_that_succeeded() {
     world.connect_now(place);
     world.run(100);
     world.lose(place, lightkeeper::manager::CloseCause::Broken);
-    world.tell(Event::Offline);
+    world.tell(Event::Stop);
     for _ in 0..3 {
         world.connect_now(place);
-        assert_eq!(world.refusal(), Some(Reason::Offline));
+        assert_eq!(world.refusal(), Some(Reason::Stopped));
         gave_up(&mut world, place);
     }
     assert!(world.view(place).pinned);

@@ -16,6 +16,10 @@ pub(crate) enum Weather {
     },
     /// There is one again; the browser says so if it noticed.
     NetworkBack,
+    /// What the browser says, whatever is so: some say for good that there is no network.
+    Says {
+        online: bool,
+    },
     /// Another network: what was connected is gone. `constrained`: it is dear, or slow.
     NetworkChanged {
         constrained: bool,
@@ -144,6 +148,7 @@ impl Environment {
                 self.network = true;
                 self.online = true;
             }
+            Weather::Says { online } => self.online = online,
             Weather::NetworkChanged { constrained } => {
                 self.constrained = constrained;
                 self.other_network = true;

@@ -127,6 +127,16 @@ fn bootstraps_only(config: Config, seed: [u8; 32], now: Time) -> Box<dyn Brain> 
     Box::new(doctored(config, seed, now, hears))
 }
 
+/// It believes whatever the browser says.
+fn believes(config: Config, seed: [u8; 32], now: Time) -> Box<dyn Brain> {
+    let hears: Hears = Box::new(|_: &mut Manager, _, event| match event {
+        Event::Offline => Some(Event::Pause),
+        Event::Online => Some(Event::Unpause),
+        event => Some(event),
+    });
+    Box::new(doctored(config, seed, now, hears))
+}
+
 /// It tries again ever more seldom, and nothing makes it forget that.
 fn resigned(mut config: Config, seed: [u8; 32], now: Time) -> Box<dyn Brain> {
     config.probe_min_ms = 10 * MINUTE;
@@ -146,7 +156,8 @@ fn resigned(mut config: Config, seed: [u8; 32], now: Time) -> Box<dyn Brain> {
 
 // --- L1 ---------------------------------------------------------------------------------------------------------------
 
-fn starts(make: Maker) -> Result<(), String> {
+/// `says`: what the browser says of a network that works, from the first moment on.
+fn starts(says: Weather, make: Maker) -> Result<(), String> {
     let spread = Spread::over(200, |seed| {
         let mut rng = Rng::new(seed);
         let mut network = network(&mut rng, 40);
@@ -157,8 +168,9 @@ fn starts(make: Maker) -> Result<(), String> {
             }
         }
         // Liars are found out at work.
-        let script =
-            Script::new(seed, network, 5 * MINUTE).at(0, Act::Workload { every_ms: 1_000 });
+        let script = Script::new(seed, network, 5 * MINUTE)
+            .at(0, Act::Workload { every_ms: 1_000 })
+            .at(1, Act::Weather(says));
         minima(&script, 0, make)
     });
     spread.check("L1", 500, 60 * SECOND)?;
@@ -167,12 +179,22 @@ fn starts(make: Maker) -> Result<(), String> {
 
 #[test]
 fn a_start_meets_the_minima_in_time_l1() {
-    must(starts(manager));
+    must(starts(Weather::Says { online: true }, manager));
+}
+
+#[test]
+fn a_page_that_says_offline_for_good_meets_the_minima_in_time_l1() {
+    must(starts(Weather::Says { online: false }, manager));
+}
+
+#[test]
+fn a_manager_that_believes_the_browser_fails_the_test_of_such_pages_l1() {
+    fails("L1", starts(Weather::Says { online: false }, believes));
 }
 
 #[test]
 fn a_manager_that_waits_a_minute_for_each_fails_the_test_of_l1() {
-    fails("L1", starts(patient));
+    fails("L1", starts(Weather::Says { online: true }, patient));
 }
 
 // --- L2 ---------------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ use multiaddr::Multiaddr;
 
 use crate::ledger_bans::Rules;
 use crate::ledger_claims::Claims;
+use crate::ledger_network::Hint;
 pub(crate) use crate::ledger_records::{ConnRecord, DialRecord, PeerRecord, Wait};
 use crate::ledger_steering::Steering;
 use crate::orders::{let_go, parting};
@@ -21,7 +22,7 @@ use crate::view::{Input, View};
 pub(crate) struct Ledger {
     pub(crate) now: u64,
     pub(crate) running: bool,
-    pub(crate) offline: bool,
+    pub(crate) hint: Hint,
     pub(crate) needs: Vec<Need>,
     pub(crate) dials: BTreeMap<DialId, DialRecord>,
     pub(crate) conns: BTreeMap<ConnId, ConnRecord>,
@@ -59,7 +60,7 @@ impl Ledger {
         Self {
             now: now.mono_ms,
             running: false,
-            offline: false,
+            hint: Hint::default(),
             needs: config.requirements.iter().map(|spec| spec.need).collect(),
             dials: BTreeMap::new(),
             conns: BTreeMap::new(),
@@ -198,7 +199,8 @@ impl Ledger {
         let mut views = [before, after].into_iter();
         let suspected = views.any(|view| {
             // Where nothing is wanted, only the decisions tell.
-            view.health.1 == HealthReason::SuspectOffline || view.decisions.contains(&What::Suspect)
+            let suspects = [HealthReason::SuspectOffline, HealthReason::Offline];
+            suspects.contains(&view.health.1) || view.decisions.contains(&What::Suspect)
         });
         let recovered = after.recovered_at > before.recovered_at;
         self.suspects = suspected || recovered;
@@ -225,6 +227,7 @@ impl Ledger {
             let anew = matches!(
                 event,
                 Event::Online
+                    | Event::Offline
                     | Event::NetworkChanged { .. }
                     | Event::Unfreeze
                     | Event::Closed { .. }
@@ -241,6 +244,7 @@ impl Ledger {
                 Event::Answered { peer, .. } => Some(*peer),
                 _ => None,
             };
+            self.hears_of_the_network(event);
             self.event(event, subject);
             self.book(event, subject);
             self.at_the_gate = None;
@@ -266,11 +270,9 @@ impl Ledger {
             }
             Event::Stop => self.running = false,
             Event::Online => {
-                self.offline = false;
                 self.lonely_since = now;
                 self.void_backoffs();
             }
-            Event::Offline => self.offline = true,
             Event::SetNeed { requirement, need } => {
                 if let Some(old) = self.needs.get_mut(usize::from(requirement.0)) {
                     *old = *need;
@@ -372,6 +374,7 @@ impl Ledger {
                         metadata: None,
                         unanswered: 0,
                         ping: 0,
+                        pinged_at: 0,
                         on_trial: None,
                     },
                 );
@@ -473,6 +476,7 @@ impl Ledger {
                 if let Some(conn) = self.conns.get_mut(conn) {
                     conn.unanswered += 1;
                     conn.ping = *ping;
+                    conn.pinged_at = now;
                     if self.asks_all {
                         conn.on_trial = Some(now);
                     }

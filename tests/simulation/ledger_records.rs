@@ -31,6 +31,7 @@ pub(crate) struct ConnRecord {
     /// Pings without a sign of life since, and the number of the last: only an answer to that one counts.
     pub(crate) unanswered: u32,
     pub(crate) ping: u32,
+    pub(crate) pinged_at: u64,
     /// When it was told to prove that it lives, unless it did: then one ping is enough (4.14).
     pub(crate) on_trial: Option<u64>,
 }

@@ -46,6 +46,7 @@ mod ledger;
 mod ledger_bans;
 mod ledger_book;
 mod ledger_claims;
+mod ledger_network;
 mod ledger_records;
 mod ledger_steering;
 mod names;

@@ -60,6 +60,7 @@ fn weather() -> impl Strategy<Value = Weather> {
     prop_oneof![
         any::<bool>().prop_map(|noticed| Weather::NetworkGone { noticed }),
         Just(Weather::NetworkBack),
+        any::<bool>().prop_map(|online| Weather::Says { online }),
         any::<bool>().prop_map(|constrained| Weather::NetworkChanged { constrained }),
         any::<bool>().prop_map(|mono| Weather::Sleep { mono }),
         Just(Weather::Wake),

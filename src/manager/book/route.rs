@@ -34,6 +34,8 @@ pub(in crate::manager) struct Route {
     /// Who most likely shares its owner: /24, /48 or a host.
     pub(in crate::manager) subnet: u64,
     pub(in crate::manager) transport: Transport,
+    /// Whether it leads to where we are: no network is needed.
+    pub(in crate::manager) on_this_machine: bool,
     pub(in crate::manager) backing: Backing,
     /// A connection to this peer once opened there.
     pub(in crate::manager) verified: bool,
@@ -74,6 +76,7 @@ impl Route {
         let marks = Marks::of(&address, seed);
         Self {
             transport: transport::of(&address),
+            on_this_machine: Place::of(&address).is_this_machine(),
             address,
             endpoint: marks.endpoint,
             group: marks.group,
@@ -158,6 +161,15 @@ impl Place {
             Host::Other(address) => bytes.extend(address),
         }
         bytes
+    }
+
+    fn is_this_machine(&self) -> bool {
+        match &self.host {
+            Host::V4(ip) => ip.is_loopback(),
+            Host::V6(ip) => ip.is_loopback(),
+            Host::Name(name) => name == "localhost" || name.ends_with(".localhost"),
+            Host::Other(_) => false,
+        }
     }
 
     /// Whether it leads nowhere beyond this machine or network: then each host and port is a group of its own, and a

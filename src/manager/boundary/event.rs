@@ -340,7 +340,7 @@ pub enum Event {
 
     /// The browser says that there is a network.
     Online,
-    /// The browser says that there is none: dials are pointless, connections may yet survive.
+    /// The browser says that there is none. Some say so for good (4.8): it holds until somebody answers.
     Offline,
 }
 

@@ -45,7 +45,7 @@ impl Manager {
         };
         let silence = self.now.mono_ms.saturating_sub(open.heard_at);
         let asked = open.is_asked();
-        if !asked && silence >= DOUBT_MS && !self.outage.is_offline() {
+        if !asked && silence >= DOUBT_MS {
             self.ping(conn, self.patience(conn));
         }
     }
@@ -81,11 +81,11 @@ impl Manager {
         }
         open.pinging = Pinging::Idle;
         self.deadlines.clear(Timer::Pong(conn));
-        if self.outage.is_offline() {
-            return;
-        }
         open.ping_failures = open.ping_failures.saturating_add(1);
-        if open.on_trial || open.ping_failures >= self.config.ping_failures {
+        if self.outage.is_offline() {
+            // It may outlive that, and is asked again in its time.
+            self.reassess(conn);
+        } else if open.on_trial || open.ping_failures >= self.config.ping_failures {
             self.close(conn, Reason::PingTimeout);
         } else {
             self.reassess(conn);
@@ -150,7 +150,7 @@ impl Manager {
             return;
         };
         let silent_at = open.heard_at.saturating_add(self.idle_ms(conn));
-        if self.outage.is_offline() || open.pinging == Pinging::Waiting {
+        if open.pinging == Pinging::Waiting {
             self.ping_later(conn);
         } else if self.now.mono_ms < silent_at {
             self.deadlines.set(Timer::Ping(conn), silent_at);
@@ -162,9 +162,6 @@ impl Manager {
     /// What depends on connections changed: they are looked at when it is time now. Never before now: a deadline in the past
     /// would look like sleep.
     pub(in crate::manager) fn rearm_pings(&mut self) {
-        if self.outage.is_offline() {
-            return;
-        }
         for conn in self.connections.ids() {
             let Some(open) = self.connections.get(conn) else {
                 continue;

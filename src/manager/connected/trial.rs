@@ -33,9 +33,6 @@ impl Manager {
 
     /// Whoever was silent for so long must answer one ping. Until it does, and after a moment, others do its work.
     fn put_on_trial(&mut self, silent_ms: u64) {
-        if self.outage.is_offline() {
-            return;
-        }
         let now = self.now.mono_ms;
         let most = self.config.ping_resume_timeout_ms;
         let silent: Vec<_> = self
@@ -69,11 +66,8 @@ impl Manager {
     /// Dials fail everywhere: who was silent for a while is asked whether the network works at all. Without an answer
     /// the connections end, and only then it is suspected: a few dead peers are no outage.
     pub(in crate::manager) fn ask_for_life(&mut self) {
-        if self.outage.is_offline()
-            || !self
-                .outage
-                .doubts(&self.config, self.table.counts().groups())
-        {
+        let groups = self.table.counts().groups();
+        if !self.outage.doubts(&self.config, groups) {
             return;
         }
         let now = self.now.mono_ms;

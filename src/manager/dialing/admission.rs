@@ -67,7 +67,7 @@ impl Manager {
         if self.run == Run::Stopped {
             return Some(Reason::Stopped);
         }
-        if self.outage.is_offline() {
+        if self.outage.is_offline() && purpose.needs_network() {
             return Some(Reason::Offline);
         }
         match purpose {

@@ -24,8 +24,8 @@ impl Manager {
     ///
     /// The first rule that forbids it.
     pub(in crate::manager) fn dial(&mut self, ix: Ix, why: DialWhy) -> Result<(), Reason> {
-        let purpose = Purpose::of(why);
         let urgent = why == DialWhy::Requested && self.pins.is_urgent(ix);
+        let purpose = Purpose::of(why, urgent);
         let peer = self.table.get(ix).ok_or(Reason::UnknownPeer)?;
         let admitted = self.admission(peer, purpose, &self.census(), &[])?;
         // Last: whoever can't be dialed anyway waits for no token, however many are left (D4).
@@ -38,6 +38,7 @@ impl Manager {
             urgent,
             began_at: self.now.mono_ms,
             failed: Vec::new(),
+            slow: false,
             route: admitted.route.clone(),
         };
         if admitted.relaxed {
@@ -183,12 +184,9 @@ impl Manager {
             self.table.counts().groups(),
             connected,
         );
-        if charges.is_some() {
-            self.ring.push(self.now, What::Suspect);
+        if let Some(charges) = charges {
+            self.suspicion_begins(charges);
             self.tell_network(NetworkState::Offline, NetworkCause::Silence);
-        }
-        for charge in charges.into_iter().flatten() {
-            self.take_back(charge);
         }
         self.ask_for_life();
     }
@@ -196,7 +194,7 @@ impl Manager {
     /// The dial of a peer's next address after one failed. `None`: the peer is dialed no more, and is to be placed by who
     /// calls.
     fn next_address(&mut self, ix: Ix, mut dial: Dial) -> Option<Dial> {
-        let purpose = Purpose::of(dial.why);
+        let purpose = Purpose::of(dial.why, dial.urgent);
         self.needs.unexpect(dial.cover);
         dial.failed.push(dial.route.address.clone());
         let spent = self.now.mono_ms.saturating_sub(dial.began_at);
@@ -266,6 +264,19 @@ impl Manager {
             self.table.regroup(ix);
         }
         self.out.order(Command::CancelDial { dial: dial.id });
+    }
+
+    /// Gives up whom the user does not wait for, where the browser says that there is no network. On this machine that means
+    /// nothing.
+    pub(in crate::manager) fn give_up_dials_elsewhere(&mut self) {
+        let pointless = |dial: &Dial| {
+            Purpose::of(dial.why, dial.urgent).needs_network() && !dial.route.on_this_machine
+        };
+        let dials = self.dials.iter().filter(|(_, dial)| pointless(dial));
+        let dialing: Vec<Ix> = dials.map(|(ix, _)| ix).collect();
+        for ix in dialing {
+            self.cancel_dial(ix);
+        }
     }
 
     pub(in crate::manager) fn cancel_all_dials(&mut self) {

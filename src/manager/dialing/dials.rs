@@ -30,6 +30,8 @@ pub(in crate::manager) struct Dial {
     pub(in crate::manager) began_at: u64,
     /// Addresses that failed since then.
     pub(in crate::manager) failed: Vec<Multiaddr>,
+    /// It takes so long that nothing is expected of it any more.
+    pub(in crate::manager) slow: bool,
     /// Where.
     pub(in crate::manager) route: Route,
 }
@@ -103,6 +105,13 @@ impl Dials {
         for (_, dial) in self.list.iter_mut() {
             dial.cover = dial.cover.without(id);
         }
+    }
+
+    /// A dial takes too long. Returns what was expected of it.
+    pub(in crate::manager) fn doubt(&mut self, ix: Ix) -> Option<Cover> {
+        let dial = self.list.get_mut(&ix)?;
+        dial.slow = true;
+        Some(core::mem::replace(&mut dial.cover, Cover::NONE))
     }
 
     /// How many were ordered so far.

@@ -59,7 +59,7 @@ impl Manager {
             && self.dial(ix, DialWhy::Sync).is_ok()
         {
             // Its end is an input.
-            self.probed();
+            self.probed(whom);
         }
     }
 }

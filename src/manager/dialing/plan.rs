@@ -3,7 +3,7 @@
 //! Runs after every input and decides from the state and the time alone, so that running it once more changes nothing.
 
 use crate::manager::book::peer::Bar;
-use crate::manager::boundary::command::DialWhy;
+use crate::manager::boundary::command::{DialWhy, Health};
 use crate::manager::boundary::event::RequirementId;
 use crate::manager::boundary::reason::Reason;
 use crate::manager::dialing::admission;
@@ -14,13 +14,16 @@ use crate::manager::tools::deadlines::{Timer, Wake};
 use crate::manager::tools::slot::Ix;
 use crate::manager::{Manager, Run};
 
+/// Connecting takes less, a few round trips, in milliseconds; whoever is dead takes the whole time of a dial.
+const SLOW_MS: u64 = 1_500;
+
 impl Manager {
     pub(in crate::manager) fn plan(&mut self) {
         let mut wake = Wake(self.dials.expire(self.now.mono_ms));
         let connected = self.connections.open().next().is_some();
         self.ladder
             .observe(self.now.mono_ms, self.anybody_serves(), connected);
-        if self.run == Run::Running && !self.outage.is_offline() {
+        if self.run == Run::Running {
             let bearable = self.environment.memory() < MemoryLevel::Critical;
             let short = self.needs.short() && bearable;
             if !short && self.mode.dials() && !self.outage.is_suspect() {
@@ -38,6 +41,7 @@ impl Manager {
             } else {
                 self.dial_pins(false, &mut wake);
                 if short {
+                    self.doubt_slow_dials(&mut wake);
                     self.dial_anchors();
                     let others = self.dial_needs(&mut wake);
                     self.redial_soon();
@@ -144,10 +148,35 @@ impl Manager {
         }
     }
 
+    /// While a minimum is missed nobody waits for a dial that takes longer than connecting does: somebody else is dialed
+    /// beside it, and who comes first is taken (4.6).
+    fn doubt_slow_dials(&mut self, wake: &mut Wake) {
+        if self.needs.health() != Health::Unmet {
+            return;
+        }
+        let now = self.now.mono_ms;
+        let mut slow = Vec::new();
+        for (ix, dial) in self.dials.iter() {
+            let at = dial.began_at.saturating_add(SLOW_MS);
+            if !is_for_needs(dial.why) || dial.slow {
+                continue;
+            }
+            if now < at {
+                wake.by(at);
+            } else {
+                slow.push(ix);
+            }
+        }
+        for ix in slow {
+            if let Some(cover) = self.dials.doubt(ix) {
+                self.needs.unexpect(cover);
+            }
+        }
+    }
+
     /// More may have been dialed than were needed: what is under way for nothing is given up.
     fn give_up_surplus_dials(&mut self) {
-        let spare = |why| matches!(why, DialWhy::Need(_) | DialWhy::Redial);
-        let jobs = self.dials.iter().filter(|(_, job)| spare(job.why));
+        let jobs = self.dials.iter().filter(|(_, job)| is_for_needs(job.why));
         let jobs: Vec<Ix> = jobs.map(|(ix, _)| ix).collect();
         for ix in jobs {
             self.cancel_dial(ix);
@@ -160,7 +189,8 @@ impl Manager {
             .ladder
             .since()
             .saturating_add(self.config.head_start_ms);
-        let full = self.dials.len() >= self.config.head_start_dials;
+        let awaited = self.dials.iter().filter(|(_, dial)| !dial.slow).count();
+        let full = awaited >= self.config.head_start_dials;
         let head_start = full && self.now.mono_ms < ends && !self.anybody_serves();
         if head_start {
             wake.by(ends);
@@ -201,4 +231,9 @@ impl Manager {
         let mut open = self.connections.open();
         open.any(|(_, conn)| !conn.serving.is_empty())
     }
+}
+
+/// Whether a dial is made for what is missing, so that it may be given up.
+fn is_for_needs(why: DialWhy) -> bool {
+    matches!(why, DialWhy::Need(_) | DialWhy::Redial)
 }

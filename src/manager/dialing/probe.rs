@@ -37,21 +37,24 @@ impl Manager {
             && self.dial(ix, DialWhy::Probe).is_ok()
         {
             // Its end is an input.
-            self.probed();
+            self.probed(Some(ix));
             return;
         }
-        self.probed();
+        self.probed(None);
         if let Some(at) = self.outage.probe_at() {
             wake.by(at);
         }
     }
 
-    /// The next probe comes in its time.
-    pub(in crate::manager) fn probed(&mut self) {
+    /// The next probe comes in its time. `whom`: who is dialed now.
+    pub(in crate::manager) fn probed(&mut self, whom: Option<Ix>) {
         let short = self.needs.health() == Health::Unmet;
         let eager = short && self.environment.is_visible();
+        let dial = whom.and_then(|ix| self.dials.of(ix));
+        let here = dial.is_some_and(|dial| dial.route.on_this_machine);
+        let now = self.now.mono_ms;
         self.outage
-            .probed(&self.config, &self.seed, self.now.mono_ms, eager);
+            .probed(&self.config, &self.seed, now, eager, here);
     }
 
     fn next_probe(&mut self) -> Option<Ix> {
@@ -67,7 +70,8 @@ impl Manager {
         None
     }
 
-    /// A new round: the held, then those reached before and the bootstraps in turn. One in four is anybody else.
+    /// A new round: the held, then those reached before and the bootstraps in turn. One in four is anybody else. While
+    /// the browser says that there is no network, whoever is on this machine comes first, and after each of the others.
     fn round(&mut self) -> Vec<Ix> {
         let mut round: Vec<Ix> = self.pins.held().collect();
         let reached: Vec<Ix> = self
@@ -95,7 +99,26 @@ impl Manager {
                 break;
             }
         }
+        if self.outage.is_offline() {
+            let near = self.table.after(self.outage.cursor(), 4 * OF_EACH_KIND);
+            let mut here: Vec<Ix> = round.iter().copied().chain(near).collect();
+            here.retain(|ix| self.is_here(*ix));
+            here.sort_unstable();
+            here.dedup();
+            let elsewhere: Vec<Ix> = round.into_iter().filter(|ix| !here.contains(ix)).collect();
+            round = here.clone();
+            for ix in elsewhere {
+                round.push(ix);
+                round.extend(&here);
+            }
+        }
         round
+    }
+
+    /// Whether a peer may be probed on this machine.
+    fn is_here(&self, ix: Ix) -> bool {
+        let admitted = self.admits(ix, Purpose::Probe, &self.census());
+        admitted.is_some_and(|admitted| admitted.route.on_this_machine)
     }
 
     fn may_probe(&self, ix: Ix) -> bool {

@@ -16,7 +16,7 @@ pub(in crate::manager) enum Purpose {
     Probe,
     /// The user holds it.
     Held,
-    /// The user asks for it in this input, which ends every wait and takes back that it was hung up.
+    /// The user asks for it, which ends every wait and takes back that it was hung up, and waits for it.
     Asked,
     /// The one connection of an initial sync.
     Sync,
@@ -27,8 +27,10 @@ pub(in crate::manager) enum Purpose {
 }
 
 impl Purpose {
-    pub(in crate::manager) fn of(why: DialWhy) -> Self {
+    /// `urgent`: the user waits for it.
+    pub(in crate::manager) fn of(why: DialWhy, urgent: bool) -> Self {
         match why {
+            _ if urgent => Self::Asked,
             DialWhy::Need(_) | DialWhy::Redial => Self::Need,
             DialWhy::HandOff
             | DialWhy::Swap
@@ -48,6 +50,15 @@ impl Purpose {
             Self::Asked => false,
             Self::Probe | Self::Inbound => why != Reason::BackingOff,
             _ => true,
+        }
+    }
+
+    /// Whether it waits while the browser says that there is no network (4.8). What asks whether that is so does not, nor
+    /// whom the user waits for, nor who comes.
+    pub(in crate::manager) fn needs_network(self) -> bool {
+        match self {
+            Self::Need | Self::Relief | Self::Ladder | Self::Held | Self::Foreign => true,
+            Self::Probe | Self::Asked | Self::Sync | Self::Inbound => false,
         }
     }
 

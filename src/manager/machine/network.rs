@@ -5,29 +5,48 @@ use crate::manager::Notice;
 use crate::manager::What;
 use crate::manager::book::peer::Bar;
 use crate::manager::boundary::reason::{NetworkCause, NetworkState};
+use crate::manager::machine::charges::Charge;
 use crate::manager::tools::slot::Ix;
 
 /// Failures in a row from which on a peer itself is to blame.
 const ESCALATED: u8 = 4;
 
+/// By then whoever is connected could have answered, so that nobody needs to be dialed, in milliseconds.
+const ANSWERS_MS: u64 = 1_000;
+
 impl Manager {
-    /// The browser has no network: dials are pointless, connections may yet survive.
+    /// The browser says that there is no network, which some say for ever. Whoever is connected is asked whether that is so:
+    /// one answer, and it was wrong. Connections may yet survive.
     pub(in crate::manager) fn on_offline(&mut self) {
-        if self.outage.is_offline() {
+        let now = self.now.mono_ms;
+        let anybody = self.connections.open().next().is_some();
+        let probe_at = now.saturating_add(if anybody { ANSWERS_MS } else { 0 });
+        let (news, charges) = self.outage.said_gone(now, probe_at);
+        if !news {
             return;
         }
-        self.outage.set_offline();
-        self.cancel_all_dials();
+        if let Some(charges) = charges {
+            self.suspicion_begins(charges);
+        }
+        self.give_up_dials_elsewhere();
         self.tell_network(NetworkState::Offline, NetworkCause::Told);
+        self.ping_all();
+    }
+
+    /// Our own network is suspected from now on: those who were charged with it are as they were.
+    pub(in crate::manager) fn suspicion_begins(&mut self, charges: Vec<Charge>) {
+        self.ring.push(self.now, What::Suspect);
+        for charge in charges {
+            self.take_back(charge);
+        }
     }
 
     /// The browser has a network, perhaps another one.
     pub(in crate::manager) fn on_online(&mut self) {
-        if self.outage.is_offline() {
-            self.tell_network(NetworkState::Online, NetworkCause::Told);
-        }
+        let back = self.outage.said_back();
         self.network_up();
-        self.resume();
+        // Who answered on this machine said nothing of those elsewhere, who may have failed often for the network's sake.
+        self.resume(back);
     }
 
     /// As far as anybody knows the network works: a suspicion ends.
@@ -62,7 +81,7 @@ impl Manager {
     /// The machine, or the page, slept.
     pub(in crate::manager) fn woke_up(&mut self) {
         self.environment.set_frozen(false);
-        self.resume();
+        self.resume(false);
         self.outage.disturbed(self.now.mono_ms);
         self.tell_network(NetworkState::Resumed, NetworkCause::Slept);
     }
@@ -88,8 +107,8 @@ impl Manager {
     }
 
     /// After sleep, or with a network: whoever waits is due soon, and every connection must prove that it lives.
-    pub(in crate::manager) fn resume(&mut self) {
-        self.redraw_waits(false);
+    fn resume(&mut self, escalated_too: bool) {
+        self.redraw_waits(escalated_too);
         self.ladder.restart(self.now.mono_ms);
         self.asking.restart();
         self.ping_all();

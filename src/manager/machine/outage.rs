@@ -17,9 +17,7 @@ use crate::manager::tools::slot::Ix;
 pub(in crate::manager) enum Uplink {
     /// As far as we know it works.
     Up,
-    /// The browser says that there is none.
-    Offline,
-    /// Everything fails.
+    /// Everything fails, or the browser says that there is none and nobody answered since.
     Suspect {
         /// Since when.
         since: u64,
@@ -40,6 +38,8 @@ struct Loss {
 #[derive(Debug)]
 pub(in crate::manager) struct Outage {
     uplink: Uplink,
+    /// The browser says that there is no network. Some say so for ever.
+    said_gone: bool,
     failures: u32,
     /// Netgroups of the failures in a row; no more are kept than are asked for.
     groups: Vec<u64>,
@@ -73,6 +73,7 @@ impl Outage {
     pub(in crate::manager) fn new() -> Self {
         Self {
             uplink: Uplink::Up,
+            said_gone: false,
             failures: 0,
             groups: Vec::new(),
             charges: Charges::default(),
@@ -87,8 +88,9 @@ impl Outage {
         }
     }
 
+    /// The browser says that there is no network, and nobody showed otherwise.
     pub(in crate::manager) fn is_offline(&self) -> bool {
-        self.uplink == Uplink::Offline
+        self.said_gone && self.is_suspect()
     }
 
     pub(in crate::manager) fn is_suspect(&self) -> bool {
@@ -100,12 +102,39 @@ impl Outage {
         self.uplink == Uplink::Up
     }
 
-    pub(in crate::manager) fn set_offline(&mut self) {
-        self.uplink = Uplink::Offline;
-        self.rotation.clear();
+    /// The browser says that there is no network: it is asked at once whether that is so. Returns whether that is news, and
+    /// the charges to take back if a suspicion begins.
+    pub(in crate::manager) fn said_gone(
+        &mut self,
+        now: u64,
+        probe_at: u64,
+    ) -> (bool, Option<Vec<Charge>>) {
+        let news = !core::mem::replace(&mut self.said_gone, true);
+        let begins = news && self.uplink == Uplink::Up;
+        (news, begins.then(|| self.suspect(now, probe_at)))
     }
 
-    /// The browser says that there is a network.
+    /// The browser says that there is one. Returns whether it said otherwise before.
+    pub(in crate::manager) fn said_back(&mut self) -> bool {
+        core::mem::take(&mut self.said_gone)
+    }
+
+    /// A suspicion from before the node's start is as one that begins now.
+    pub(in crate::manager) fn started(&mut self, now: u64) {
+        if self.is_suspect() {
+            self.uplink = Uplink::Suspect {
+                since: now,
+                probe_at: now,
+            };
+        }
+    }
+
+    fn suspect(&mut self, since: u64, probe_at: u64) -> Vec<Charge> {
+        self.uplink = Uplink::Suspect { since, probe_at };
+        self.take_charges()
+    }
+
+    /// As far as anybody knows there is a network.
     pub(in crate::manager) fn set_up(&mut self, now: u64) {
         if self.uplink != Uplink::Up {
             self.disturbed(now);
@@ -230,39 +259,44 @@ impl Outage {
             return None;
         }
         let wait = draw(&mut self.drawn, seed);
-        self.uplink = Uplink::Suspect {
-            since: now,
-            probe_at: now.saturating_add(wait.between(config.probe_min_ms, config.probe_max_ms)),
-        };
-        Some(self.take_charges())
+        let soon = wait.between(config.probe_min_ms, config.probe_max_ms);
+        Some(self.suspect(now, now.saturating_add(soon)))
     }
 
     /// When the next probe is due.
     pub(in crate::manager) fn probe_at(&self) -> Option<u64> {
         match self.uplink {
             Uplink::Suspect { probe_at, .. } => Some(probe_at),
-            Uplink::Up | Uplink::Offline => None,
+            Uplink::Up => None,
         }
     }
 
-    /// A probe was made, or nobody could be probed. `eager`: somebody sees the page, and a minimum is not met.
+    /// A probe was made, or nobody could be probed. `eager`: somebody sees the page, and a minimum is not met. `here`: it
+    /// was of this machine, where it does not matter what the browser says of the network.
     pub(in crate::manager) fn probed(
         &mut self,
         config: &Config,
         seed: &Seed,
         now: u64,
         eager: bool,
+        here: bool,
     ) {
+        let slower = self.said_gone && !here;
         let Uplink::Suspect { since, probe_at } = &mut self.uplink else {
             return;
         };
         let wait = draw(&mut self.drawn, seed);
-        let (least, most) = if !eager {
-            (
-                config.probe_cap_ms - config.probe_cap_ms / 5,
-                config.probe_cap_ms,
-            )
-        } else if now.saturating_sub(*since) < config.probe_eager_ms {
+        let lasts = now.saturating_sub(*since);
+        let (least, most) = if slower || !eager {
+            // The browser will say when there is one: only if it is wrong for good, nothing else will tell.
+            let most = if slower {
+                let cap = config.probe_cap_ms.saturating_mul(2);
+                lasts.max(config.probe_later_max_ms).min(cap)
+            } else {
+                config.probe_cap_ms
+            };
+            (most - most / 5, most)
+        } else if lasts < config.probe_eager_ms {
             (config.probe_min_ms, config.probe_max_ms)
         } else {
             (config.probe_later_min_ms, config.probe_later_max_ms)

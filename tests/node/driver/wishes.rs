@@ -180,11 +180,8 @@ async fn a_dial_that_is_refused_is_not_waited_for_and_holds_nobody() {
     let error = denied(soon(node.dial(&peer.to_string())).await);
     assert_denied(Err(error), Reason::NoRoute);
     let address = format!("/ip4/127.0.0.1/tcp/1/ws/p2p/{peer}");
-    node.set_online(false);
-    assert_denied(
-        Err(denied(soon(node.dial(&address)).await)),
-        Reason::Offline,
-    );
+    node.pause_connections().unwrap();
+    assert_denied(Err(denied(soon(node.dial(&address)).await)), Reason::Paused);
     node.set_priority(peer, Priority::Banned).unwrap();
     assert_denied(
         Err(denied(soon(node.dial(&address)).await)),

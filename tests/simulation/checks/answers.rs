@@ -98,7 +98,7 @@ impl Plausible {
         match reason {
             Reason::NotEnrolled => !takes_part(scene, *enrollment),
             Reason::Stopped => !ledger.running,
-            Reason::Offline => ledger.offline,
+            Reason::Offline => ledger.hint.says_offline,
             // Told by the user; who steers is another's to know.
             Reason::Paused | Reason::InitialSync => true,
             Reason::NoRoute => claims

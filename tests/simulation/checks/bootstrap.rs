@@ -112,7 +112,8 @@ impl Invariant for Few {
             let others = view.peers.iter().filter(|peer| !held.contains(peer));
             others.count() >= usize::from(view.target)
         });
-        let spare = held.len() > 1 && done_by_others && !ledger.offline && scene.truth.network;
+        let spare =
+            held.len() > 1 && done_by_others && !ledger.hint.believed && scene.truth.network;
         if !spare {
             self.spare_since = None;
             return Ok(());

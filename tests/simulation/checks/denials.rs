@@ -85,7 +85,7 @@ impl Invariant for Plausible {
         let record = record.unwrap_or_default();
         let right = match reason {
             Reason::Stopped => !ledger.running,
-            Reason::Offline => ledger.offline,
+            Reason::Offline => ledger.hint.says_offline,
             Reason::OurOwnId => *peer == Some(scene.config.local),
             Reason::BannedByUser => record.banned_by_user,
             Reason::BannedForFaults => record.banned_until.is_some_and(|until| ledger.now < until),

@@ -17,7 +17,6 @@ impl Allowed {
     fn forbids(peer: Option<&PeerId>, scene: &Scene<'_>) -> Verdict {
         let ledger = scene.ledger;
         ensure!(ledger.running, "while stopped");
-        ensure!(!ledger.offline, "while offline");
         match ledger.steering.mode {
             Mode::Normal => {}
             Mode::Paused => return Err("while paused".to_owned()),
@@ -66,6 +65,7 @@ impl Invariant for Allowed {
         match scene.input {
             Some(Input::Gate(GateQuery::Outbound { peer }, Ok(()))) => {
                 Self::forbids(peer.as_ref(), scene)?;
+                ensure!(!scene.ledger.hint.believed, "while offline");
                 if let Some(peer) = peer {
                     Self::in_touch(peer, scene)?;
                     // Who was forgotten to make room is a stranger: nothing is known that it waits for.
@@ -107,6 +107,12 @@ impl Invariant for Allowed {
             return Ok(());
         };
         Self::forbids(Some(peer), scene)?;
+        // Does it say so truly? That is asked, and whom the user wants is dialed (4.8).
+        let asks = matches!(why, DialWhy::Probe | DialWhy::Requested | DialWhy::Sync);
+        ensure!(
+            asks || !scene.ledger.hint.believed,
+            "{peer} for {why:?} while offline"
+        );
         let sync = matches!(scene.ledger.steering.mode, Mode::Sync(_));
         ensure!(
             sync == (*why == DialWhy::Sync),

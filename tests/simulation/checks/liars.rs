@@ -45,10 +45,10 @@ impl Invariant for FoundOut {
         if !counts(scene.before, peer, *requirement) {
             return Ok(());
         }
-        let suspect = HealthReason::SuspectOffline;
-        let ours = scene.ledger.offline
-            || scene.before.health.1 == suspect
-            || scene.view.health.1 == suspect;
+        let suspect = [HealthReason::SuspectOffline, HealthReason::Offline];
+        let ours = scene.ledger.hint.believed
+            || suspect.contains(&scene.before.health.1)
+            || suspect.contains(&scene.view.health.1);
         match outcome {
             Outcome::Success => {
                 self.failures.remove(&which);

@@ -43,7 +43,7 @@ impl Invariant for Asked {
 
     fn told(&mut self, scene: &Scene<'_>) -> Verdict {
         let due = scene.deadline_passed(scene.now());
-        self.missed &= !scene.ledger.offline && !scene.ledger.resumed() && !due;
+        self.missed &= !scene.ledger.hint.believed && !scene.ledger.resumed() && !due;
         Ok(())
     }
 
@@ -165,7 +165,8 @@ impl Invariant for Buried {
         let usable = passed.saturating_sub(late.unwrap_or(0));
         let (ledger, truth) = (scene.ledger, scene.truth);
         let seen = !truth.hidden;
-        let idle = ledger.offline || ledger.steering.frozen || !ledger.running || !truth.awake;
+        let idle =
+            ledger.hint.believed || ledger.steering.frozen || !ledger.running || !truth.awake;
         let gone = |conn: &ConnId| {
             let open = ledger.conns.get(conn).filter(|c| c.closing.is_none());
             open.filter(|_| truth.dead.contains(conn) && !idle)

@@ -245,7 +245,7 @@ impl Invariant for TriedAgain {
                 .copied()
                 .unwrap_or(usize::MAX);
             let missing = really.min(usize::from(view.have)) < usize::from(floor);
-            let wants = may && ledger.running && !ledger.offline && !full && missing;
+            let wants = may && ledger.running && !ledger.hint.believed && !full && missing;
             if !wants {
                 self.idle_ms.remove(&view.id);
                 continue;

@@ -247,7 +247,7 @@ impl Waits {
                 | Event::NetworkChanged { .. }
                 | Event::Unfreeze
         );
-        let disturbed = anew || ledger.resumed() || ledger.suspects() || ledger.offline;
+        let disturbed = anew || ledger.resumed() || ledger.suspects() || ledger.hint.believed;
         if disturbed {
             self.disturbed_at = Some(ledger.now);
             for record in self.peers.values_mut() {
@@ -256,7 +256,7 @@ impl Waits {
                 if ledger.suspects() && record.heard == self.heard {
                     record.charged = record.settled;
                 }
-                if matches!(event, Event::NetworkChanged { .. }) {
+                if matches!(event, Event::NetworkChanged { .. } | Event::Online) {
                     record.charged.level = 0;
                 }
             }
