@@ -9,7 +9,8 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/setup.sh"
 HERE=$ROOT/tests/mutants
 OUT=$OUT_DIR/cargo-mutants
-# cargo-mutants builds in copies of its own. Few cases for each property: there are a hundred mutants and more.
+# cargo-mutants builds in copies of its own, and for each mutant all that it is told of: what follows a bare `--` it tells
+# only to the tests, so the two targets are named for the builds, too. Few cases for each property: there are a hundred mutants and more.
 unset CARGO_TARGET_DIR
 export PROPTEST_CASES=${PROPTEST_CASES:-16}
 
@@ -18,7 +19,7 @@ mkdir -p "$OUT"
 status=0
 (cd "$ROOT" && cargo mutants --no-shuffle --colors never --jobs 2 --profile sim --output "$OUT" --no-default-features \
   --file src/manager/pruning/guards.rs --file src/manager/tools/backoff.rs --file src/manager/demand/quota.rs \
-  -- --lib --test manager) || status=$?
+  --cargo-arg=--lib --cargo-arg=--test=manager) || status=$?
 # 2: some survived; 3: some timed out, which a test would have seen too. All else is no result.
 case $status in 0 | 2 | 3) ;; *) exit "$status" ;; esac
 
