@@ -25,7 +25,8 @@ export function policyNumbers(config, policy) {
   const defaults = new Map([...config.matchAll(/^ {12}(\w+): ([^,]+),$/gm)].map(([, name, value]) => [name, value]));
   const fields = new Map([...config.matchAll(/((?:^ {4}\/\/\/ .*\n)+) {4}pub (\w+): (u8|u16|u32|u64|usize),$/gm)].map(([, doc, name, type]) => [name, { doc, type }]));
   const order = [...(policy.match(/^numbers! \{\n([^}]*)\}/m)?.[1] ?? "").matchAll(/^ {4}(\w+),$/gm)].map(([, name]) => name);
-  const mayBeZero = [...policy.matchAll(/^ {4}Place::(\w+) as usize,$/gm)].map(([, name]) => name);
+  const mayBeZero = [...policy.matchAll(/^ {4}Field::(\w+) as usize,$/gm)].map(([, name]) => name);
+  if (mayBeZero.length === 0) throw new Error("policy.rs: which numbers may be 0 can't be read");
   const missing = [...fields.keys()].filter((name) => !order.includes(name));
   if (missing.length > 0) throw new Error(`policy.rs lacks ${missing.join(", ")} of config.rs`);
   return order.map((name) => {
