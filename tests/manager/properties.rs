@@ -109,13 +109,15 @@ fn play(seed: u8, steps: &[Step], extra_ticks: bool) -> Vec<Order> {
             wall_ms: 999_000 + now,
         };
         witness.told(&event);
+        let is_offline = |manager: &Manager| manager.health().1 == HealthReason::Offline;
+        let before = is_offline(&manager);
         manager.handle(time, event);
         manager.check();
+        // What is due comes before the event: only who was taken to be offline all the while may dial nobody.
+        let offline = before && is_offline(&manager);
         while let Some(command) = manager.poll() {
             witness.ordered(now, &command, &manager);
-            if manager.health().1 == HealthReason::Offline
-                && let Command::Dial { why, .. } = command
-            {
+            if offline && let Command::Dial { why, .. } = command {
                 assert!(
                     matches!(why, DialWhy::Probe | DialWhy::Requested | DialWhy::Sync),
                     "no dial for what needs a network while offline (S2)"
