@@ -205,6 +205,33 @@ fn the_first_of_many_that_are_lost_together_is_charged_no_more_than_the_last() {
 }
 
 #[test]
+fn one_who_is_lost_twice_within_two_seconds_is_no_mass() {
+    let mut world = World::offline_trees();
+    let places: Vec<usize> = (0..3)
+        .map(|_| {
+            let place = world.node(&crate::world::ALL);
+            world.named(place);
+            place
+        })
+        .collect();
+    for id in crate::world::ALL {
+        world.set_need(id, crate::world::need(1, 3, 3));
+    }
+    world.start();
+    world.run(10_000);
+    assert!(places.iter().all(|place| world.connected(*place)));
+    let restless = places[2];
+    let lost_at = world.now;
+    world.lose(restless, CloseCause::RemoteClean);
+    while !world.connected(restless) {
+        world.run(10);
+    }
+    world.lose(restless, CloseCause::RemoteClean);
+    assert!(world.now - lost_at < 2_000);
+    assert_eq!(flaps(&world, restless), 2);
+}
+
+#[test]
 fn a_young_connection_that_died_in_sleep_is_no_flap() {
     let mut world = World::offline_trees();
     let place = world.node(&crate::world::ALL);

@@ -157,3 +157,26 @@ fn the_only_peer_of_the_tree_is_forgotten_and_then_protected() {
     script.brand = crate::browser::Brand::Firefox;
     holds(&script);
 }
+
+/// S2: somebody who takes nobody in, and whom nobody can stand in for, is lost again and again while another of the user's
+/// never answers.
+#[test]
+fn the_last_who_is_known_takes_nobody_in() {
+    let nobody = || PeerSpec::honest(0, 1);
+    let mut peers: Vec<PeerSpec> = (0..8).map(|_| nobody()).collect();
+    peers[3].in_tree = true;
+    peers[4].behaviour = Behaviour::Mute;
+    peers[7].behaviour = Behaviour::Full {
+        capacity: 0,
+        refuses: false,
+    };
+    let changed = Weather::NetworkChanged { constrained: false };
+    let mut script = Script::new(2_082_179_831_816_344_965, NetworkSpec { peers }, 4_802_631)
+        .at(0, Act::Start)
+        .at(0, Act::Name(4))
+        .at(2_591, Act::Weather(changed))
+        .at(2_631, Act::Name(7))
+        .at(2_632, Act::Heal);
+    (script.tuning.max_bans, script.tuning.max_user_bans) = (70, 32);
+    holds(&script);
+}

@@ -38,6 +38,13 @@ impl Reach {
     }
 }
 
+/// A short connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::manager) struct Flap {
+    /// The remote did not want us: that counts like a failed attempt, too.
+    pub(in crate::manager) rejected: bool,
+}
+
 /// See the module.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::manager) struct Attempts {
@@ -68,15 +75,16 @@ impl Attempts {
         self.level = self.level.saturating_add(1);
     }
 
-    /// It was lost before its connection was healthy; `rejected`: the remote did not want us.
-    pub(in crate::manager) fn flapped(&mut self, rejected: bool) {
+    /// It was lost before its connection was healthy.
+    pub(in crate::manager) fn flapped(&mut self, flap: Flap) {
         self.flaps = self.flaps.saturating_add(1);
-        self.level = self.level.saturating_add(u8::from(rejected));
+        self.level = self.level.saturating_add(u8::from(flap.rejected));
     }
 
     /// The last loss was the first of many, and no flap.
-    pub(in crate::manager) fn unflapped(&mut self) {
+    pub(in crate::manager) fn unflapped(&mut self, flap: Flap) {
         self.flaps = self.flaps.saturating_sub(1);
+        self.level = self.level.saturating_sub(u8::from(flap.rejected));
     }
 
     /// A connection lasted and worked.

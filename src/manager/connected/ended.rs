@@ -1,5 +1,6 @@
 //! Connections that end: what is told, and when the peer is tried again (4.8).
 
+use crate::manager::book::attempts::Flap;
 use crate::manager::book::peer::{Bar, Link, Role};
 use crate::manager::book::score::BEHAVIOUR_HALF_LIFE_MS;
 use crate::manager::boundary::event::ConnId;
@@ -144,9 +145,10 @@ impl Manager {
             && (uptime_ms < self.config.healthy_ms || rejected)
         {
             self.remember(ix);
-            self.outage.flapped();
+            let flap = Flap { rejected };
+            self.outage.flapped(flap);
             if let Some(peer) = self.table.get_mut(ix) {
-                peer.attempts_mut().flapped(rejected);
+                peer.attempts_mut().flapped(flap);
             }
         }
         let Some(peer) = self.table.get_mut(ix) else {
@@ -161,9 +163,9 @@ impl Manager {
         self.back_off(ix);
         match loneliness {
             Loneliness::Mass => {
-                for (ix, flapped) in self.outage.lost_lately() {
-                    if flapped && let Some(peer) = self.table.get_mut(ix) {
-                        peer.attempts_mut().unflapped();
+                for (ix, flap) in self.outage.lost_lately() {
+                    if let (Some(flap), Some(peer)) = (flap, self.table.get_mut(ix)) {
+                        peer.attempts_mut().unflapped(flap);
                     }
                     self.spread(ix);
                 }

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 
+use crate::manager::book::attempts::Flap;
 use crate::manager::boundary::config::Config;
 use crate::manager::boundary::event::RequirementId;
 use crate::manager::machine::charges::{Charge, Charges};
@@ -26,12 +27,12 @@ pub(in crate::manager) enum Uplink {
     },
 }
 
-/// A loss, who was lost, and whether it was charged as a flap.
+/// A loss: when, who was lost, and what was charged for it.
 #[derive(Debug, Clone, Copy)]
 struct Loss {
     at: u64,
     ix: Ix,
-    flap: bool,
+    flap: Option<Flap>,
 }
 
 /// See the module.
@@ -347,13 +348,15 @@ impl Outage {
             }
             self.losses.pop_front();
         }
+        // Whoever is dialed and lost again within that time is one and not many: it alone is no mass.
+        self.losses.retain(|loss| loss.ix != ix);
         if self.losses.len() >= MAX_LOSSES {
             self.losses.pop_front();
         }
         self.losses.push_back(Loss {
             at: now,
             ix,
-            flap: false,
+            flap: None,
         });
         let together = self.losses.len();
         if together == 1 {
@@ -368,18 +371,16 @@ impl Outage {
     }
 
     /// The last loss was charged as a flap.
-    pub(in crate::manager) fn flapped(&mut self) {
+    pub(in crate::manager) fn flapped(&mut self, flap: Flap) {
         if let Some(loss) = self.losses.back_mut() {
-            loss.flap = true;
+            loss.flap = Some(flap);
         }
     }
 
-    /// Who was lost lately, and whether with a flap, which is no charge any more.
-    pub(in crate::manager) fn lost_lately(&mut self) -> Vec<(Ix, bool)> {
+    /// Who was lost lately, and what was charged for that, which is no charge any more.
+    pub(in crate::manager) fn lost_lately(&mut self) -> Vec<(Ix, Option<Flap>)> {
         let losses = self.losses.iter_mut();
-        losses
-            .map(|loss| (loss.ix, core::mem::take(&mut loss.flap)))
-            .collect()
+        losses.map(|loss| (loss.ix, loss.flap.take())).collect()
     }
 }
 

@@ -47,9 +47,9 @@ struct Record {
     /// What was charged before somebody was heard last, and which time that was.
     settled: Charged,
     heard: u64,
-    /// When it was lost, and whether that was charged.
+    /// When it was lost, and what was charged for that.
     lost_at: Option<u64>,
-    flapped: bool,
+    flap: Option<Charged>,
     waits_until: Option<u64>,
     /// It was connected, or served.
     good: bool,
@@ -171,19 +171,23 @@ impl Waits {
         let heard = self.heard;
         let record = self.peers.entry(gone.peer).or_default();
         record.lost_at = Some(now);
-        record.flapped = false;
+        record.flap = None;
         let disturbed = self.disturbed_at.is_some_and(|at| at > gone.opened_at);
         if now - gone.opened_at < config.healthy_ms && !disturbed {
             let rejected = now - gone.opened_at <= config.rejected_ms && !gone.identified;
+            let flap = Charged {
+                level: u32::from(rejected),
+                flaps: 1,
+            };
             let charged = record.charge(heard);
-            charged.flaps += 1;
-            charged.level += u32::from(rejected);
-            record.flapped = true;
+            charged.flaps += flap.flaps;
+            charged.level += flap.level;
+            record.flap = Some(flap);
         }
         if record.charged.flaps < 2 && is_missing(scene) {
             // The first time one whom nobody can stand in for is redialed at once, and its level is that of no time.
             record.charged.level = record.charged.level.min(1);
-        } else if record.flapped {
+        } else if record.flap.is_some() {
             self.wait(&gone.peer, scene);
         }
     }
@@ -217,8 +221,10 @@ impl Waits {
         for peer in lost {
             if let Some(record) = self.peers.get_mut(&peer) {
                 record.waits_until = None;
-                if std::mem::take(&mut record.flapped) {
-                    record.charged.flaps = record.charged.flaps.saturating_sub(1);
+                if let Some(flap) = record.flap.take() {
+                    let charged = &mut record.charged;
+                    charged.flaps = charged.flaps.saturating_sub(flap.flaps);
+                    charged.level = charged.level.saturating_sub(flap.level);
                 }
             }
         }
