@@ -2,6 +2,7 @@
 
 use lightkeeper::manager::{Need, Outcome, Priority};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 use crate::browser::Brand;
 use crate::checks::RECOVERY_MS;
@@ -9,6 +10,7 @@ use crate::environment::Weather;
 use crate::network::{Behaviour, NetworkSpec, PeerSpec};
 use crate::runner::judge;
 use crate::script::{Act, Script, ShellFaults};
+use crate::seeds::soaks;
 use crate::steering;
 
 /// Enough for every run; `PROPTEST_CASES` asks for more.
@@ -157,11 +159,22 @@ fn script() -> impl Strategy<Value = Script> {
         })
 }
 
+/// The same scripts in every default run, which says of a change what it did and not what chance found; others in each long
+/// one, and with a number in `SIM_SCRIPTS`.
+fn chance() -> RngSeed {
+    match std::env::var("SIM_SCRIPTS") {
+        Ok(number) => RngSeed::Fixed(number.parse().expect("SIM_SCRIPTS is a number")),
+        Err(_) if soaks() => RngSeed::Random,
+        Err(_) => RngSeed::Fixed(1),
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: cases(),
         failure_persistence: None,
         max_shrink_iters: 4_000,
+        rng_seed: chance(),
         ..ProptestConfig::default()
     })]
 
