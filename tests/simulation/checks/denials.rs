@@ -20,7 +20,8 @@ pub(crate) struct Plausible {
 }
 
 /// Whether a denial is what was said before. Whom nobody needs is not dialed by ourselves, and may be by others: that is
-/// said before its addresses and the room are looked at. The time brings tokens.
+/// said before its addresses and the room are looked at. Others bring an address of their own: of whom none is known, what
+/// 4.7 asks after that decides. The time brings tokens.
 fn agrees(denied: Reason, said: Option<Reason>) -> bool {
     let of_addresses = matches!(
         denied,
@@ -32,6 +33,7 @@ fn agrees(denied: Reason, said: Option<Reason>) -> bool {
     );
     match said {
         Some(said) if said == denied => true,
+        Some(Reason::NoRoute) => of_addresses || denied == Reason::Parked,
         Some(
             Reason::NotNeeded
             | Reason::Busy
