@@ -246,7 +246,11 @@ impl Manager {
                 };
                 self.heard_of(&said, source, introducer);
             }
-            Event::DnsFinished { found: _, failed } => self.on_trees_done(failed),
+            Event::DnsFinished {
+                found: _,
+                failed,
+                answered,
+            } => self.on_trees_done(failed, answered),
             Event::Answered { peer, entries } => self.on_answered(peer, entries),
             Event::SetNeed { requirement, need } => self.on_set_need(requirement, need),
             Event::SetPriority { peer, priority } => {

@@ -187,6 +187,7 @@ impl World {
             Command::Discover => self.answers.push(Event::DnsFinished {
                 found: 0,
                 failed: false,
+                answered: true,
             }),
             _ => {}
         }

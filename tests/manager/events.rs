@@ -182,8 +182,12 @@ fn what_is_known() -> Vec<BoxedStrategy<Event>> {
                 },
             )
             .boxed(),
-        (any::<u32>(), any::<bool>())
-            .prop_map(|(found, failed)| Event::DnsFinished { found, failed })
+        (any::<u32>(), any::<bool>(), any::<bool>())
+            .prop_map(|(found, failed, answered)| Event::DnsFinished {
+                found,
+                failed,
+                answered,
+            })
             .boxed(),
         (peer(), prop::collection::vec(sighting(), 0..3))
             .prop_map(|(peer, entries)| Event::Answered { peer, entries })

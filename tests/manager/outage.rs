@@ -89,6 +89,7 @@ fn trees_that_can_be_looked_up_end_a_suspicion() {
     world.tell(Event::DnsFinished {
         found: 1,
         failed: false,
+        answered: true,
     });
     assert_ne!(world.manager.health().1, HealthReason::SuspectOffline);
     // Whoever waits is tried within the two seconds of a recovery.
@@ -103,6 +104,7 @@ fn trees_that_can_be_looked_up_end_a_suspicion() {
         world.tell(Event::DnsFinished {
             found: 1,
             failed: false,
+            answered: true,
         });
     }
     world.run(60_000);
@@ -110,6 +112,7 @@ fn trees_that_can_be_looked_up_end_a_suspicion() {
     world.tell(Event::DnsFinished {
         found: 1,
         failed: false,
+        answered: true,
     });
     assert_eq!(world.manager.health().1, HealthReason::SuspectOffline);
     assert_eq!(world.notices_since(mark).len(), 0);
@@ -195,4 +198,20 @@ fn a_tree_that_names_others_by_now_is_the_way_out_of_a_suspicion() {
     world.run(20 * 60_000);
     assert!(world.connected(newcomer));
     assert!(known.iter().all(|place| !world.connected(*place)));
+}
+
+#[test]
+fn trees_that_are_known_by_heart_end_no_suspicion() {
+    let (mut world, fleet) = settled();
+    stop_all(&mut world, fleet);
+    world.run(60_000);
+    assert_eq!(world.manager.health().1, HealthReason::SuspectOffline);
+    let mark = world.mark();
+    world.tell(Event::DnsFinished {
+        found: 0,
+        failed: false,
+        answered: false,
+    });
+    assert_eq!(world.manager.health().1, HealthReason::SuspectOffline);
+    assert_eq!(world.notices_since(mark).len(), 0);
 }

@@ -151,7 +151,8 @@ fn event() -> impl Strategy<Value = Event> {
             .prop_map(|(peer, routes, claims, source, introducer)| Event::Discovered {
                 peer, routes, claims, source, introducer,
             }),
-        1 => (0..9_u32, any::<bool>()).prop_map(|(found, failed)| Event::DnsFinished { found, failed }),
+        1 => (0..9_u32, any::<bool>(), any::<bool>())
+            .prop_map(|(found, failed, answered)| Event::DnsFinished { found, failed, answered }),
         2 => (peer(), prop::collection::vec(sighting(), 0..9))
             .prop_map(|(peer, entries)| Event::Answered { peer, entries }),
         1 => (prop::option::of(0..20_u16), prop::option::of(0..20_u16))

@@ -47,7 +47,7 @@ impl Ledger {
             Event::DialFailed { dial, failure, .. } => {
                 *failure == DialFailure::WrongId && self.dials.contains_key(dial)
             }
-            Event::DnsFinished { failed, .. } => !failed,
+            Event::DnsFinished { answered, .. } => *answered,
             _ => false,
         }
     }

@@ -317,8 +317,12 @@ impl World {
 
     fn walks_tree(&mut self, c: usize) {
         if !self.network.tree_up || !self.clients[c].environment.network {
-            let (found, failed) = (0, true);
-            self.call_back(c, TREE_FAILS_MS, Event::DnsFinished { found, failed });
+            let finished = Event::DnsFinished {
+                found: 0,
+                failed: true,
+                answered: false,
+            };
+            self.call_back(c, TREE_FAILS_MS, finished);
             return;
         }
         let rng = &mut self.clients[c].rng;
@@ -334,7 +338,12 @@ impl World {
         let found = u32::try_from(tree.len()).expect("few peers");
         let failed = tree.is_empty();
         let last = wait + 2 * tree.len() as u64;
-        self.call_back(c, last, Event::DnsFinished { found, failed });
+        let finished = Event::DnsFinished {
+            found,
+            failed,
+            answered: !failed,
+        };
+        self.call_back(c, last, finished);
     }
 
     fn asks_peer(&mut self, c: usize, conn: ConnId, place: Option<usize>, count: u32) {

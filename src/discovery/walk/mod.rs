@@ -381,6 +381,7 @@ impl Walk {
         self.events.push_back(WalkEvent::Finished {
             found: run.found,
             failed: run.lookups > 0 && run.good == 0,
+            answered: run.good > 0,
         });
         self.run = None;
     }

@@ -215,5 +215,7 @@ pub enum WalkEvent {
         found: u32,
         /// Look-ups were made and not one answer was of use.
         failed: bool,
+        /// An answer was of use. Neither: all that there was to do was known by heart, and nobody was asked.
+        answered: bool,
     },
 }

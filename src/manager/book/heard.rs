@@ -96,10 +96,10 @@ impl Manager {
         }
     }
 
-    pub(in crate::manager) fn on_trees_done(&mut self, failed: bool) {
+    pub(in crate::manager) fn on_trees_done(&mut self, failed: bool, answered: bool) {
         self.asking
             .trees_done(&self.config, self.now.mono_ms, failed);
-        if !failed {
+        if answered {
             self.resolver_answers();
         }
     }

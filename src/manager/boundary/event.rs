@@ -39,6 +39,8 @@ pub enum Event {
         found: u32,
         /// Whether every tree failed, so that the user should be told.
         failed: bool,
+        /// Whether somebody answered, which shows that there is a network. What is known by heart shows nothing.
+        answered: bool,
     },
     /// A peer exchange request ended. The answer is one input, so that the order in it does not matter.
     Answered {

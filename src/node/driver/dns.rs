@@ -284,8 +284,16 @@ impl Driver {
             WalkEvent::Candidate { enr, .. } => {
                 self.discovered(&enr, Source::Dns);
             }
-            WalkEvent::Finished { found, failed } => {
-                self.inputs.push_back(Event::DnsFinished { found, failed });
+            WalkEvent::Finished {
+                found,
+                failed,
+                answered,
+            } => {
+                self.inputs.push_back(Event::DnsFinished {
+                    found,
+                    failed,
+                    answered,
+                });
             }
             WalkEvent::TreeFailed { url, reason, .. } => {
                 self.log(LogLevel::Warn, "dns", format_args!("{url}: {reason}"));

@@ -64,7 +64,12 @@ impl World {
                 }
                 let found = u32::try_from(self.tree.len()).expect("few nodes");
                 let failed = found == 0;
-                self.later(wait, Event::DnsFinished { found, failed });
+                let finished = Event::DnsFinished {
+                    found,
+                    failed,
+                    answered: !failed,
+                };
+                self.later(wait, finished);
             }
             Command::QueryPeers { peer, .. } => {
                 let node = self.find(&peer).expect("only nodes are asked");

@@ -185,7 +185,7 @@ impl World {
             .iter()
             .rev()
             .find_map(|(_, event)| match event {
-                WalkEvent::Finished { found, failed } => Some((*found, *failed)),
+                WalkEvent::Finished { found, failed, .. } => Some((*found, *failed)),
                 _ => None,
             })
             .expect("no run has ended")

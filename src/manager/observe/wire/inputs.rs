@@ -74,7 +74,7 @@ wire_enum! {
         1 => Stop,
         2 => Tick,
         3 => Discovered { peer, routes, claims, source, introducer },
-        4 => DnsFinished { found, failed },
+        4 => DnsFinished { found, failed, answered },
         5 => Answered { peer, entries },
         6 => SetNeed { requirement, need },
         7 => SetPriority { peer, priority },

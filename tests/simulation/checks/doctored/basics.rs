@@ -287,8 +287,11 @@ fn a_dial_in_deep_quiet_breaks_e1() {
         trace.t += MINUTE;
         trace.well(Event::Tick, &[]);
     }
-    let (found, failed) = (0, false);
-    let routine = Event::DnsFinished { found, failed };
+    let routine = Event::DnsFinished {
+        found: 0,
+        failed: false,
+        answered: true,
+    };
     assert_eq!(trace.told(routine, &[dial(5, 1)]), Some("E1"));
 }
 
@@ -298,8 +301,11 @@ fn circles(times: u64, apart_ms: u64) -> Option<&'static str> {
     trace.well(found(5, Source::PeerExchange), &[]);
     trace.met_by(&[1, 2]);
     trace.well(found(5, Source::PeerExchange), &[]);
-    let (found, failed) = (0, false);
-    let routine = Event::DnsFinished { found, failed };
+    let routine = Event::DnsFinished {
+        found: 0,
+        failed: false,
+        answered: true,
+    };
     (1..=times).find_map(|n| {
         trace.t += apart_ms;
         let swap = dial_for(5, n, DialWhy::Swap);
