@@ -101,10 +101,12 @@ impl Manager {
         }
         if self.outage.is_offline() {
             let near = self.table.after(self.outage.cursor(), 4 * OF_EACH_KIND);
-            let mut here: Vec<Ix> = round.iter().copied().chain(near).collect();
-            here.retain(|ix| self.is_here(*ix));
-            here.sort_unstable();
-            here.dedup();
+            let mut here: Vec<Ix> = Vec::new();
+            for ix in round.iter().copied().chain(near) {
+                if self.is_here(ix) && !here.contains(&ix) {
+                    here.push(ix);
+                }
+            }
             let elsewhere: Vec<Ix> = round.into_iter().filter(|ix| !here.contains(ix)).collect();
             round = here.clone();
             for ix in elsewhere {
