@@ -117,6 +117,10 @@ impl Steering {
             Event::HangUp { peer } => {
                 self.held.remove(peer);
             }
+            // A dial that nobody waits for any more leaves no trace (4.8), unless it was held by another one.
+            Event::GaveUp { peer } if after.subject.as_ref().is_none_or(|view| !view.pinned) => {
+                self.held.remove(peer);
+            }
             Event::Forget { peer } => self.lets_go(peer),
             Event::Protect { peer, tag } => {
                 // A full table has no place for a stranger.

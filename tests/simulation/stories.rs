@@ -180,3 +180,69 @@ fn the_last_who_is_known_takes_nobody_in() {
     (script.tuning.max_bans, script.tuning.max_user_bans) = (70, 32);
     holds(&script);
 }
+
+/// S2: the only one there is comes and goes; what is taken back after a suspicion counts no more than it did before.
+#[test]
+fn the_only_one_comes_and_goes() {
+    let only = PeerSpec {
+        behaviour: Behaviour::Flapping {
+            up_ms: 13_556,
+            down_ms: 22_587,
+        },
+        in_tree: true,
+        ..PeerSpec::honest(0b001, 1)
+    };
+    let mut script = Script::new(
+        10_127_310_041_901_242_151,
+        NetworkSpec { peers: vec![only] },
+        4_800_000,
+    )
+    .at(0, Act::Start)
+    .at(1, Act::Heal);
+    script.brand = crate::browser::Brand::Chromium;
+    holds(&script);
+}
+
+/// S7: a dial is given up as it succeeds. Whom nobody waits for any more is not held, and goes like anybody.
+#[test]
+fn whom_the_user_gave_up_is_let_go_like_anybody() {
+    let mut peers: Vec<PeerSpec> = (0..10).map(|_| PeerSpec::honest(0, 1)).collect();
+    peers[1].behaviour = Behaviour::Dead { refuses: false };
+    peers[3] = PeerSpec {
+        behaviour: Behaviour::Liar,
+        ..PeerSpec::honest(6, 3)
+    };
+    peers[4] = PeerSpec {
+        stale_routes: 1,
+        in_tree: true,
+        ..PeerSpec::honest(6, 2)
+    };
+    peers[6].behaviour = Behaviour::Mute;
+    peers[9] = PeerSpec::honest(2, 1);
+    let mut script = Script::new(2_693_453_924_953_256_165, NetworkSpec { peers }, 4_950_919)
+        .at(0, Act::Start)
+        .at(47_410, Act::ConnectNow(3))
+        .at(47_491, Act::GaveUp(3))
+        .at(106_149, Act::Workload { every_ms: 1_000 })
+        .at(106_149, Act::Steer(Steer::Pause))
+        .at(106_149, Act::TreeDown)
+        .at(106_149, Act::LoseAll)
+        .at(107_414, Act::Steer(Steer::Pause))
+        .at(108_516, Act::Name(0))
+        .at(109_674, Act::ConnectNow(9))
+        .at(110_167, Act::PeerUp(0))
+        .at(112_418, Act::Start)
+        .at(114_946, Act::LoseAll)
+        .at(143_562, Act::HangUp(1))
+        .at(150_919, Act::Start)
+        .at(150_920, Act::Heal);
+    script.faults = ShellFaults {
+        delay_ms: 2_105,
+        overtakes: false,
+        duplicate: 41,
+        lose: 60,
+    };
+    (script.tuning.max_bans, script.tuning.max_user_bans) = (54, 39);
+    script.brand = crate::browser::Brand::Native;
+    holds(&script);
+}

@@ -63,6 +63,12 @@ impl Record {
         }
         &mut self.charged
     }
+
+    /// It counts no more than this, also when what is charged is taken back.
+    fn lower(&mut self, level: u32) {
+        self.charged.level = self.charged.level.min(level);
+        self.settled.level = self.settled.level.min(level);
+    }
 }
 
 /// See the module.
@@ -137,7 +143,7 @@ impl Waits {
         if let Some(down_ms) = Self::missed_for(record, scene) {
             wait = wait.min(config.probe_min_ms);
             let most = level_after(config, down_ms);
-            record.charged.level = record.charged.level.min(most);
+            record.lower(most);
         }
         let until = ledger.now + wait;
         record.waits_until = Some(record.waits_until.map_or(until, |at| at.max(until)));
@@ -186,7 +192,7 @@ impl Waits {
         }
         if record.charged.flaps < 2 && is_missing(scene) {
             // The first time one whom nobody can stand in for is redialed at once, and its level is that of no time.
-            record.charged.level = record.charged.level.min(1);
+            record.lower(1);
         } else if record.flap.is_some() {
             self.wait(&gone.peer, scene);
         }
@@ -204,7 +210,7 @@ impl Waits {
             let record = self.peers.entry(*peer).or_default();
             record.lost_at = Some(ledger.now);
             if record.charged.flaps < 2 && is_missing(scene) {
-                record.charged.level = record.charged.level.min(1);
+                record.lower(1);
             }
         }
         let lately = |at: Option<u64>| at.is_some_and(|at| ledger.now <= at + TOGETHER_MS);
