@@ -79,8 +79,9 @@ pub(crate) struct Waits {
     heard: u64,
     /// When there was an outage or a sleep last.
     disturbed_at: Option<u64>,
-    /// Connections before this input, and the one that ends with it.
+    /// Connections before this input, whether it tells of one of them once more, and the one that ends with it.
     conns: usize,
+    again: bool,
     ended: Option<ConnRecord>,
     /// Whose dial failed with it, as long as no other address of it is dialed, and whether that is the peer's.
     failing: Option<(PeerId, bool)>,
@@ -275,7 +276,7 @@ impl Waits {
         }
         // Whatever failed before somebody answers was the fault of those who did.
         let answered = match event {
-            Event::Connected { .. } => true,
+            Event::Connected { conn, .. } => !self.again && ledger.conns.contains_key(conn),
             Event::Pong { conn, ping, .. } => {
                 let conn = ledger.conns.get(conn);
                 conn.is_some_and(|conn| conn.ping == *ping)
@@ -327,7 +328,11 @@ impl Invariant for Waits {
         (self.ended, self.failing) = (None, None);
         let ledger = scene.ledger;
         self.conns = ledger.conns.len();
+        self.again = false;
         match scene.input {
+            Some(Input::Event(Event::Connected { conn, .. })) => {
+                self.again = ledger.conns.contains_key(conn);
+            }
             Some(Input::Event(Event::DialFailed { dial, failure, .. })) => {
                 let its = matches!(
                     failure,
