@@ -47,7 +47,9 @@ pub fn charged(class: ExactClass, circumstances: Circumstances) -> bool {
         ExactClass::RateLimited
         | ExactClass::ServerFull
         | ExactClass::ServerQuota
-        | ExactClass::TooManyCriteria => persistent,
+        | ExactClass::TooManyCriteria
+        | ExactClass::Refused
+        | ExactClass::Busy => persistent,
         // Its own words and bytes, which no sleep of ours can have made.
         ExactClass::Unavailable
         | ExactClass::UnsupportedShard
@@ -59,8 +61,15 @@ pub fn charged(class: ExactClass, circumstances: Circumstances) -> bool {
         | ExactClass::NeedTopic
         | ExactClass::TooLarge
         | ExactClass::InvalidMessage
+        | ExactClass::OurBug
+        | ExactClass::BadNamespace
+        | ExactClass::BadTtl
         | ExactClass::Resubscribe
-        | ExactClass::CursorLost => false,
+        | ExactClass::CursorLost
+        | ExactClass::BadCookie
+        | ExactClass::BadRecord => false,
+        // Whom it lets in is its own affair, and others are not its to give.
+        ExactClass::Denied | ExactClass::TargetUnreachable | ExactClass::NoReservation => false,
         ExactClass::Ok | ExactClass::OkUnknownCount | ExactClass::Empty => false,
     }
 }
@@ -82,7 +91,9 @@ pub fn timeout(protocol: Protocol) -> Duration {
         Protocol::PeerExchange
         | Protocol::LightpushV3
         | Protocol::LightpushV2
-        | Protocol::FilterSubscribe => 10,
+        | Protocol::FilterSubscribe
+        | Protocol::Rendezvous => 10,
+        Protocol::CircuitHop => 15,
         Protocol::StoreQuery => 30,
     })
 }

@@ -14,3 +14,9 @@ pub const FILTER_SUBSCRIBE: &str = "/vac/waku/filter-subscribe/2.0.0-beta1";
 pub const FILTER_PUSH: &str = "/vac/waku/filter-push/2.0.0-beta1";
 /// History queries, version 3 (nwaku only).
 pub const STORE_QUERY: &str = "/vac/waku/store-query/3.0.0";
+/// Asking a relay for a reservation, or for a connection to somebody who has one.
+pub const CIRCUIT_HOP: &str = "/libp2p/circuit/relay/0.2.0/hop";
+/// Connections that a relay passes on to us: streams that it opens.
+pub const CIRCUIT_STOP: &str = "/libp2p/circuit/relay/0.2.0/stop";
+/// Finding one another by a name.
+pub const RENDEZVOUS: &str = "/rendezvous/1.0.0";

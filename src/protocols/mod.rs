@@ -1,4 +1,4 @@
-//! Wire formats and rules of the Waku request protocols: bytes and texts in, decisions out.
+//! Wire formats and rules of the Waku request protocols, of relays and of rendezvous: bytes and texts in, decisions out.
 //!
 //! Nothing here reads a clock, draws a random number or knows a stream. Both directions are here, since the local
 //! fleet serves what the node asks. How real servers speak each protocol, with the sources, is in the pages beside the
@@ -12,6 +12,8 @@
 //! | [`message`] | `WakuMessage` and its deterministic hash |
 //! | [`topic`], [`network`] | content topics, pubsub topics, sharding |
 //! | [`metadata`], [`peer_exchange`], [`lightpush`], [`filter`], [`store`] | one protocol each |
+//! | [`circuit`], [`rendezvous`] | relays, and finding one another by a name |
+//! | [`envelope`], [`peer_record`] | what peers sign, and where they say that they are |
 //! | [`charge`] | whether the end of a request counts against the peer |
 //! | [`pace`] | how fast a server may be asked |
 //! | [`verdict`] | what a failed request means: for the request, for the peer, for the caller |
@@ -20,7 +22,9 @@
 //! reset, …) go through [`Verdict::of_end`].
 
 pub mod charge;
+pub mod circuit;
 pub mod codec;
+pub mod envelope;
 pub mod filter;
 pub mod frame;
 pub mod ids;
@@ -30,6 +34,8 @@ pub mod metadata;
 pub mod network;
 pub mod pace;
 pub mod peer_exchange;
+pub mod peer_record;
+pub mod rendezvous;
 pub mod store;
 pub mod topic;
 pub mod varint;

@@ -73,6 +73,26 @@ closed_enum! {
         CursorLost = "cursor_lost",
         /// It does not speak the protocol.
         Unsupported = "unsupported",
+        /// It takes nobody more for now.
+        Refused = "refused",
+        /// It has too much to do for whom it concerns.
+        Busy = "busy",
+        /// Not for us.
+        Denied = "denied",
+        /// It could not reach whom it was asked for.
+        TargetUnreachable = "target_unreachable",
+        /// Whom it was asked for has no reservation there.
+        NoReservation = "no_reservation",
+        /// It calls what we sent no message of the protocol.
+        OurBug = "our_bug",
+        /// It does not take the namespace.
+        BadNamespace = "bad_namespace",
+        /// It does not take the lifetime.
+        BadTtl = "bad_ttl",
+        /// It does not know the cookie.
+        BadCookie = "bad_cookie",
+        /// It can't read the signed record.
+        BadRecord = "bad_record",
     }
 }
 
@@ -99,25 +119,39 @@ closed_enum! {
 
 impl ExactClass {
     /// The class of the failure, or `None` for a success.
-    pub fn failure(self) -> Option<FailureClass> {
+    pub const fn failure(self) -> Option<FailureClass> {
         Some(match self {
             Self::Ok | Self::OkUnknownCount | Self::Empty => return None,
-            Self::BadRequest | Self::NeedTopic | Self::TooLarge | Self::InvalidMessage => {
-                FailureClass::Ours
-            }
-            Self::RateLimited | Self::ServerFull | Self::ServerQuota | Self::TooManyCriteria => {
-                FailureClass::Busy
-            }
-            Self::Unavailable | Self::NoRelayPeers | Self::UnsupportedShard => FailureClass::Unable,
+            Self::BadRequest
+            | Self::NeedTopic
+            | Self::TooLarge
+            | Self::InvalidMessage
+            | Self::OurBug
+            | Self::BadNamespace
+            | Self::BadTtl => FailureClass::Ours,
+            Self::RateLimited
+            | Self::ServerFull
+            | Self::ServerQuota
+            | Self::TooManyCriteria
+            | Self::Refused
+            | Self::Busy => FailureClass::Busy,
+            Self::Unavailable
+            | Self::NoRelayPeers
+            | Self::UnsupportedShard
+            | Self::Denied
+            | Self::TargetUnreachable
+            | Self::NoReservation => FailureClass::Unable,
             Self::ServerError | Self::Timeout | Self::StreamReset => FailureClass::Broken,
             Self::ProtocolFault => FailureClass::Fault,
-            Self::Resubscribe | Self::CursorLost => FailureClass::Lost,
+            Self::Resubscribe | Self::CursorLost | Self::BadCookie | Self::BadRecord => {
+                FailureClass::Lost
+            }
             Self::Unsupported => FailureClass::Absent,
         })
     }
 
     /// What becomes of the peer. The error model fixes it by class.
-    pub fn peer(self) -> PeerAction {
+    pub const fn peer(self) -> PeerAction {
         match self.failure() {
             Some(FailureClass::Broken) => PeerAction::Score,
             Some(FailureClass::Fault) => PeerAction::Fault,
@@ -152,6 +186,12 @@ pub enum Retry {
     SameSmallerPage,
     /// Here with the protocol's other version, then at another peer.
     SameOtherVersion,
+    /// Here with the other form of the signed record, then at another peer.
+    SameOtherEnvelope,
+    /// Here with the lifetime that servers give by themselves, then at another peer.
+    SameDefaultTtl,
+    /// Here from the beginning.
+    SameWithoutCookie,
 }
 
 impl fmt::Display for Retry {
@@ -168,6 +208,9 @@ impl fmt::Display for Retry {
             Self::SameWithTopic => f.write_str("same_with_topic"),
             Self::SameSmallerPage => f.write_str("same_smaller_page"),
             Self::SameOtherVersion => f.write_str("same_other_version"),
+            Self::SameOtherEnvelope => f.write_str("same_other_envelope"),
+            Self::SameDefaultTtl => f.write_str("same_default_ttl"),
+            Self::SameWithoutCookie => f.write_str("same_without_cookie"),
         }
     }
 }
@@ -207,6 +250,7 @@ pub struct Ruling {
     pub retry: Retry,
     /// Whether the caller hears of it.
     pub show_caller: ShowCaller,
+    peer: PeerAction,
 }
 
 impl Ruling {
@@ -224,12 +268,21 @@ impl Ruling {
             class,
             retry,
             show_caller,
+            peer: class.peer(),
         }
     }
 
-    /// What becomes of the peer.
+    /// The same, and nothing becomes of the peer whatever the class.
+    pub(crate) const fn keep(self) -> Self {
+        Self {
+            peer: PeerAction::Keep,
+            ..self
+        }
+    }
+
+    /// What becomes of the peer: what its class says, unless the protocol is more lenient.
     pub fn peer(&self) -> PeerAction {
-        self.class.peer()
+        self.peer
     }
 
     /// `Ok` for a success; else the verdict, with a text for people.
@@ -240,7 +293,7 @@ impl Ruling {
                 class: self.class,
                 failure,
                 retry: self.retry,
-                peer: self.peer(),
+                peer: self.peer,
                 show_caller: self.show_caller,
                 message: message(),
             }),
@@ -281,6 +334,10 @@ closed_enum! {
         FilterSubscribe = "filter",
         /// Store queries.
         StoreQuery = "store",
+        /// What is asked of a relay.
+        CircuitHop = "circuit relay",
+        /// Rendezvous.
+        Rendezvous = "rendezvous",
     }
 }
 
@@ -340,6 +397,8 @@ fn retry_of(protocol: Protocol, end: End) -> Retry {
         }
         (Protocol::FilterSubscribe, End::ClosedWithoutAnswer) => Retry::SameOnceThenOther,
         (Protocol::StoreQuery, End::Undecodable | End::TooLarge) => Retry::SameSmallerPage,
+        // Servers that know one form of records alone drop a stream with the other.
+        (Protocol::Rendezvous, End::Reset | End::ClosedWithoutAnswer) => Retry::SameOtherEnvelope,
         _ => Retry::Other,
     }
 }

@@ -43,10 +43,10 @@ fn owner(kind: &str, input: &Value) -> Option<Owner> {
         "uvarint" | "uvarint-invalid" | "sint64" => Owner::OursNow,
         "protobuf" | "stream" | "error-class" => by_protocol(input["protocol"].as_str()?)?,
         "protobuf-decode" => by_protocol(input["message"].as_str()?)?,
-        "signed-envelope" | "peer-record" | "signed-peer-record" | "signed-peer-record-waku" => {
-            Owner::Later
+        "signed-envelope" | "peer-record" | "signed-peer-record" | "relay-voucher" => {
+            Owner::OursNow
         }
-        "relay-voucher" => Owner::Later,
+        "signed-peer-record-waku" => Owner::Later,
         "webrtc-direct-prologue" | "webrtc-direct-addr" | "webrtc-frame" => Owner::Later,
         "multistream-message" | "multistream-ls" | "identify-chunks" => Owner::Libp2p,
         "noise-payload" | "noise-frame" | "yamux-header" => Owner::Libp2p,
@@ -70,9 +70,9 @@ fn by_protocol(protocol: &str) -> Option<Owner> {
         | "store-query-v3" => Owner::OursNow,
         "/rendezvous/1.0.0"
         | "/libp2p/circuit/relay/0.2.0/hop"
-        | "/libp2p/circuit/relay/0.2.0/stop"
-        | "/webrtc-signaling/0.0.1" => Owner::Later,
-        "rendezvous" | "circuit-hop" => Owner::Later,
+        | "/libp2p/circuit/relay/0.2.0/stop" => Owner::OursNow,
+        "rendezvous" | "circuit-hop" => Owner::OursNow,
+        "/webrtc-signaling/0.0.1" => Owner::Later,
         "/ipfs/id/1.0.0" => Owner::Libp2p,
         _ => return None,
     };

@@ -1,7 +1,8 @@
-//! Vectors of the Waku request protocols: messages, topics, framing, statuses.
+//! Vectors of the request protocols, relays and rendezvous: messages, topics, framing, signatures, statuses.
 
 mod fields;
 mod messages;
+mod signed;
 mod statuses;
 mod topics;
 mod wire;
@@ -26,6 +27,10 @@ pub(crate) fn check(kind: &str, vector: &Value) -> Option<Checked> {
         "uvarint" => wire::uvarint(input, expected),
         "uvarint-invalid" => wire::uvarint_invalid(input, expected),
         "sint64" => wire::sint64(input, expected),
+        "signed-envelope" => signed::envelope(input, expected),
+        "peer-record" => signed::peer_record(input, expected),
+        "signed-peer-record" => signed::signed_peer_record(input, expected),
+        "relay-voucher" => signed::voucher(input, expected),
         "error-class" => return statuses::error_class(input, expected),
         _ => return None,
     })

@@ -5,8 +5,11 @@ use std::fmt::Debug;
 use serde_json::Value;
 
 use super::fields::{Checked, only, opt_text, opt_u32, same, text};
+use libp2p_identity::PeerId;
 use lightkeeper::protocols::verdict::{IdEcho, Ruling};
-use lightkeeper::protocols::{Verdict, filter, lightpush, peer_exchange, store};
+use lightkeeper::protocols::{
+    Verdict, circuit, filter, lightpush, peer_exchange, rendezvous, store,
+};
 
 /// What a vector expects, in its order: class, retry, peer, show_caller.
 pub(super) fn outcome(expected: &Value) -> Result<[String; 4], String> {
@@ -158,6 +161,52 @@ pub(super) fn error_class(input: &Value, expected: &Value) -> Option<Checked> {
                     peer_exchange::interpret(&peer_exchange::Rpc::request(60), answer),
                 )
             }
+            "circuit-hop" => {
+                let answer = circuit::HopMessage {
+                    kind: Some(circuit::HopType::Status as i32),
+                    status,
+                    ..Default::default()
+                };
+                // What an answer to a reservation holds besides is for the tests of the module.
+                judged(
+                    expected,
+                    circuit::classify(status),
+                    circuit::connected(&answer),
+                )
+            }
+            "rendezvous" => match text(&input["operation"])? {
+                "REGISTER" => {
+                    let answer = rendezvous::Message {
+                        kind: Some(rendezvous::MessageType::RegisterResponse as i32),
+                        register_response: Some(rendezvous::RegisterResponse {
+                            status,
+                            ..Default::default()
+                        }),
+                        ..Default::default()
+                    };
+                    judged(
+                        expected,
+                        rendezvous::classify(rendezvous::Operation::Register, status),
+                        rendezvous::registered(&answer),
+                    )
+                }
+                "DISCOVER" => {
+                    let answer = rendezvous::Message {
+                        kind: Some(rendezvous::MessageType::DiscoverResponse as i32),
+                        discover_response: Some(rendezvous::DiscoverResponse {
+                            status,
+                            ..Default::default()
+                        }),
+                        ..Default::default()
+                    };
+                    judged(
+                        expected,
+                        rendezvous::classify(rendezvous::Operation::Discover, status),
+                        rendezvous::found("here", PeerId::from_bytes(&[0, 0]).unwrap(), answer),
+                    )
+                }
+                other => Err(format!("operation {other}")),
+            },
             other => Err(format!("protocol {other}")),
         }
     };
@@ -167,6 +216,8 @@ pub(super) fn error_class(input: &Value, expected: &Value) -> Option<Checked> {
         "filter-subscribe",
         "store-query-v3",
         "peer-exchange",
+        "circuit-hop",
+        "rendezvous",
     ];
     ours.contains(&protocol).then(check)
 }

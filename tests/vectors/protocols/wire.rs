@@ -7,9 +7,11 @@ use super::messages::{
     filter_request, filter_response, lightpush_v2_rpc, lightpush_v3_request, lightpush_v3_response,
     metadata_message, peer_exchange_rpc, store_request, store_response, waku_message,
 };
+use super::signed::{hop, rendezvous_message, stop};
+use lightkeeper::protocols::circuit::{HopMessage, StopMessage};
 use lightkeeper::protocols::{
     DecodeError, FrameDecoder, WakuMessage, filter, frame, ids, lightpush, metadata, peer_exchange,
-    store, varint,
+    rendezvous, store, varint,
 };
 
 /// Checks one message in both directions: fields to bytes and bytes to fields.
@@ -33,6 +35,9 @@ pub(super) fn protobuf(vector: &Value, input: &Value, expected: &Value) -> Optio
         ids::FILTER_SUBSCRIBE,
         ids::FILTER_PUSH,
         ids::STORE_QUERY,
+        ids::CIRCUIT_HOP,
+        ids::CIRCUIT_STOP,
+        ids::RENDEZVOUS,
     ];
     if !ours.contains(&protocol) {
         return None;
@@ -81,6 +86,13 @@ pub(super) fn protobuf(vector: &Value, input: &Value, expected: &Value) -> Optio
             }
             (ids::LIGHTPUSH_V2, "PushRpc") => {
                 both_ways!(lightpush::v2::Rpc, lightpush_v2_rpc(fields), &encoded)
+            }
+            (ids::CIRCUIT_HOP, "HopMessage") => both_ways!(HopMessage, hop(fields), &encoded),
+            (ids::CIRCUIT_STOP, "StopMessage") => {
+                both_ways!(StopMessage, stop(fields), &encoded)
+            }
+            (ids::RENDEZVOUS, "Message") => {
+                both_ways!(rendezvous::Message, rendezvous_message(fields), &encoded)
             }
             (ids::FILTER_SUBSCRIBE, "FilterSubscribeRequest") => {
                 both_ways!(filter::Request, filter_request(fields), &encoded)
