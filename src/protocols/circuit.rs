@@ -3,6 +3,8 @@
 //! A client *reserves* at a relay (hop protocol); whoever knows the address then asks the relay for a connection to it
 //! (hop), and the relay opens a stream to the client (stop protocol) that becomes that connection.
 
+pub mod reservations;
+
 use libp2p_identity::PeerId;
 use multiaddr::{Multiaddr, Protocol as Part};
 
